@@ -1,0 +1,369 @@
+//! The arguments of the attribute: what may be written between its parentheses.
+
+use std::ops::RangeInclusive;
+
+use proc_macro2::{Literal, Span, TokenStream, TokenTree};
+use quote::{ToTokens, TokenStreamExt, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream};
+use syn::{Error, Ident, Lit, LitStr, Path, Result, Token};
+
+use crate::nearest::nearest;
+use crate::value;
+
+/// An option of the core that an argument sets.
+struct Setting {
+    /// The argument as the user writes it.
+    name: &'static str,
+    /// The builder method of `raddle::__private::Options` that takes its value.
+    method: &'static str,
+    kind: Kind,
+    /// How it is written, for messages.
+    usage: &'static str,
+}
+
+enum Kind {
+    Number(RangeInclusive<u64>),
+    Seed,
+    Strategy,
+    Time,
+    Switch,
+}
+
+const COUNT: Kind = Kind::Number(1..=u64::MAX);
+
+/// Every setting, in the order in which the expansion makes their calls, whatever order they are written in.
+const SETTINGS: [Setting; 12] = [
+    Setting { name: "seeds", method: "seeds", kind: COUNT, usage: "`seeds = 500`" },
+    Setting { name: "seed", method: "seed", kind: Kind::Seed, usage: "`seed = 42` or `seed = \"0x2f\"`" },
+    Setting { name: "strategy", method: "strategy_str", kind: Kind::Strategy, usage: "`strategy = \"pct:3\"`" },
+    Setting { name: "max_steps", method: "max_steps", kind: COUNT, usage: "`max_steps = 10_000`" },
+    Setting {
+        name: "pool_threads",
+        method: "pool_threads",
+        kind: Kind::Number(1..=10_000),
+        usage: "`pool_threads = 2`",
+    },
+    Setting { name: "stall_up_to", method: "stall_up_to", kind: Kind::Time, usage: "`stall_up_to = \"5ms\"`" },
+    Setting { name: "watchdog", method: "watchdog", kind: Kind::Time, usage: "`watchdog = \"10s\"`" },
+    Setting { name: "snapshot", method: "snapshot", kind: Kind::Switch, usage: "`snapshot` or `snapshot = true`" },
+    Setting {
+        name: "deny_pending",
+        method: "deny_pending",
+        kind: Kind::Switch,
+        usage: "`deny_pending` or `deny_pending = true`",
+    },
+    Setting {
+        name: "allow_panics",
+        method: "allow_panics",
+        kind: Kind::Switch,
+        usage: "`allow_panics` or `allow_panics = true`",
+    },
+    Setting { name: "check", method: "check", kind: Kind::Switch, usage: "`check` or `check = true`" },
+    Setting { name: "regressions", method: "regressions", kind: Kind::Switch, usage: "`regressions = false`" },
+];
+
+/// The one argument that is for the macro itself: what to write in place of `::raddle`.
+const CRATE: &str = "crate";
+const CRATE_USAGE: &str = "`crate = my::raddle`";
+
+#[derive(Default)]
+pub(crate) struct Args {
+    settings: [Option<Value>; SETTINGS.len()],
+    krate: Option<Path>,
+}
+
+enum Value {
+    Number(u64),
+    Text(String),
+    Nanos(u64),
+    Switch(bool),
+}
+
+impl Args {
+    /// The calls to the options builder that the arguments stand for: `.seeds(500).snapshot(true)`.
+    pub(crate) fn calls(&self) -> TokenStream {
+        let given = SETTINGS.iter().zip(&self.settings).filter_map(|(setting, value)| Some((setting, value.as_ref()?)));
+        given
+            .map(|(setting, value)| {
+                let method = Ident::new(setting.method, Span::mixed_site());
+                quote!(.#method(#value))
+            })
+            .collect()
+    }
+
+    pub(crate) fn krate(&self) -> Option<&Path> {
+        self.krate.as_ref()
+    }
+
+    /// Takes one argument off `input`.
+    fn parse_one(&mut self, input: ParseStream) -> Result<()> {
+        let Ok(name) = input.call(Ident::parse_any) else {
+            return Err(input.error("expected the name of an argument, as in `seeds = 500`"));
+        };
+        if name == CRATE {
+            let path = parse_path(&name, input)?;
+            return put(&mut self.krate, path, &name);
+        }
+        let Some(at) = SETTINGS.iter().position(|setting| name == setting.name) else { return Err(unknown(&name)) };
+        let value = SETTINGS[at].parse_value(&name, input)?;
+        put(&mut self.settings[at], value, &name)
+    }
+}
+
+impl Parse for Args {
+    fn parse(input: ParseStream) -> Result<Args> {
+        let mut args = Args::default();
+        while !input.is_empty() {
+            args.parse_one(input)?;
+            if !input.is_empty() && input.parse::<Token![,]>().is_err() {
+                return Err(input.error("expected `,` before the next argument"));
+            }
+        }
+        Ok(args)
+    }
+}
+
+impl Setting {
+    /// Takes what follows the name: nothing, or `=` and a value.
+    fn parse_value(&self, name: &Ident, input: ParseStream) -> Result<Value> {
+        if ends(input) && matches!(self.kind, Kind::Switch) {
+            return Ok(Value::Switch(true));
+        }
+        parse_equals(name, self.usage, input)?;
+        if !input.peek(Lit) {
+            // A constant or an expression: a macro sees how it is spelled, not what it comes to.
+            let given = rest_of_argument(input);
+            let expected = match self.kind {
+                Kind::Switch => "true or false".into(),
+                _ => format!("a literal, as in {}", self.usage),
+            };
+            return Err(refusal(name, &given, &given, &expected));
+        }
+        // `-5` is two tokens, of which the literal keeps one span: point at both.
+        let ahead = input.fork();
+        let (minus, digits): (Option<Token![-]>, TokenTree) = (ahead.parse()?, ahead.parse()?);
+        let lit: Lit = input.parse()?;
+        self.kind.read(&lit).map_err(|expected| refusal(name, quote!(#minus #digits), &quote!(#lit), &expected))
+    }
+}
+
+impl Kind {
+    /// The value that a literal stands for, or what was expected of it.
+    fn read(&self, lit: &Lit) -> std::result::Result<Value, String> {
+        Ok(match self {
+            Kind::Number(range) => Value::Number(value::number(lit, range)?),
+            Kind::Seed => Value::Number(value::seed(lit)?),
+            Kind::Strategy => Value::Text(value::strategy(lit)?),
+            Kind::Time => Value::Nanos(value::time(lit)?),
+            Kind::Switch => Value::Switch(value::switch(lit)?),
+        })
+    }
+}
+
+impl ToTokens for Value {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        match self {
+            Value::Number(number) => tokens.append(Literal::u64_unsuffixed(*number)),
+            Value::Text(text) => tokens.append(Literal::string(text)),
+            Value::Nanos(nanos) => {
+                let nanos = Literal::u64_unsuffixed(*nanos);
+                tokens.extend(quote_spanned!(Span::mixed_site()=> ::core::time::Duration::from_nanos(#nanos)));
+            }
+            Value::Switch(switch) => switch.to_tokens(tokens),
+        }
+    }
+}
+
+/// Takes `=` and a path, which may stand in quotes.
+fn parse_path(name: &Ident, input: ParseStream) -> Result<Path> {
+    parse_equals(name, CRATE_USAGE, input)?;
+    let expected = format!("a path, as in {CRATE_USAGE}");
+    if input.peek(LitStr) {
+        let text: LitStr = input.parse()?;
+        let path = text.parse_with(Path::parse_mod_style);
+        return path.map_err(|_| refusal(name, &text, &text.to_token_stream(), &expected));
+    }
+    let ahead = input.fork();
+    if ahead.call(Path::parse_mod_style).is_ok() && ends(&ahead) {
+        return input.call(Path::parse_mod_style);
+    }
+    let given = rest_of_argument(input);
+    Err(refusal(name, &given, &given, &expected))
+}
+
+/// The error that every value gets that will not do.
+fn refusal(name: &Ident, at: impl ToTokens, given: &TokenStream, expected: &str) -> Error {
+    Error::new_spanned(at, format!("{name} = {given}: expected {expected}"))
+}
+
+/// Takes the `=` after a name, and sees that something follows it.
+fn parse_equals(name: &Ident, usage: &str, input: ParseStream) -> Result<()> {
+    if ends(input) {
+        return Err(Error::new(name.span(), format!("`{name}` needs a value, as in {usage}")));
+    }
+    let Ok(equals) = input.parse::<Token![=]>() else { return Err(input.error(format!("expected {usage}"))) };
+    if ends(input) {
+        return Err(Error::new(equals.span, format!("`{name}` needs a value, as in {usage}")));
+    }
+    Ok(())
+}
+
+/// Whether the argument has nothing more to it.
+fn ends(input: ParseStream) -> bool {
+    input.is_empty() || input.peek(Token![,])
+}
+
+/// Takes all up to the next comma.
+fn rest_of_argument(input: ParseStream) -> TokenStream {
+    let mut rest = TokenStream::new();
+    while !ends(input) {
+        match input.parse::<TokenTree>() {
+            Ok(token) => rest.append(token),
+            Err(_) => break,
+        }
+    }
+    rest
+}
+
+fn put<T>(place: &mut Option<T>, value: T, name: &Ident) -> Result<()> {
+    match place.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(Error::new(name.span(), format!("`{name}` is given twice"))),
+    }
+}
+
+fn unknown(name: &Ident) -> Error {
+    let names = || SETTINGS.iter().map(|setting| setting.name).chain([CRATE]);
+    let hint = match nearest(&name.to_string(), names()) {
+        Some(near) => format!(", did you mean `{near}`?"),
+        None => String::new(),
+    };
+    let known: Vec<String> = names().map(|name| format!("`{name}`")).collect();
+    Error::new(name.span(), format!("unknown argument `{name}`{hint} (known: {})", known.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Args;
+
+    fn calls(source: &str) -> String {
+        let args: Args = syn::parse_str(source).unwrap_or_else(|error| panic!("{source}: {error}"));
+        args.calls().to_string().replace(' ', "")
+    }
+
+    fn error(source: &str) -> String {
+        syn::parse_str::<Args>(source).map(|args| args.calls().to_string()).expect_err(source).to_string()
+    }
+
+    fn krate(source: &str) -> String {
+        let args: Args = syn::parse_str(source).unwrap_or_else(|error| panic!("{source}: {error}"));
+        quote::ToTokens::to_token_stream(&args.krate()).to_string().replace(' ', "")
+    }
+
+    #[test]
+    fn no_arguments_no_calls() {
+        assert_eq!(calls(""), "");
+        assert_eq!(krate(""), "");
+    }
+
+    #[test]
+    fn each_argument_is_one_call() {
+        for (source, call) in [
+            ("seeds = 500", ".seeds(500)"),
+            ("seed = 42", ".seed(42)"),
+            ("seed = \"0x2f\"", ".seed(47)"),
+            ("strategy = \"pct:3\"", ".strategy_str(\"pct:3\")"),
+            ("max_steps = 10_000", ".max_steps(10000)"),
+            ("pool_threads = 2", ".pool_threads(2)"),
+            ("stall_up_to = \"5ms\"", ".stall_up_to(::core::time::Duration::from_nanos(5000000))"),
+            ("watchdog = \"10s\"", ".watchdog(::core::time::Duration::from_nanos(10000000000))"),
+            ("snapshot", ".snapshot(true)"),
+            ("snapshot = false", ".snapshot(false)"),
+            ("deny_pending", ".deny_pending(true)"),
+            ("allow_panics = true", ".allow_panics(true)"),
+            ("check", ".check(true)"),
+            ("regressions = false", ".regressions(false)"),
+            ("crate = raddle", ""),
+        ] {
+            assert_eq!(calls(source), call, "{source}");
+        }
+    }
+
+    #[test]
+    fn calls_come_in_one_order_however_they_are_written() {
+        let sorted = ".seeds(9).seed(1).strategy_str(\"fifo\").snapshot(true).check(true)";
+        assert_eq!(calls("seeds = 9, seed = 1, strategy = \"fifo\", snapshot, check"), sorted);
+        assert_eq!(calls("check, strategy = \"fifo\", snapshot = true, crate = a, seed = 1, seeds = 9,"), sorted);
+    }
+
+    #[test]
+    fn the_path_of_the_crate() {
+        for (source, path) in [
+            ("crate = other", "other"),
+            ("crate = crate::inner::raddle", "crate::inner::raddle"),
+            ("crate = ::a::b", "::a::b"),
+            ("crate = \"::a::b\"", "::a::b"),
+            ("crate = \"crate\", seeds = 2", "crate"),
+        ] {
+            assert_eq!(krate(source), path, "{source}");
+        }
+        for source in ["crate = \"a b\"", "crate = \"\"", "crate = 5", "crate = a::<T>", "crate = a b"] {
+            let given = source.strip_prefix("crate = ").unwrap();
+            let message = error(source).replace(' ', "");
+            assert_eq!(message, format!("crate={given}:expectedapath,asin`crate=my::raddle`").replace(' ', ""));
+        }
+    }
+
+    #[test]
+    fn an_unknown_argument_is_answered_with_the_known_ones() {
+        let known = "(known: `seeds`, `seed`, `strategy`, `max_steps`, `pool_threads`, `stall_up_to`, `watchdog`, \
+                     `snapshot`, `deny_pending`, `allow_panics`, `check`, `regressions`, `crate`)";
+        assert_eq!(error("sed = 5"), format!("unknown argument `sed`, did you mean `seed`? {known}"));
+        assert_eq!(error("flavor = \"multi_thread\""), format!("unknown argument `flavor` {known}"));
+    }
+
+    #[test]
+    fn one_argument_given_twice() {
+        assert_eq!(error("seeds = 5, seeds = 5"), "`seeds` is given twice");
+        assert_eq!(error("snapshot, seeds = 5, snapshot = false"), "`snapshot` is given twice");
+        assert_eq!(error("crate = a, crate = a"), "`crate` is given twice");
+    }
+
+    #[test]
+    fn a_value_that_will_not_do_is_named() {
+        for (source, message) in [
+            ("seeds = 0", "seeds = 0: expected a number from 1 up"),
+            ("seeds = -5", "seeds = - 5: expected a number from 1 up"),
+            ("seeds = \"5\"", "seeds = \"5\": expected a number from 1 up, without quotes"),
+            ("max_steps = 0", "max_steps = 0: expected a number from 1 up"),
+            ("pool_threads = 10_001", "pool_threads = 10_001: expected a number from 1 to 10000"),
+            ("snapshot = 1", "snapshot = 1: expected true or false"),
+            ("watchdog = \"0s\"", "watchdog = \"0s\": expected a time above zero"),
+            ("seeds = SEEDS", "seeds = SEEDS: expected a literal, as in `seeds = 500`"),
+            ("check = yes", "check = yes: expected true or false"),
+            ("strategy = fifo", "strategy = fifo: expected a literal, as in `strategy = \"pct:3\"`"),
+        ] {
+            assert_eq!(error(source), message, "{source}");
+        }
+    }
+
+    #[test]
+    fn arguments_that_are_not_spelled_as_one() {
+        for (source, message) in [
+            ("seeds", "`seeds` needs a value, as in `seeds = 500`"),
+            ("seeds, check", "`seeds` needs a value, as in `seeds = 500`"),
+            ("seeds =", "`seeds` needs a value, as in `seeds = 500`"),
+            ("seeds = , check", "`seeds` needs a value, as in `seeds = 500`"),
+            ("crate", "`crate` needs a value, as in `crate = my::raddle`"),
+            ("seeds(500)", "expected `seeds = 500`"),
+            ("snapshot: true", "expected `snapshot` or `snapshot = true`"),
+            ("seeds = 5 check", "expected `,` before the next argument"),
+            ("500", "expected the name of an argument, as in `seeds = 500`"),
+            ("\"pct:3\"", "expected the name of an argument, as in `seeds = 500`"),
+            (", seeds = 5", "expected the name of an argument, as in `seeds = 500`"),
+        ] {
+            assert_eq!(error(source), message, "{source}");
+        }
+    }
+}

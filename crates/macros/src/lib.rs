@@ -1,0 +1,74 @@
+//! The attribute [`#[raddle::test]`](macro@test), re-exported by [`raddle`](https://docs.rs/raddle).
+//! Use it from there: what it expands to calls into `raddle`, so this crate is of no use alone.
+//!
+//! ```ignore
+//! #[raddle::test(seeds = 500, strategy = "pct:3")]
+//! async fn no_money_is_lost() {
+//!     let bank = Bank::open().await;
+//!     let a = raddle::spawn(bank.transfer(1, 2, 50));
+//!     let b = raddle::spawn(bank.transfer(2, 1, 30));
+//!     futures_lite::future::zip(a, b).await;
+//!     assert_eq!(bank.total().await, 100);
+//! }
+//! ```
+//!
+//! [`test`](macro@test) lists every argument and its default.
+#![forbid(unsafe_code)]
+
+mod args;
+mod expand;
+mod nearest;
+mod scenario;
+mod value;
+
+/// Turns an `async fn` into a test that is run under many seeds, each one another order of its tasks, blocking jobs
+/// and timers.
+///
+/// ```ignore
+/// #[raddle::test]
+/// async fn the_last_message_arrives() {
+///     let (sender, receiver) = async_channel::bounded(1);
+///     raddle::spawn(async move { sender.send(7).await }).detach();
+///     assert_eq!(receiver.recv().await, Ok(7));
+/// }
+///
+/// #[raddle::test(seeds = 2_000, strategy = "pct:3", stall_up_to = "5ms", snapshot)]
+/// #[should_panic(expected = "lost")]
+/// async fn the_old_release_loses_one() -> Result<(), Box<dyn std::error::Error>> {
+///     // …
+///     Ok(())
+/// }
+/// ```
+///
+/// The function takes no arguments, is neither generic nor `unsafe`, `const` or `extern`, and returns `()` or a
+/// `Result<(), E>` whose `E` is `Debug`: an `Err` fails the test as a panic does. `#[ignore]`, `#[should_panic]`,
+/// `#[cfg]`, lint levels and doc comments work as on any test. `#[test]` is not to be written as well.
+///
+/// # Arguments
+///
+/// All are optional, and each may be given once. The environment (`RADDLE_SEED`, `RADDLE_SEEDS`, …) wins over them.
+///
+/// | argument | default | meaning |
+/// |---|---|---|
+/// | `seeds = 500` | 256 | how many seeds are tried, from 1 up |
+/// | `seed = 42`, `seed = "0x2f"` | from the test's path | the first seed: a number, a string with a decimal or `0x` number, or the 40 hex digits of a commit, of which the first 16 count |
+/// | `strategy = "random"` | `"random"` | what answers the choices: `"random"`, `"fifo"` (no deviation) or `"pct:DEPTH"`, which looks for bugs of that depth, from 1 to 64 (Burckhardt and others, ASPLOS 2010); `"pct:DEPTH@LENGTH"` gives the number of decisions in a run instead of having it measured |
+/// | `max_steps = 10_000` | 1,000,000 | steps after which a run counts as a livelock, from 1 up |
+/// | `pool_threads = 2` | 500 | most threads of the simulated blocking pool, from 1 to 10,000 |
+/// | `stall_up_to = "5ms"` | off | how far the clock may pass a deadline while tasks are ready |
+/// | `watchdog = "10s"` | `"10s"` | real time after which a poll or call that never returns is reported |
+/// | `snapshot` | off | hold the interleaving against its snapshot |
+/// | `deny_pending` | off | a task still pending at the end is a finding |
+/// | `allow_panics` | off | a panic in a spawned task or a job is no finding |
+/// | `check` | first seed only | run every seed twice and compare the digests; `check = false`: none |
+/// | `regressions = false` | on | do not read or append to the test's file of failing seeds |
+/// | `crate = my::raddle` | `::raddle` | where `raddle` is found, if renamed or re-exported; a string will do too |
+///
+/// A time is a whole number and a unit, `ns`, `us`, `ms` or `s`. `snapshot`, `deny_pending`, `allow_panics`, `check` and
+/// `regressions` stand alone for `true`, or take `= true` or `= false`.
+///
+/// An argument that is unknown, given twice or out of its range is a compile error at the place where it is written.
+#[proc_macro_attribute]
+pub fn test(args: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    expand::expand(args.into(), item.into()).into()
+}

@@ -1,0 +1,90 @@
+//! What a world shows to threads outside it: the watchdog reads how far it is, and foreign wakes arrive here.
+
+use crate::boundary::watchdog::ThreadHandle;
+use crate::id::Key;
+use crate::replay::Replay;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// One world's face to the outside.
+#[derive(Default)]
+pub(crate) struct Beacon {
+    /// The run's serial number in this process; 0 while no run goes on.
+    pub serial: AtomicU32,
+    /// Steps taken in this run.
+    pub steps: AtomicU64,
+    /// Virtual now, in nanoseconds.
+    pub now: AtomicU64,
+    pub seed: AtomicU64,
+    /// The spawn site of the task that runs.
+    pub site: AtomicU32,
+    /// How long a step may take, in real milliseconds; 0: for ever.
+    pub patience_ms: AtomicU64,
+    /// Whether `foreign` holds something.
+    pub called: AtomicBool,
+    pub foreign: Mutex<Vec<ForeignWake>>,
+    pub story: Mutex<Story>,
+    /// The loop's thread.
+    pub thread: Mutex<Option<ThreadHandle>>,
+}
+
+impl Beacon {
+    /// Has the watchdog allow `patience` of real time for a step.
+    pub fn watch(&self, patience: Option<Duration>) {
+        let millis = patience.map_or(0, |p| p.as_millis().clamp(1, u128::from(u64::MAX)) as u64);
+        self.patience_ms.store(millis, Ordering::Relaxed);
+    }
+}
+
+/// What the watchdog tells of a run besides its numbers.
+#[derive(Default, Clone)]
+pub(crate) struct Story {
+    pub scenario: String,
+    pub replay: Replay,
+}
+
+/// A wake that came from a thread outside the world.
+pub(crate) struct ForeignWake {
+    /// Whom it woke.
+    pub key: Key,
+    /// The name of the thread that did.
+    pub thread: String,
+    /// The woken task, which only the loop may run or drop.
+    pub woken: Box<dyn Send>,
+}
+
+/// All beacons of this process; there are as many as worlds were ever in use at once.
+static ALL: Mutex<Vec<&'static Beacon>> = Mutex::new(Vec::new());
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A beacon for a new world; it lives as long as the process, as worlds do.
+pub(crate) fn light() -> &'static Beacon {
+    let beacon: &'static Beacon = Box::leak(Box::default());
+    lock(&ALL).push(beacon);
+    beacon
+}
+
+pub(crate) fn all() -> Vec<&'static Beacon> {
+    lock(&ALL).clone()
+}
+
+/// Tells the world of `serial` that a thread which is not of it woke the task `key`. If that run is over, `woken` is
+/// leaked: it belongs to a run that was given up.
+#[cold]
+pub(crate) fn foreign_wake(serial: u32, key: Key, woken: Box<dyn Send>) {
+    let thread = std::thread::current().name().unwrap_or("unnamed").to_string();
+    for beacon in all() {
+        let mut foreign = lock(&beacon.foreign);
+        // The end of a run takes the same lock before it gives its serial number up.
+        if beacon.serial.load(Ordering::Acquire) == serial {
+            foreign.push(ForeignWake { key, thread, woken });
+            beacon.called.store(true, Ordering::Release);
+            return;
+        }
+    }
+    std::mem::forget(woken);
+}

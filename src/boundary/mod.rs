@@ -1,0 +1,14 @@
+//! Where the simulation meets the kernel, and the only place with `unsafe` in it.
+//!
+//! It imports nothing from the rest of the crate. Every face exists on every target; where a
+//! thing is impossible its twin in an `unsupported` file says so and does nothing.
+//!
+//! - [`turn`]: state that only the thread holding the world's turn can reach.
+//! - [`threads`]: the sim threads, which give the turn to one another.
+//! - [`hooks`]: the clock, entropy and thread-local symbols of libc, owned at link time.
+//! - [`watchdog`]: where a thread that does not come back is standing.
+
+pub mod hooks;
+pub mod threads;
+pub mod turn;
+pub mod watchdog;

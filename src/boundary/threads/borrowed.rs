@@ -1,0 +1,144 @@
+//! The turn as a loan: the loop's kernel thread runs every carrier on the carrier's own stack and
+//! under the carrier's own FS base.
+//!
+//! A carrier's pthread starts as usual, runs down to [`switch::park`], which notes where it stands,
+//! and sleeps there. From then on the loop switches to that place and away from it. So whatever a
+//! carrier executes stands on ordinary frames that begin at the pthread's start routine: unwinding
+//! and backtraces end there as in any thread, and nothing has to be forged. To end a carrier, its
+//! own kernel thread is told to go on from where the carrier last stopped; it returns from the
+//! start routine, runs the thread-local destructors, and exits as any pthread does.
+//!
+//! One stack always goes with one FS base, so no code ever sees the address of a thread-local
+//! change under it.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::ptr;
+use std::thread::JoinHandle;
+
+use super::Hand;
+use super::carrier::{self, Carrier, Handle};
+use super::switch_x86_64 as switch;
+
+/// Bytes of the carrier's stack on which its kernel thread sleeps: room for a signal frame (up to
+/// some 11 KiB with all of AMX) and glibc's own handler, the only one not blocked there.
+const BERTH: usize = 32 * 1024;
+
+/// The thread id that says "in use" of a stack whose kernel thread is not in this process. Any
+/// positive number does: there is nobody it could be taken for.
+const KEPT: i32 = i32::MAX;
+
+/// See [`BERTH`]; the stack pointer must be aligned when the kernel lays a frame below it.
+#[repr(C, align(16))]
+struct Berth(MaybeUninit<[u8; BERTH]>);
+
+/// See the module.
+pub(super) struct Borrowed;
+
+impl Hand for Borrowed {
+    fn create(&self, carrier: Handle) -> io::Result<JoinHandle<()>> {
+        let name = (*carrier.name).to_owned();
+        let thread = std::thread::Builder::new().name(name).spawn(move || sleep_and_live(carrier))?;
+        carrier.gate.wait_until(|word| word == switch::PARKED);
+        Ok(thread)
+    }
+
+    #[inline]
+    fn give(&self, carrier: &Carrier) {
+        let back = carrier.back.get();
+        // SAFETY: `back` is written here and by the switch, read by the switch back; nobody else
+        // has it. `own` was filled by `park` (create waited for that) or by the switch that
+        // stopped the carrier last, so it holds a stack on which nobody runs: the carrier's own
+        // kernel thread sleeps on its berth. The FS base is noted anew each time because the loop
+        // may be another thread than last time; the probe has seen that rdfsbase is allowed.
+        unsafe {
+            (*back).fs = switch::fs_base();
+            switch::switch(back, carrier.own.get());
+        }
+    }
+
+    #[inline]
+    fn give_back(&self, carrier: &Carrier) {
+        // SAFETY: we are on the carrier's stack, and the loop stands in `give` with `back` filled.
+        unsafe { switch::switch(carrier.own.get(), carrier.back.get()) };
+    }
+
+    fn end(&self, carrier: &Carrier) {
+        carrier.gate.set(switch::LEAVE);
+    }
+
+    fn forget(&self, carrier: &Carrier) {
+        carrier.gate.set(switch::VANISH);
+    }
+
+    fn adopt(&self, carrier: &Carrier) -> bool {
+        let tid = carrier.tid.get();
+        if tid.is_null() {
+            return false;
+        }
+        // SAFETY: the word was found in the carrier's thread control block, which is in its stack's
+        // mapping: there as long as libc has not unmapped it, and this is called before it has a
+        // reason to. In the child nobody else reads it now, as this is the only thread.
+        unsafe { tid.write(KEPT) };
+        true
+    }
+}
+
+/// The carrier's whole life. Starts and ends on its own kernel thread; in between, `park` has
+/// returned on the loop's.
+fn sleep_and_live(carrier: Handle) {
+    let before = block_signals();
+    carrier.tid.set(find_tid());
+    let mut berth = Berth(MaybeUninit::uninit());
+    let top = ptr::from_mut(&mut berth).wrapping_add(1).cast::<u8>();
+    // SAFETY: `top` is the aligned end of a berth that lives until after `live`, that is as long as
+    // the kernel thread sleeps on it, and is not otherwise used. `own` and the gate are in the
+    // control block, which outlives this thread. The loop reads `own` only after it has seen
+    // PARKED in the gate.
+    unsafe { switch::park(carrier.own.get(), carrier.gate.word().as_ptr(), top) };
+    carrier::live(carrier);
+    std::hint::black_box(&mut berth);
+    restore_signals(&before);
+}
+
+/// Where libc keeps the calling thread's kernel id, by which it tells used stacks from free ones.
+/// In `fork`'s child glibc sets it to 0 for every other thread; see [`Hand::adopt`]. Null if it is
+/// not where it can be told for sure.
+fn find_tid() -> *mut i32 {
+    /// Bytes of glibc's `struct pthread` looked through: it has 2304, the id at 720 ever since.
+    const LOOK: usize = 1024;
+    // SAFETY: gettid cannot fail.
+    let tid = unsafe { libc::gettid() };
+    // SAFETY: borrowing is only done where the probe found FSGSBASE.
+    let block = unsafe { switch::fs_base() } as *mut i32;
+    let mut found: *mut i32 = ptr::null_mut();
+    for word in (0..LOOK / 4).map(|n| block.wrapping_add(n)) {
+        // SAFETY: on x86-64 the thread control block starts at the FS base. Volatile: it is libc's.
+        if unsafe { word.read_volatile() } == tid {
+            if !found.is_null() {
+                return ptr::null_mut();
+            }
+            found = word;
+        }
+    }
+    found
+}
+
+/// Keeps signals away from a kernel thread that sleeps while its thread-locals are in use
+/// elsewhere. (glibc keeps its two internal ones open: `setuid` needs them.) Returns the old mask.
+fn block_signals() -> libc::sigset_t {
+    let mut before = MaybeUninit::<libc::sigset_t>::zeroed();
+    let mut all = MaybeUninit::<libc::sigset_t>::zeroed();
+    // SAFETY: both sets are valid places for a sigset_t, `all` is filled before it is read, and
+    // a zeroed sigset_t is an empty one, so `before` is initialised whatever happens.
+    unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
+        before.assume_init()
+    }
+}
+
+fn restore_signals(before: &libc::sigset_t) {
+    // SAFETY: `before` is a mask that pthread_sigmask gave out.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before, ptr::null_mut()) };
+}

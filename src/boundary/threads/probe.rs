@@ -1,0 +1,79 @@
+//! Whether threads can be borrowed here.
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+pub(super) use here::why_not_borrowed;
+
+/// Why threads cannot be borrowed, in a few words for a report; `None` if they can.
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri))))]
+pub(super) fn why_not_borrowed() -> Option<&'static str> {
+    if cfg!(miri) { Some("Miri runs no assembly") } else { Some("only done on x86-64 Linux with glibc so far") }
+}
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+mod here {
+    use std::sync::OnceLock;
+
+    /// HWCAP2_FSGSBASE of the kernel's asm/hwcap2.h.
+    const FSGSBASE: libc::c_ulong = 1 << 1;
+    /// ARCH_SHSTK_STATUS of the kernel's asm/prctl.h (Linux 6.6).
+    const SHSTK_STATUS: libc::c_int = 0x5005;
+
+    /// Why threads cannot be borrowed, in a few words for a report; `None` if they can. Looked
+    /// into once a process.
+    pub(in super::super) fn why_not_borrowed() -> Option<&'static str> {
+        static WHY: OnceLock<Option<&'static str>> = OnceLock::new();
+        *WHY.get_or_init(look)
+    }
+
+    fn look() -> Option<&'static str> {
+        // SAFETY: getauxval reads a table the kernel gave; an unknown key is answered with 0.
+        if unsafe { libc::getauxval(libc::AT_HWCAP2) } & FSGSBASE == 0 {
+            return Some("the kernel or the processor does not let user code set FS (no FSGSBASE)");
+        }
+        if under_valgrind() {
+            return Some("valgrind does not follow stack switches");
+        }
+        if has_symbol(c"__asan_init") || has_symbol(c"__tsan_init") || has_symbol(c"__msan_init") {
+            return Some("sanitizers do not follow stack switches");
+        }
+        if has_shadow_stack() {
+            return Some("the process has a shadow stack");
+        }
+        None
+    }
+
+    fn has_symbol(name: &std::ffi::CStr) -> bool {
+        // SAFETY: a lookup by a NUL-terminated name; what it finds is not called.
+        !unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }.is_null()
+    }
+
+    fn has_shadow_stack() -> bool {
+        let mut features = 0u64;
+        // SAFETY: ARCH_SHSTK_STATUS writes one u64; a kernel that does not know it answers EINVAL.
+        let result = unsafe { libc::syscall(libc::SYS_arch_prctl, SHSTK_STATUS, &raw mut features) };
+        result == 0 && features & 1 != 0
+    }
+
+    /// Valgrind's own client request RUNNING_ON_VALGRIND (valgrind.h): rotations that add up to
+    /// nothing on a processor, and that valgrind recognises and answers in rdx.
+    fn under_valgrind() -> bool {
+        let request: [u64; 6] = [0x1001, 0, 0, 0, 0, 0];
+        let answer: u64;
+        // SAFETY: four rotations of rdi by 128 bits in all, and an exchange of rbx with itself:
+        // nothing changes but the flags. The request is alive while valgrind reads it.
+        unsafe {
+            std::arch::asm!(
+                "rol rdi, 3",
+                "rol rdi, 13",
+                "rol rdi, 61",
+                "rol rdi, 51",
+                "xchg rbx, rbx",
+                in("rax") &raw const request,
+                inlateout("rdx") 0u64 => answer,
+                inlateout("rdi") 0u64 => _,
+                options(nostack),
+            );
+        }
+        answer != 0
+    }
+}

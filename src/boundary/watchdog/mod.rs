@@ -1,0 +1,121 @@
+//! Where a thread that does not come back is standing, looked at from another thread.
+//!
+//! Under borrowing the loop's kernel thread runs every thread of the world, so that is the one to
+//! look at, and what it finds is the stack of whoever has the turn.
+
+#[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
+#[path = "linux.rs"]
+mod imp;
+#[cfg(not(all(target_os = "linux", target_env = "gnu", not(miri))))]
+#[path = "unsupported.rs"]
+mod imp;
+
+/// A kernel thread of this process. If the thread has ended, or the handle comes from before a
+/// fork, sampling it finds nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ThreadHandle(imp::Thread);
+
+/// The calling kernel thread: to be asked on the loop.
+pub fn this_thread() -> ThreadHandle {
+    ThreadHandle(imp::this_thread())
+}
+
+/// Interrupts `thread` and writes where it is, innermost first: the address it was at, then the
+/// return addresses of its callers. Returns how many were written.
+///
+/// 0 if it cannot be done: the thread has ended, is the calling one, does not take the signal
+/// within a second of real time, or the target is not supported. Calls from several threads wait
+/// for one another.
+///
+/// The sampled thread may be anywhere, in malloc or the loader too: symbolise on the caller's side.
+/// A system call it is blocked in may end with EINTR, so this is for threads that are given up on.
+pub fn sample_stack(thread: ThreadHandle, out: &mut [usize]) -> usize {
+    imp::sample_stack(thread.0, out)
+}
+
+#[cfg(all(test, target_os = "linux", target_env = "gnu", not(miri)))]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc;
+
+    #[inline(never)]
+    fn spins_for_long(stop: &AtomicBool) {
+        while !stop.load(Ordering::Relaxed) {
+            std::hint::spin_loop();
+        }
+    }
+
+    fn symbol_is_in(addresses: &[usize], function: *const ()) -> bool {
+        // Return addresses lie within the function; the ones around it are far smaller than this.
+        addresses.iter().any(|a| (function as usize..function as usize + 512).contains(a))
+    }
+
+    #[test]
+    fn a_spinning_thread_is_found() {
+        static STOP: AtomicBool = AtomicBool::new(false);
+        let (tell, told) = mpsc::channel();
+        let spinner = std::thread::spawn(move || {
+            tell.send(this_thread()).unwrap();
+            spins_for_long(&STOP);
+        });
+        let thread = told.recv().unwrap();
+        std::thread::yield_now();
+        let mut out = [0; 64];
+        // It may be on its way there still.
+        let found = (0..1000).any(|_| {
+            let count = sample_stack(thread, &mut out);
+            assert!(count > 3);
+            symbol_is_in(&out[..count], spins_for_long as *const ())
+        });
+        assert!(found);
+        assert_eq!(sample_stack(thread, &mut out[..2]), 2);
+        STOP.store(true, Ordering::Relaxed);
+        spinner.join().unwrap();
+        assert_eq!(sample_stack(thread, &mut out), 0);
+        assert_eq!(sample_stack(this_thread(), &mut out), 0);
+    }
+
+    #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+    #[test]
+    fn a_borrowed_thread_is_found_on_the_loops() {
+        use super::super::threads::{Backend, Threads};
+        static STOP: AtomicBool = AtomicBool::new(false);
+        let threads = Threads::new(None);
+        if threads.backend() != Backend::Borrowed {
+            return;
+        }
+        let thread = this_thread();
+        let watch = std::thread::spawn(move || {
+            let mut out = [0; 64];
+            let found = (0..1000).any(|_| {
+                let count = sample_stack(thread, &mut out);
+                symbol_is_in(&out[..count], spins_for_long as *const ())
+            });
+            STOP.store(true, Ordering::Relaxed);
+            found
+        });
+        threads.start(0, "worker", Box::new(|| spins_for_long(&STOP))).unwrap();
+        threads.resume(0);
+        assert!(watch.join().unwrap());
+    }
+
+    #[test]
+    fn a_thread_that_masks_the_signal_times_out() {
+        let (tell, told) = mpsc::channel();
+        let (stop, stopped) = mpsc::channel::<()>();
+        let masked = std::thread::spawn(move || {
+            // SAFETY: masks everything on this thread, which ends with the test.
+            unsafe {
+                let mut all = std::mem::zeroed();
+                libc::sigfillset(&mut all);
+                libc::pthread_sigmask(libc::SIG_SETMASK, &all, std::ptr::null_mut());
+            }
+            tell.send(this_thread()).unwrap();
+            let _ = stopped.recv();
+        });
+        assert_eq!(sample_stack(told.recv().unwrap(), &mut [0; 8]), 0);
+        drop(stop);
+        masked.join().unwrap();
+    }
+}

@@ -1,0 +1,12 @@
+//! Where nobody can look at another thread.
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Thread;
+
+pub(super) fn this_thread() -> Thread {
+    Thread
+}
+
+pub(super) fn sample_stack(_: Thread, _: &mut [usize]) -> usize {
+    0
+}

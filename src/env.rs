@@ -1,0 +1,225 @@
+//! The one table of environment variables, and the only room that reads them.
+
+use crate::boundary::threads::Backend;
+use crate::error::Error;
+use crate::recheck::Check;
+use crate::schedule::StrategyKind;
+use crate::seed::Seed;
+use std::time::Duration;
+
+/// A variable, the values it takes, and what it does.
+pub(crate) struct Variable {
+    pub name: &'static str,
+    pub values: &'static str,
+    pub effect: &'static str,
+}
+
+const SEED: &str = "RADDLE_SEED";
+const SEEDS: &str = "RADDLE_SEEDS";
+const STRATEGY: &str = "RADDLE_STRATEGY";
+const CHECK: &str = "RADDLE_CHECK";
+const TRACE: &str = "RADDLE_TRACE";
+const SHRINK: &str = "RADDLE_SHRINK";
+const MAX_STEPS: &str = "RADDLE_MAX_STEPS";
+const WATCHDOG: &str = "RADDLE_WATCHDOG";
+const REGRESSIONS: &str = "RADDLE_REGRESSIONS";
+const THREADS: &str = "RADDLE_THREADS";
+
+/// Every variable that raddle reads. The README's table is held against it by a test.
+pub(crate) const TABLE: &[Variable] = &[
+    Variable {
+        name: SEED,
+        values: "decimal, `0x…`, a 40-digit commit hash, `random`",
+        effect: "run this one seed (with `RADDLE_SEEDS`: so many from it on) instead of the test's own",
+    },
+    Variable { name: SEEDS, values: "a number from 1 up", effect: "how many seeds each test tries" },
+    Variable { name: STRATEGY, values: "`fifo`, `random`, `pct:DEPTH`", effect: "the strategy of every test" },
+    Variable {
+        name: CHECK,
+        values: "`off`, `first`, `all`",
+        effect: "which seeds are run twice to see whether they go the same way; `first` by default",
+    },
+    Variable { name: TRACE, values: "`0`, `1`", effect: "print the whole trace of a failing run, not only the minimised one" },
+    Variable {
+        name: SHRINK,
+        values: "a number",
+        effect: "at most so many reruns to minimise a failure; 200 by default, 0 for none",
+    },
+    Variable { name: MAX_STEPS, values: "a number from 1 up", effect: "the step limit of every test" },
+    Variable {
+        name: WATCHDOG,
+        values: "seconds, `0` for never",
+        effect: "how long one poll may take in real time before the process is ended; 10 by default",
+    },
+    Variable {
+        name: REGRESSIONS,
+        values: "`on`, `read`, `off`",
+        effect: "whether failing seeds of earlier runs are run first (`read`), and new ones written down (`on`, the default)",
+    },
+    Variable {
+        name: THREADS,
+        values: "`borrowed`, `baton`",
+        effect: "how worker threads take turns; by default the faster one that works here",
+    },
+];
+
+/// What `RADDLE_REGRESSIONS` may say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) enum Regressions {
+    #[default]
+    On,
+    Read,
+    Off,
+}
+
+/// What the environment says. `None`: nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Env {
+    pub seed: Option<Seed>,
+    pub seeds: Option<u64>,
+    pub strategy: Option<StrategyKind>,
+    pub check: Option<Check>,
+    pub trace: bool,
+    pub shrink: Option<usize>,
+    pub max_steps: Option<u64>,
+    pub watchdog: Option<Option<Duration>>,
+    pub regressions: Regressions,
+    pub pool_threads: Option<usize>,
+}
+
+impl Env {
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    /// The first variable that cannot be read, with what was expected.
+    pub fn read() -> Result<Env, Error> {
+        Env::from(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
+    }
+
+    fn from(get: impl Fn(&str) -> Option<String>) -> Result<Env, Error> {
+        let unknown = |name: &'static str, text: &str, expected: &str| Error::new(name, text, expected);
+        let number = |name: &'static str, least: u64| match get(name) {
+            None => Ok(None),
+            Some(text) => match text.trim().replace('_', "").parse::<u64>() {
+                Ok(n) if n >= least => Ok(Some(n)),
+                _ => Err(unknown(name, &text, &format!("a number from {least} up"))),
+            },
+        };
+        let mut env = Env {
+            seeds: number(SEEDS, 1)?,
+            shrink: number(SHRINK, 0)?.map(|n| n as usize),
+            max_steps: number(MAX_STEPS, 1)?,
+            watchdog: number(WATCHDOG, 0)?.map(|n| (n > 0).then(|| Duration::from_secs(n))),
+            // As the `blocking` crate reads it: anything that is no number counts as nothing.
+            pool_threads: get("BLOCKING_MAX_THREADS").and_then(|t| t.parse().ok()).map(|n: usize| n.clamp(1, 10_000)),
+            ..Env::default()
+        };
+        if let Some(text) = get(SEED) {
+            env.seed = Some(match text.trim() {
+                "random" => random_seed(),
+                other => other.parse::<Seed>().map_err(|_| {
+                    let expected = "a number below 2^64 (decimal, or hexadecimal with 0x), a 40-digit commit hash or `random`";
+                    unknown(SEED, &text, expected)
+                })?,
+            });
+        }
+        if let Some(text) = get(STRATEGY) {
+            env.strategy = Some(text.parse::<StrategyKind>().map_err(|error| error.of(STRATEGY))?);
+        }
+        if let Some(text) = get(CHECK) {
+            env.check = Some(match text.trim() {
+                "off" | "0" => Check::Off,
+                "first" => Check::First,
+                "all" | "1" => Check::All,
+                _ => return Err(unknown(CHECK, &text, "off, first or all")),
+            });
+        }
+        if let Some(text) = get(TRACE) {
+            env.trace = match text.trim() {
+                "" | "0" => false,
+                "1" => true,
+                _ => return Err(unknown(TRACE, &text, "0 or 1")),
+            };
+        }
+        if let Some(text) = get(REGRESSIONS) {
+            env.regressions = match text.trim() {
+                "on" => Regressions::On,
+                "read" => Regressions::Read,
+                "off" => Regressions::Off,
+                _ => return Err(unknown(REGRESSIONS, &text, "on, read or off")),
+            };
+        }
+        if let Some(text) = get(THREADS) {
+            backend_of(&text)?;
+        }
+        Ok(env)
+    }
+}
+
+fn backend_of(text: &str) -> Result<Backend, Error> {
+    match text.trim() {
+        "borrowed" => Ok(Backend::Borrowed),
+        "baton" => Ok(Backend::Baton),
+        _ => Err(Error::new(THREADS, text, "borrowed or baton")),
+    }
+}
+
+/// How worker threads are to take turns, if the environment says. What it cannot read [`Env::read`] complains of.
+pub(crate) fn backend() -> Option<Backend> {
+    std::env::var(THREADS).ok().and_then(|text| backend_of(&text).ok())
+}
+
+/// A seed that nobody chose: from the operating system, by way of std's hash keys.
+fn random_seed() -> Seed {
+    use std::hash::{BuildHasher, Hasher};
+    Seed::from(std::hash::RandomState::new().build_hasher().finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Env, Error> {
+        Env::from(|name| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| v.to_string()))
+    }
+
+    #[test]
+    fn an_empty_environment_says_nothing() {
+        assert_eq!(read(&[]), Ok(Env::default()));
+    }
+
+    #[test]
+    fn reads_what_the_table_promises() {
+        let env = read(&[
+            (SEED, "0x2f"),
+            (SEEDS, "10_000"),
+            (STRATEGY, "pct:3"),
+            (CHECK, "all"),
+            (TRACE, "1"),
+            (SHRINK, "0"),
+            (MAX_STEPS, "5"),
+            (WATCHDOG, "0"),
+            (REGRESSIONS, "read"),
+            (THREADS, "baton"),
+        ]);
+        let env = env.unwrap();
+        assert_eq!(env.seed, Some(Seed::from(0x2f)));
+        assert_eq!((env.seeds, env.shrink, env.max_steps), (Some(10_000), Some(0), Some(5)));
+        assert_eq!((env.check, env.watchdog, env.trace), (Some(Check::All), Some(None), true));
+        assert_eq!(env.regressions, Regressions::Read);
+    }
+
+    #[test]
+    fn complains_in_one_line_that_names_the_variable() {
+        for name in TABLE.iter().map(|variable| variable.name) {
+            let error = read(&[(name, "nonsense")]).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{name} \"nonsense\": expected ")), "{error}");
+            assert!(!error.contains('\n'));
+        }
+    }
+
+    #[test]
+    fn a_random_seed_differs_each_time() {
+        assert_ne!(random_seed(), random_seed());
+    }
+}

@@ -1,0 +1,141 @@
+//! Findings: why a run failed.
+
+use crate::instant::Instant;
+use std::fmt;
+
+/// What sort of failure a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum FindingKind {
+    /// A task or a job panicked.
+    Panic,
+    /// The scenario returned an `Err`.
+    Error,
+    /// Nothing can run and no deadline is near: everybody waits for somebody.
+    Deadlock,
+    /// The step limit was reached.
+    Livelock,
+    /// A thread outside the world woke a task.
+    ForeignWake,
+    /// Tasks were still pending when the scenario returned, and the test denies that.
+    Pending,
+    /// The same seed took another way.
+    Divergence,
+    /// A future panicked while it was dropped.
+    DropPanic,
+    /// The run could not begin.
+    Setup,
+}
+
+impl FindingKind {
+    /// The kind in a word or two, as findings print it.
+    pub fn name(self) -> &'static str {
+        match self {
+            FindingKind::Panic => "panic",
+            FindingKind::Error => "error",
+            FindingKind::Deadlock => "deadlock",
+            FindingKind::Livelock => "livelock",
+            FindingKind::ForeignWake => "foreign wake",
+            FindingKind::Pending => "pending tasks",
+            FindingKind::Divergence => "divergence",
+            FindingKind::DropPanic => "panic in a destructor",
+            FindingKind::Setup => "setup",
+        }
+    }
+}
+
+/// Why a run failed: the kind, what happened in words, where and when.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    pub(crate) kind: FindingKind,
+    pub(crate) message: String,
+    /// `file:line:column` of a panic.
+    pub(crate) place: Option<String>,
+    /// Who was running.
+    pub(crate) task: Option<String>,
+    pub(crate) step: u64,
+    pub(crate) at: Instant,
+    /// One paragraph each, for the failure text only: who waits for what, the two events that differ, …
+    pub(crate) details: Vec<String>,
+    /// What may be done about it.
+    pub(crate) hint: Option<String>,
+}
+
+impl Finding {
+    pub(crate) fn new(kind: FindingKind, message: impl Into<String>) -> Finding {
+        let message = message.into();
+        Finding {
+            kind,
+            message,
+            place: None,
+            task: None,
+            step: 0,
+            at: Instant::START,
+            details: Vec::new(),
+            hint: None,
+        }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Finding {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// What sort of failure it is.
+    pub fn kind(&self) -> FindingKind {
+        self.kind
+    }
+
+    /// What happened, in words: a panic's message, an error's `Debug` text, …
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// `file:line:column` of a panic.
+    pub fn place(&self) -> Option<&str> {
+        self.place.as_deref()
+    }
+
+    /// The name of the task or job that was running, where that is known.
+    pub fn task(&self) -> Option<&str> {
+        self.task.as_deref()
+    }
+
+    /// The step at which it was found, counted from 1.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// The virtual time at which it was found.
+    pub fn at(&self) -> Instant {
+        self.at
+    }
+
+    /// Further paragraphs: who waits for what, which events differ.
+    pub fn details(&self) -> &[String] {
+        &self.details
+    }
+
+    /// What makes this failure the same as another: its kind, its place, and the shape of its message (digits left
+    /// out, since a lost update may lose one or two). A deadlock is told by its kind alone.
+    pub fn fingerprint(&self) -> String {
+        let shape: String = match self.kind {
+            FindingKind::Deadlock | FindingKind::Livelock | FindingKind::Pending => String::new(),
+            _ => self.message.chars().filter(|c| !c.is_ascii_digit()).collect(),
+        };
+        format!("{} {} {shape}", self.kind.name(), self.place.as_deref().unwrap_or(""))
+    }
+}
+
+/// The headline: `panicked at tests/bank.rs:14:5: left 80, right 100`.
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.kind, &self.place) {
+            (FindingKind::Panic, Some(place)) => write!(f, "panicked at {place}: {}", self.message),
+            (FindingKind::Panic, None) => write!(f, "panicked: {}", self.message),
+            (FindingKind::DropPanic, Some(place)) => write!(f, "panicked in a destructor at {place}: {}", self.message),
+            (FindingKind::Error, _) => write!(f, "returned {}", self.message),
+            (kind, _) => write!(f, "{}: {}", kind.name(), self.message),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Deterministic simulation tests for async Rust.
+//!
+//! A raddle is the comb that keeps every thread of a warp in its order before it is woven. This one keeps async Rust in
+//! order: it runs tasks, blocking jobs and time in an order that one seed decides, so that a test that failed once fails
+//! again. A failing seed is minimised to the fewest places where the order matters, and shown as an interleaving that
+//! `insta` can snapshot.
+//!
+//! ```
+//! #[raddle::test]
+//! async fn no_money_is_lost() {
+//!     # use std::sync::{Arc, Mutex};
+//!     let account = Arc::new(async_lock::Mutex::new(100));
+//!     let deposits: Vec<_> = (0..2)
+//!         .map(|_| {
+//!             let account = account.clone();
+//!             raddle::spawn(async move { *account.lock().await += 50 })
+//!         })
+//!         .collect();
+//!     for deposit in deposits {
+//!         deposit.await;
+//!     }
+//!     assert_eq!(*account.lock().await, 200);
+//! }
+//! ```
+//!
+//! Under plain `cargo test` this runs 256 schedules. See [`test`](macro@test) for its attributes, [`Sim`] for one run as
+//! a value, [`Explore`] for many, and the README for the environment variables.
+#![deny(unsafe_code)]
+
+mod beacon;
+#[allow(unsafe_code)]
+mod boundary;
+mod check;
+mod clock;
+mod context;
+mod env;
+mod error;
+mod executor;
+mod explore;
+mod finding;
+mod id;
+mod instant;
+mod minimise;
+mod panics;
+mod pool;
+mod prng;
+mod recheck;
+mod registry;
+mod regressions;
+mod replay;
+mod report;
+mod run;
+mod schedule;
+mod seed;
+mod sim;
+mod sites;
+#[cfg(feature = "insta")]
+mod snapshot;
+mod spawn;
+mod timers;
+mod trace;
+mod user;
+mod watchdog;
+mod workers;
+mod world;
+
+pub use context::in_run;
+pub use error::{Elapsed, Error};
+pub use executor::{Task, TaskMeta};
+pub use finding::{Finding, FindingKind};
+pub use id::Key;
+pub use instant::Instant;
+pub use raddle_macros::test;
+pub use recheck::Check;
+pub use report::{Digest, Failure, Found, OutcomeCount, Report};
+pub use schedule::{Candidate, Candidates, Deviation, Pick, Strategy, StrategyKind};
+pub use seed::Seed;
+pub use sim::{Explore, Sim};
+pub use spawn::{TaskBuilder, spawn, spawn_local, task, unblock, yield_now};
+pub use timers::{Interval, Sleep, Timeout, interval, now, sleep, sleep_until, timeout};
+pub use trace::{Actor, ActorKind, Event, PollEnd, Source, Trace, What};
+pub use user::{Rng, rng};
+
+/// What a blocking job may call to wait, in virtual time.
+pub mod thread {
+    pub use crate::workers::{block_on, sleep, yield_now};
+}
+
+/// Which schedules a seed deals. It changes whenever a release deals the seeds anew; a seed kept by another version may
+/// then have nothing to say.
+pub const SCHEDULE_VERSION: u32 = 1;
+
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::check::{Options, Site, test};
+    #[cfg(feature = "insta")]
+    pub use crate::snapshot::{insta, of_outcomes, of_report};
+    pub use crate::user::note;
+}

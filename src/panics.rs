@@ -1,0 +1,58 @@
+//! Panics inside a run: noted where they happen, told in the run's report instead of on the spot.
+
+use crate::replay::Replay;
+use crate::world::{PanicSeen, payload_text};
+use crate::{beacon, context};
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::panic::{self, PanicHookInfo};
+use std::sync::Once;
+
+/// Wraps the process's panic hook, once. Outside runs the hook that was there before does what it did.
+pub(crate) fn install() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !note(info) {
+                before(info);
+            }
+        }));
+    });
+}
+
+/// True if the panic belongs to a run, which will tell of it.
+fn note(info: &PanicHookInfo<'_>) -> bool {
+    let message = payload_text(info.payload());
+    if is_fatal(&message) {
+        tell_before_the_abort(&message);
+        return false;
+    }
+    let place = info.location().map(|l| l.to_string());
+    context::try_with(|world| {
+        let stack = world.is_traced().then(Backtrace::capture).filter(|b| b.status() == BacktraceStatus::Captured);
+        world.saw_panic(PanicSeen { message, place, stack: stack.map(|s| s.to_string()) });
+    })
+    .is_some()
+}
+
+/// Whether the process is about to abort: a second panic while the first one unwinds, or one that must not unwind.
+fn is_fatal(message: &str) -> bool {
+    message.contains("panic in a destructor during cleanup") || message.contains("panic in a function that cannot unwind")
+}
+
+fn tell_before_the_abort(message: &str) {
+    context::try_with(|world| {
+        let story = beacon::lock(&world.beacon.story).clone();
+        let replay: &Replay = &story.replay;
+        eprintln!(
+            "{}: {message}, in {} (step {}, at {} virtual)\n  two panics at once cannot be caught: the process ends \
+             here\n  seed {}\n  replay: {}",
+            story.scenario,
+            world.running_name(),
+            world.steps(),
+            world.now(),
+            world.seed(),
+            replay.line(world.seed())
+        );
+    });
+}

@@ -1,0 +1,28 @@
+//! The one line that replays a run.
+
+use crate::seed::Seed;
+
+/// How a seed is replayed: what stands before and after `RADDLE_SEED=…` in the line to paste.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Replay {
+    /// The command, `cargo test --test bank no_money_is_lost`; `None` if the run was not made by a test.
+    pub command: Option<String>,
+    /// The strategy, where the seed alone does not tell it.
+    pub strategy: Option<String>,
+}
+
+impl Replay {
+    /// The line to paste.
+    pub fn line(&self, seed: Seed) -> String {
+        match &self.command {
+            Some(command) => {
+                let strategy = self.strategy.as_ref().map_or(String::new(), |s| format!("RADDLE_STRATEGY={s} "));
+                format!("RADDLE_SEED={seed} {strategy}{command}")
+            }
+            None => {
+                let strategy = self.strategy.as_ref().map_or(String::new(), |s| format!(".strategy({s:?}.parse()?)"));
+                format!("raddle::Sim::new().seed({seed}){strategy}.run(…)")
+            }
+        }
+    }
+}

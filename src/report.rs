@@ -1,0 +1,565 @@
+//! What runs came to, as values and as text. Pure: nothing here runs or prints.
+
+use crate::explore::{Explored, Failing, OutcomeSeen};
+use crate::finding::Finding;
+use crate::id::Key;
+use crate::replay::Replay;
+use crate::run::RunResult;
+use crate::schedule::{Deviation, StrategyKind};
+use crate::seed::Seed;
+use crate::trace::{Style, Trace};
+use std::fmt::{self, Write};
+use std::time::Duration;
+
+/// The rolling hash of a run's schedule, times and result: two runs with the same digest went the same way.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Digest(pub(crate) u64);
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What one run came to. Its [`Display`](fmt::Display) text is what a failing test prints.
+#[derive(Clone, Debug)]
+pub struct Report<T> {
+    value: Option<T>,
+    name: String,
+    seed: Seed,
+    strategy: StrategyKind,
+    digest: Digest,
+    steps: u64,
+    decisions: u64,
+    deviations: u64,
+    elapsed: Duration,
+    pending: Vec<String>,
+    abandoned: Vec<String>,
+    finding: Option<Finding>,
+    trace: Trace,
+    replay: Replay,
+}
+
+impl Report<()> {
+    pub(crate) fn new(name: &str, strategy: StrategyKind, run: RunResult, replay: Replay) -> Report<()> {
+        let ended = run.ended;
+        Report {
+            value: run.returned.map(|_| ()),
+            name: name.into(),
+            seed: run.seed,
+            strategy,
+            digest: Digest(ended.digest),
+            steps: ended.steps,
+            decisions: ended.decisions,
+            deviations: ended.deviations,
+            elapsed: Duration::from_nanos(ended.elapsed.as_nanos()),
+            pending: ended.pending_names,
+            abandoned: ended.abandoned,
+            finding: ended.finding,
+            trace: ended.trace.unwrap_or_default(),
+            replay,
+        }
+    }
+
+    /// The same report with what the scenario returned.
+    pub(crate) fn with_value<T>(self, value: Option<T>) -> Report<T> {
+        Report {
+            value: value.filter(|_| self.value.is_some()),
+            name: self.name,
+            seed: self.seed,
+            strategy: self.strategy,
+            digest: self.digest,
+            steps: self.steps,
+            decisions: self.decisions,
+            deviations: self.deviations,
+            elapsed: self.elapsed,
+            pending: self.pending,
+            abandoned: self.abandoned,
+            finding: self.finding,
+            trace: self.trace,
+            replay: self.replay,
+        }
+    }
+}
+
+impl<T> Report<T> {
+    /// The seed of the run.
+    pub fn seed(&self) -> Seed {
+        self.seed
+    }
+
+    /// The strategy that answered its decisions, with what was measured for it filled in.
+    pub fn strategy(&self) -> &StrategyKind {
+        &self.strategy
+    }
+
+    /// Whether nothing was found.
+    pub fn is_ok(&self) -> bool {
+        self.finding.is_none()
+    }
+
+    /// Why the run failed, if it did.
+    pub fn finding(&self) -> Option<&Finding> {
+        self.finding.as_ref()
+    }
+
+    /// What the scenario returned, if it came to that (an `Err` is a finding as well).
+    pub fn value(&self) -> Option<&T> {
+        self.value.as_ref()
+    }
+
+    /// What the scenario returned.
+    ///
+    /// # Panics
+    /// With the whole report, if the run failed.
+    #[track_caller]
+    pub fn unwrap(self) -> T {
+        if self.finding.is_some() {
+            panic!("{self}");
+        }
+        match self.value {
+            Some(value) => value,
+            None => unreachable!("a run without a finding has returned"),
+        }
+    }
+
+    /// The digest of the run.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// How many steps it took.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// How many of its steps were decisions: two or more could have run.
+    pub fn decisions(&self) -> u64 {
+        self.decisions
+    }
+
+    /// At how many decisions somebody else ran than the one that had been ready for longest.
+    pub fn deviations(&self) -> u64 {
+        self.deviations
+    }
+
+    /// How much virtual time it took.
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+
+    /// Tasks and jobs that were still alive when the scenario returned.
+    pub fn pending(&self) -> &[String] {
+        &self.pending
+    }
+
+    /// Jobs that waited for ever, whose threads were given up.
+    pub fn abandoned(&self) -> &[String] {
+        &self.abandoned
+    }
+
+    /// Everything that happened.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// The interleaving as text, as [`assert_interleaving!`](crate::assert_interleaving) snapshots it: how the run ended,
+    /// then one event a line in lanes.
+    pub fn interleaving(&self) -> String {
+        interleaving(&self.trace, self.finding.as_ref(), self.elapsed)
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+fn interleaving(trace: &Trace, finding: Option<&Finding>, elapsed: Duration) -> String {
+    let end = match finding {
+        None => "done".to_string(),
+        // Without the place: a snapshot does not change because lines move.
+        Some(finding) => format!("{}: {}", finding.kind().name(), finding.message()),
+    };
+    let elapsed = crate::instant::nanos_to_text(elapsed.as_nanos() as u64);
+    let stars = match trace.deviations().len() {
+        0 => "in plain order, the oldest first".to_string(),
+        1 => "1 deviation from plain order (*)".into(),
+        n => format!("{n} deviations from plain order (*)"),
+    };
+    format!("{end}\nafter {elapsed} virtual; {stars}\n\n{}", trace.lanes())
+}
+
+/// The text of a failure that was not minimised.
+impl<T> fmt::Display for Report<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(finding) = &self.finding else {
+            let elapsed = crate::instant::nanos_to_text(self.elapsed.as_nanos() as u64);
+            return write!(f, "{} passed: seed {}, {} steps, {elapsed} virtual", self.name, self.seed, self.steps);
+        };
+        writeln!(f, "{} failed: {finding}", self.name)?;
+        let seed = format!("seed {}", self.seed);
+        write_place(f, &seed, finding, self.steps)?;
+        write_details(f, finding, &self.abandoned)?;
+        write_lanes(f, "interleaving", &self.trace)?;
+        write!(f, "  replay: {}", self.replay.line(self.seed))
+    }
+}
+
+fn write_place(f: &mut impl Write, seed: &str, finding: &Finding, steps: u64) -> fmt::Result {
+    write!(f, "  {seed}, step {} of {steps}, at {} virtual", finding.step(), finding.at())?;
+    match finding.task() {
+        Some(task) => writeln!(f, ", in {task}"),
+        None => writeln!(f),
+    }
+}
+
+fn write_details(f: &mut impl Write, finding: &Finding, abandoned: &[String]) -> fmt::Result {
+    for detail in finding.details() {
+        detail.lines().try_for_each(|line| writeln!(f, "  {line}"))?;
+    }
+    if !abandoned.is_empty() {
+        writeln!(f, "  given up: {} (the job waits for ever, and its thread with it)", abandoned.join(", "))?;
+    }
+    match &finding.hint {
+        Some(hint) => writeln!(f, "  what to do: {hint}"),
+        None => Ok(()),
+    }
+}
+
+/// How many lines of an interleaving a failure prints.
+const MOST_LINES: usize = 60;
+
+fn write_lanes(f: &mut impl Write, title: &str, trace: &Trace) -> fmt::Result {
+    writeln!(f, "  {title} (* marks a deviation: somebody ran before the one that had been ready for longest):")?;
+    let lanes = trace.render(Style { steps: true, most_lines: MOST_LINES });
+    lanes.lines().try_for_each(|line| writeln!(f, "    {line}"))
+}
+
+fn write_deviations(f: &mut impl Write, trace: &Trace) -> fmt::Result {
+    for deviation in trace.deviations() {
+        let told = tell_deviation(trace, deviation);
+        match trace.step_of(deviation) {
+            Some(step) => writeln!(f, "    step {step:>3}  {told}")?,
+            None => writeln!(f, "    {told}")?,
+        }
+    }
+    Ok(())
+}
+
+fn tell_deviation(trace: &Trace, deviation: &Deviation) -> String {
+    let before = trace.name_of(deviation.before);
+    if deviation.who == Key::CLOCK {
+        return format!("time passed a deadline before {before} ran");
+    }
+    format!("{} ran before {before}", trace.name_of(deviation.who))
+}
+
+/// A kind of failure that an exploration found, and the run that shows it best.
+#[derive(Debug)]
+pub struct Failure {
+    name: String,
+    tried: u64,
+    seeds: Option<u64>,
+    nth: u64,
+    count: u64,
+    deviations: u64,
+    strategy: StrategyKind,
+    minimised: Option<usize>,
+    /// The run that is shown: minimised, if that worked.
+    report: Report<()>,
+    /// The failing run itself.
+    original: Report<()>,
+}
+
+impl Failure {
+    pub(crate) fn new(
+        failing: Failing,
+        name: &str,
+        tried: u64,
+        seeds: Option<u64>,
+        strategy: &StrategyKind,
+        replay: &Replay,
+    ) -> Failure {
+        let Failing { seed: _, nth, count, deviations, original, minimised } = failing;
+        let report = |run| Report::new(name, strategy.clone(), run, replay.clone());
+        let original = report(original);
+        let (shown, reruns) = match minimised {
+            Some((run, reruns)) => (report(run), Some(reruns)),
+            None => (original.clone(), None),
+        };
+        Failure {
+            name: name.into(),
+            tried,
+            seeds,
+            nth,
+            count,
+            deviations,
+            strategy: strategy.clone(),
+            minimised: reruns,
+            report: shown,
+            original,
+        }
+    }
+
+    /// The seed that failed.
+    pub fn seed(&self) -> Seed {
+        self.original.seed
+    }
+
+    /// Why it failed.
+    pub fn finding(&self) -> Option<&Finding> {
+        self.original.finding()
+    }
+
+    /// How many of the seeds tried failed in this way.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// How many deviations the failing run had.
+    pub fn deviations(&self) -> u64 {
+        self.deviations
+    }
+
+    /// The fewest deviations that still fail in this way.
+    pub fn minimised(&self) -> &[Deviation] {
+        self.report.trace().deviations()
+    }
+
+    /// The run that shows the failure best: with the fewest deviations.
+    pub fn report(&self) -> &Report<()> {
+        &self.report
+    }
+
+    /// The failing run itself, as its seed has it.
+    pub fn original(&self) -> &Report<()> {
+        &self.original
+    }
+
+    /// The interleaving of the minimised run, as snapshots show it.
+    pub fn interleaving(&self) -> String {
+        self.report.interleaving()
+    }
+
+    pub(crate) fn strategy(&self) -> &StrategyKind {
+        &self.strategy
+    }
+
+    /// The failure's text, with the whole trace of the failing run if `full`.
+    pub(crate) fn text(&self, full: bool) -> String {
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _ = self.write(&mut text, full);
+        text
+    }
+
+    fn write(&self, f: &mut impl Write, full: bool) -> fmt::Result {
+        let Some(finding) = &self.report.finding else { return Ok(()) };
+        writeln!(f, "{} failed: {finding}", self.name)?;
+        let tried = match self.seeds {
+            Some(seeds) if seeds > 1 => format!(" ({} of {seeds} seeds tried)", self.nth),
+            _ => String::new(),
+        };
+        let seed = format!("seed {}{tried}, strategy {}", self.seed(), self.strategy);
+        let own = self.original.finding.as_ref().unwrap_or(finding);
+        write_place(f, &seed, own, self.original.steps)?;
+        if self.count > 1 {
+            writeln!(f, "  {} of {} seeds fail in this way", self.count, self.tried)?;
+        }
+        if let Some(reruns) = self.minimised {
+            let count = self.minimised().len();
+            let plural = if count == 1 { "" } else { "s" };
+            writeln!(f, "  minimised: {count} deviation{plural} (was {}), by {reruns} reruns", self.deviations)?;
+            if count == 0 {
+                writeln!(f, "    it fails in plain order, too: first in, first out")?;
+            }
+            write_deviations(f, self.report.trace())?;
+        }
+        write_details(f, finding, &self.report.abandoned)?;
+        write_lanes(f, "interleaving", self.report.trace())?;
+        if full {
+            writeln!(f, "  the failing run itself, all of it:")?;
+            let lanes = self.original.trace().render(Style { steps: true, most_lines: usize::MAX });
+            lanes.lines().try_for_each(|line| writeln!(f, "    {line}"))?;
+        }
+        write!(f, "  replay: {}", self.original.replay.line(self.seed()))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, false)
+    }
+}
+
+/// A distinct result of a scenario.
+#[derive(Clone, Debug)]
+pub struct OutcomeCount {
+    text: String,
+    count: u64,
+    seed: Seed,
+    trace: Option<Trace>,
+}
+
+impl OutcomeCount {
+    /// The result's `Debug` text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// How many runs came to it.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The seed that came to it with the fewest deviations.
+    pub fn seed(&self) -> Seed {
+        self.seed
+    }
+
+    /// The shortest schedule found that leads to it; known if there is more than one outcome.
+    pub fn trace(&self) -> Option<&Trace> {
+        self.trace.as_ref()
+    }
+}
+
+/// What an exploration found. Its [`Display`](fmt::Display) text is a summary, with the text of every failure.
+#[derive(Debug)]
+pub struct Found {
+    name: String,
+    runs: u64,
+    steps: u64,
+    interleavings: u64,
+    most_decisions: u64,
+    strategy: StrategyKind,
+    failures: Vec<Failure>,
+    outcomes: Vec<OutcomeCount>,
+}
+
+impl Found {
+    pub(crate) fn new(explored: Explored, name: &str, seeds: Option<u64>, replay: &Replay) -> Found {
+        let Explored { runs, steps, strategy, failures, outcomes, interleavings, most_decisions } = explored;
+        let mut replay = replay.clone();
+        if replay.command.is_none() && strategy != StrategyKind::Random {
+            replay.strategy = Some(strategy.to_string());
+        }
+        let failure = |failing| Failure::new(failing, name, runs, seeds, &strategy, &replay);
+        let failures = failures.into_iter().map(failure).collect();
+        let outcome = |seen: OutcomeSeen| {
+            let OutcomeSeen { text, count, seed, deviations: _, trace } = seen;
+            OutcomeCount { text: text.unwrap_or_else(|| "()".into()), count, seed, trace }
+        };
+        let mut outcomes: Vec<OutcomeCount> = outcomes.into_iter().map(outcome).collect();
+        outcomes.sort_by(|a, b| a.text.cmp(&b.text));
+        Found { name: name.into(), runs, steps, interleavings, most_decisions, strategy, failures, outcomes }
+    }
+
+    /// How many seeds were run.
+    pub fn runs(&self) -> u64 {
+        self.runs
+    }
+
+    /// How many steps all runs took together.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// How many distinct interleavings were seen, by digest.
+    pub fn interleavings(&self) -> u64 {
+        self.interleavings
+    }
+
+    /// The most decisions in any one run.
+    pub fn most_decisions(&self) -> u64 {
+        self.most_decisions
+    }
+
+    /// The strategy, with what was measured for it filled in.
+    pub fn strategy(&self) -> &StrategyKind {
+        &self.strategy
+    }
+
+    /// Whether nothing was found.
+    pub fn is_ok(&self) -> bool {
+        self.failures.is_empty()
+    }
+
+    /// The failures, one for each kind and place, in the order in which they were found.
+    pub fn failures(&self) -> &[Failure] {
+        &self.failures
+    }
+
+    /// The first failure that was found.
+    pub fn first_failure(&self) -> Option<&Failure> {
+        self.failures.first()
+    }
+
+    /// The distinct results of the runs that did not fail, by their text.
+    pub fn outcomes(&self) -> &[OutcomeCount] {
+        &self.outcomes
+    }
+
+    /// The outcomes as text, as [`assert_outcomes!`](crate::assert_outcomes) snapshots them: each with the shortest
+    /// schedule that leads to it. Counts are left out: they change with the number of seeds.
+    pub fn outcome_set(&self) -> String {
+        let mut text = String::new();
+        for failure in &self.failures {
+            let finding = failure.report.finding.as_ref();
+            let what = finding.map_or(String::new(), |f| format!("{}: {}", f.kind().name(), f.message()));
+            write_outcome(&mut text, &what, Some(failure.report.trace()));
+        }
+        for outcome in &self.outcomes {
+            write_outcome(&mut text, &outcome.text, outcome.trace.as_ref());
+        }
+        text
+    }
+
+    /// Nothing if all went well.
+    ///
+    /// # Panics
+    /// With the first failure's text.
+    #[track_caller]
+    pub fn unwrap(self) {
+        if let Some(failure) = self.failures.first() {
+            panic!("{failure}");
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+fn write_outcome(text: &mut String, what: &str, trace: Option<&Trace>) {
+    text.push_str(what);
+    text.push('\n');
+    match trace.map(|t| (t, t.deviations())) {
+        None => {}
+        Some((_, [])) => text.push_str("  in plain order, the oldest first\n"),
+        Some((trace, deviations)) => {
+            deviations.iter().for_each(|d| *text += &format!("  * {}\n", tell_deviation(trace, d)));
+        }
+    }
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds = match self.failures.len() {
+            0 => "nothing was found".to_string(),
+            1 => "1 kind of failure".into(),
+            n => format!("{n} kinds of failure"),
+        };
+        write!(
+            f,
+            "{}: {} seeds, strategy {}, {} distinct interleavings, at most {} decisions: {kinds}",
+            self.name, self.runs, self.strategy, self.interleavings, self.most_decisions
+        )?;
+        self.failures.iter().try_for_each(|failure| write!(f, "\n\n{failure}"))
+    }
+}

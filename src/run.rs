@@ -1,0 +1,171 @@
+//! One seed in, one outcome out. Nothing here prints or panics.
+
+use crate::boundary::turn::Turned;
+use crate::boundary::{hooks, watchdog};
+use crate::schedule::{Active, Strategy, StrategyKind};
+use crate::replay::Replay;
+use crate::seed::Seed;
+use crate::sites::Site;
+use crate::workers::{self, Residue};
+use crate::world::{Ended, Options, Returned, World};
+use crate::{beacon, context, panics};
+use crate::beacon::{Beacon, Story};
+use std::future::Future;
+use std::panic::{Location, resume_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// A scenario without its types: each call makes the future of one run.
+pub(crate) type Scenario<'a> = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Returned>>> + Send + 'a>;
+
+/// What is to be run, whatever the seed.
+pub(crate) struct Setup<'a> {
+    pub scenario: Scenario<'a>,
+    /// Where the scenario begins in the code.
+    pub at: &'static Location<'static>,
+    pub options: &'a Options,
+    pub custom: Option<Arc<CustomStrategy>>,
+    /// How the scenario is called, and how a seed of it is replayed.
+    pub name: &'a str,
+    pub replay: Replay,
+}
+
+/// Makes a strategy of the user's own for a seed.
+pub(crate) type CustomStrategy = dyn Fn(Seed) -> Box<dyn Strategy> + Send + Sync;
+
+/// One run, over.
+pub(crate) struct RunResult {
+    pub seed: Seed,
+    pub returned: Option<Returned>,
+    pub ended: Ended,
+    /// The loop's thread keeps something from this run: the next one wants a fresh thread.
+    pub left_behind: bool,
+}
+
+impl RunResult {
+    pub fn fingerprint(&self) -> Option<String> {
+        self.ended.finding.as_ref().map(|finding| finding.fingerprint())
+    }
+}
+
+/// Runs `setup` once under `seed`. To be called on a loop thread (see [`Lab`]).
+pub(crate) fn run(
+    world: &'static Turned<World>,
+    setup: &Setup<'_>,
+    seed: Seed,
+    strategy: &StrategyKind,
+    traced: bool,
+) -> RunResult {
+    let before = Residue::of_this_thread();
+    let (returned, ended) = world.enter(|w| {
+        context::within(world, || {
+            let active = match (&setup.custom, strategy) {
+                (Some(custom), kind) if !matches!(kind, StrategyKind::Replay(_)) => Active::Other(custom(seed)),
+                (_, kind) => kind.activate(seed),
+            };
+            w.begin(seed, active, setup.options, traced);
+            workers::prepare_thread(w, 0);
+            let site = Site { at: setup.at, type_name: std::any::type_name::<World>, given: Some("scenario") };
+            w.spawn_scenario(site, || (setup.scenario)());
+            w.run();
+            let returned = w.take_returned();
+            if let Some(text) = returned.as_ref().and_then(|r| r.text.as_ref()) {
+                w.mix_text(text);
+            }
+            let ended = w.end(setup.options.deny_pending);
+            workers::release_thread();
+            w.retire_dirty_workers();
+            (returned, ended)
+        })
+    });
+    let left_behind = !hooks::SUPPORTED || Residue::of_this_thread() != before;
+    RunResult { seed, returned, ended, left_behind }
+}
+
+/// A world, and its face to the outside.
+#[derive(Clone, Copy)]
+struct Stage {
+    world: &'static Turned<World>,
+    beacon: &'static Beacon,
+}
+
+impl Stage {
+    fn build() -> Stage {
+        let world = World::new();
+        let beacon = world.beacon;
+        Stage { world: Box::leak(Box::new(Turned::new(world))), beacon }
+    }
+}
+
+/// Stages that nobody uses. There are never more than explorations at the same time.
+static SPARE: Mutex<Vec<Stage>> = Mutex::new(Vec::new());
+
+/// A place to make runs of one scenario, one after the other.
+///
+/// Runs are made on the thread that the lab lives on, until one of them leaves something behind in a thread-local; from
+/// then on each has a fresh thread, since a later run must not depend on an earlier one.
+pub(crate) struct Lab<'a> {
+    setup: Setup<'a>,
+    stage: Stage,
+    is_clean: bool,
+}
+
+impl Lab<'_> {
+    /// Makes one run.
+    pub fn run(&mut self, seed: Seed, strategy: &StrategyKind, traced: bool) -> RunResult {
+        let world = self.stage.world;
+        if self.is_clean {
+            let result = run(world, &self.setup, seed, strategy, traced);
+            self.is_clean = !result.left_behind;
+            return result;
+        }
+        let setup = &mut self.setup;
+        let beacon = self.stage.beacon;
+        let result = on_a_fresh_thread(move || {
+            *beacon::lock(&beacon.thread) = Some(watchdog::this_thread());
+            run(world, setup, seed, strategy, traced)
+        });
+        *beacon::lock(&beacon.thread) = Some(watchdog::this_thread());
+        result
+    }
+
+    /// How seeds of this lab are replayed.
+    pub fn replay(&self) -> &Replay {
+        &self.setup.replay
+    }
+
+    /// Has the watchdog, and all who ask, know how seeds are replayed.
+    pub fn set_replay(&mut self, replay: Replay) {
+        beacon::lock(&self.stage.beacon.story).replay = replay.clone();
+        self.setup.replay = replay;
+    }
+}
+
+/// Opens a lab for `setup` on a thread of its own, and lets `work` use it there.
+pub(crate) fn in_lab<R: Send>(setup: Setup<'_>, work: impl FnOnce(&mut Lab<'_>) -> R + Send) -> R {
+    panics::install();
+    crate::watchdog::start();
+    let spare = beacon::lock(&SPARE).pop();
+    let stage = spare.unwrap_or_else(Stage::build);
+    *beacon::lock(&stage.beacon.story) = Story { scenario: setup.name.into(), replay: setup.replay.clone() };
+    stage.beacon.watch(setup.options.watchdog);
+    let result = on_a_fresh_thread(move || {
+        *beacon::lock(&stage.beacon.thread) = Some(watchdog::this_thread());
+        work(&mut Lab { setup, stage, is_clean: true })
+    });
+    beacon::lock(&SPARE).push(stage);
+    result
+}
+
+fn on_a_fresh_thread<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    // The name of the test, so that what the user prints or panics with is told as usual.
+    let name = thread::current().name().unwrap_or("raddle").to_string();
+    thread::scope(|scope| match thread::Builder::new().name(name).stack_size(STACK).spawn_scoped(scope, work) {
+        Ok(thread) => thread.join().unwrap_or_else(|payload| resume_unwind(payload)),
+        Err(error) => panic!("raddle cannot start the thread of its loop: {error}"),
+    })
+}
+
+/// The stack of the loop's thread, in bytes: what a program's main thread has. Only what is used takes memory.
+const STACK: usize = 8 << 20;

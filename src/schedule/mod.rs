@@ -1,0 +1,109 @@
+//! Scheduling: who runs next.
+//!
+//! Words, as everywhere in raddle: a **candidate** is a task or a worker that could run now; a **decision** is the
+//! moment at which one of two or more candidates is chosen (one candidate alone is no decision); choosing any but the
+//! oldest is a **deviation**. A [`Strategy`] answers decisions. It sees [`Candidates`], a plain view, and never a task:
+//! the rules know nothing of the engine.
+
+mod candidates;
+mod fifo;
+mod kind;
+mod pct;
+mod random;
+mod replay;
+
+pub use candidates::{Candidate, Candidates};
+pub(crate) use candidates::Ready;
+pub use kind::StrategyKind;
+pub(crate) use fifo::Fifo;
+pub(crate) use pct::Pct;
+pub(crate) use random::Random;
+pub(crate) use replay::Replay;
+
+use crate::id::Key;
+
+/// What answers the decisions of a run. One value serves one run.
+///
+/// ```
+/// use raddle::{Candidates, Pick, Strategy};
+///
+/// /// Last in, first out.
+/// struct Newest;
+/// impl Strategy for Newest {
+///     fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
+///         Pick::Candidate(candidates.by_age().last().expect("there are at least two"))
+///     }
+/// }
+///
+/// let report = raddle::Sim::new().custom_strategy(|_seed| Box::new(Newest)).run(|| async {
+///     let order = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+///     let tasks: Vec<_> = (0..3).map(|n| {
+///         let order = order.clone();
+///         raddle::spawn(async move { order.lock().unwrap().push(n) })
+///     }).collect();
+///     for task in tasks { task.await }
+///     order.lock().unwrap().clone()
+/// });
+/// assert_eq!(report.unwrap(), [2, 1, 0]);
+/// ```
+pub trait Strategy: Send {
+    /// Chooses one of `candidates`, of which there are at least two.
+    fn pick(&mut self, candidates: &Candidates<'_>) -> Pick;
+
+    /// Whether the clock may run before any candidate does, when a stall is allowed and a deadline is near enough.
+    /// Asked before each step of such a run, one candidate or many. The default never lets it.
+    fn slip(&mut self, candidates: &Candidates<'_>) -> bool {
+        let _ = candidates;
+        false
+    }
+}
+
+/// The answer to a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pick {
+    /// The candidate at this index of [`Candidates::as_slice`]. An index past the end counts as the oldest.
+    Candidate(usize),
+}
+
+/// A choice other than the plain one: `who` ran its step number `step` although `before` (at its own step number
+/// `before_step`) had been ready for longer.
+///
+/// Keyed by identities and their own steps, so that removing one deviation does not shift the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Deviation {
+    /// Who ran out of turn; [`Key::CLOCK`] if time passed a deadline.
+    pub who: Key,
+    /// Which of its own steps (from 0) that was.
+    pub step: u32,
+    /// Who had been ready for longest, and would have run.
+    pub before: Key,
+    /// Which of its own steps the latter was about to take.
+    pub before_step: u32,
+}
+
+/// The built-in strategies without a virtual call for the two that are used most.
+pub(crate) enum Active {
+    Fifo(Fifo),
+    Random(Random),
+    Other(Box<dyn Strategy>),
+}
+
+impl Active {
+    #[inline]
+    pub fn pick(&mut self, candidates: &Candidates<'_>) -> usize {
+        let Pick::Candidate(index) = match self {
+            Active::Fifo(fifo) => fifo.pick(candidates),
+            Active::Random(random) => random.pick(candidates),
+            Active::Other(other) => other.pick(candidates),
+        };
+        if index < candidates.len() { index } else { candidates.oldest() }
+    }
+
+    pub fn slip(&mut self, candidates: &Candidates<'_>) -> bool {
+        match self {
+            Active::Fifo(fifo) => fifo.slip(candidates),
+            Active::Random(random) => random.slip(candidates),
+            Active::Other(other) => other.slip(candidates),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Probabilistic concurrency testing.
+
+use super::{Candidates, Pick, Strategy};
+use crate::id::{Key, mix};
+use crate::prng::Stream;
+
+/// PCT (Burckhardt, Kothari, Musuvathi, Nagarakatte: *A Randomized Scheduler with Probabilistic Guarantees of Finding
+/// Bugs*, ASPLOS 2010).
+///
+/// Each task has a random priority; the highest runs until, at `depth - 1` decisions chosen at random among `length`,
+/// the task that would run drops below all others. A bug that needs `depth` ordering constraints among `n` tasks is hit
+/// with probability at least 1 / (n · lengthᵈᵉᵖᵗʰ⁻¹) in each run. Only decisions with two or more candidates count.
+///
+/// Priorities are a hash of run and spawn path, so that a task keeps its own when others come or go. A scheduling point
+/// is no yield hint: a task that yields keeps its priority. To keep a task that spins on `yield_now` from starving what
+/// it waits for, one that won `10 · length + 1,000` decisions in a row drops, too.
+pub(crate) struct Pct {
+    secret: u64,
+    decision: u64,
+    /// Decisions at which the winner drops, ascending; drawn without replacement where there are enough.
+    drops: Vec<u64>,
+    /// Who has dropped, in order: later means lower.
+    dropped: Vec<Key>,
+    in_a_row: (Key, u64),
+    patience: u64,
+}
+
+impl Pct {
+    pub fn new(mut stream: Stream, depth: u32, length: u64) -> Pct {
+        let length = length.max(1);
+        let wanted = (u64::from(depth.saturating_sub(1))).min(length) as usize;
+        let mut drops: Vec<u64> = Vec::with_capacity(wanted);
+        while drops.len() < wanted {
+            let at = (u128::from(stream.next_u64()) * u128::from(length) >> 64) as u64;
+            if !drops.contains(&at) {
+                drops.push(at);
+            }
+        }
+        drops.sort_unstable();
+        let secret = stream.next_u64();
+        Pct { secret, decision: 0, drops, dropped: Vec::new(), in_a_row: (Key::ROOT, 0), patience: 10 * length + 1_000 }
+    }
+
+    fn priority(&self, key: Key) -> u64 {
+        match self.dropped.iter().rposition(|&d| d == key) {
+            Some(place) => (self.dropped.len() - 1 - place) as u64,
+            None => mix(self.secret ^ key.get()) | 1 << 63,
+        }
+    }
+
+    fn highest(&self, candidates: &Candidates<'_>) -> usize {
+        let priorities = candidates.as_slice().iter().map(|c| self.priority(c.key()));
+        priorities.enumerate().max_by_key(|&(_, p)| p).map_or(0, |(index, _)| index)
+    }
+}
+
+impl Strategy for Pct {
+    fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
+        let mut index = self.highest(candidates);
+        let key = candidates.as_slice()[index].key();
+        self.in_a_row = if self.in_a_row.0 == key { (key, self.in_a_row.1 + 1) } else { (key, 1) };
+        let mut drops = self.in_a_row.1 > self.patience;
+        while self.drops.first().is_some_and(|&at| at <= self.decision) {
+            self.drops.remove(0);
+            drops = true;
+        }
+        self.decision += 1;
+        if drops {
+            self.in_a_row.1 = 0;
+            self.dropped.retain(|&d| d != key);
+            self.dropped.push(key);
+            index = self.highest(candidates);
+        }
+        Pick::Candidate(index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::Ready;
+
+    /// `tasks` tasks of `steps` steps each, always ready: who ran, in order.
+    fn play(seed: u64, depth: u32, tasks: u32, steps: u32) -> Vec<u32> {
+        let mut pct = Pct::new(Stream::new(seed, 0), depth, u64::from(tasks * steps));
+        let mut ready = Ready::new();
+        (0..tasks).for_each(|t| ready.push(Key::ROOT.child(t), 0, (t, 0)));
+        let mut order = Vec::new();
+        while ready.len() > 0 {
+            let Pick::Candidate(index) = match ready.len() {
+                1 => Pick::Candidate(0),
+                _ => pct.pick(&ready.view()),
+            };
+            let (candidate, (task, step)) = ready.take(index);
+            order.push(task);
+            if step + 1 < steps {
+                ready.push(candidate.key(), step + 1, (task, step + 1));
+            }
+        }
+        order
+    }
+
+    fn switches(order: &[u32]) -> usize {
+        order.windows(2).filter(|w| w[0] != w[1]).count()
+    }
+
+    #[test]
+    fn depth_one_runs_each_task_to_its_end_in_a_random_order() {
+        let mut firsts = [0; 4];
+        for seed in 0..400 {
+            let order = play(seed, 1, 4, 10);
+            assert_eq!(switches(&order), 3, "seed {seed}: {order:?}");
+            firsts[order[0] as usize] += 1;
+        }
+        assert!(firsts.iter().all(|&n| n > 60), "{firsts:?}");
+    }
+
+    #[test]
+    fn depth_d_preempts_at_most_d_minus_one_times() {
+        for seed in 0..400 {
+            let most = switches(&play(seed, 3, 4, 10));
+            assert!((3..=3 + 2 * 2).contains(&most), "seed {seed}: {most}");
+        }
+        let preempted = (0..400).filter(|&seed| switches(&play(seed, 3, 4, 10)) > 3).count();
+        assert!(preempted > 200, "{preempted}");
+    }
+
+    /// Two tasks, n steps: the bug "b runs between a's step i and i+1" has depth 2 and must come up with at least the
+    /// probability that the paper promises, 1 / (n k).
+    #[test]
+    fn keeps_the_promise_of_the_paper() {
+        let steps = 10;
+        let hits = (0..4_000).filter(|&seed| play(seed, 2, 2, steps)[..6] == [0, 0, 0, 0, 0, 1]).count();
+        let promised = 4_000 / (2 * 2 * steps as usize);
+        assert!(hits >= promised * 7 / 10, "{hits} of 4,000, promised {promised}");
+    }
+
+    #[test]
+    fn a_spinning_task_does_not_starve_the_others() {
+        let mut pct = Pct::new(Stream::new(3, 0), 2, 5);
+        let mut ready = Ready::new();
+        (0..3).for_each(|t| ready.push(Key::ROOT.child(t), 0, t));
+        let mut seen = [false; 3];
+        for step in 0..10_000 {
+            let Pick::Candidate(index) = pct.pick(&ready.view());
+            let (candidate, task) = ready.take(index);
+            seen[task as usize] = true;
+            ready.push(candidate.key(), step, task);
+        }
+        assert_eq!(seen, [true; 3]);
+    }
+}

@@ -1,0 +1,368 @@
+//! `Sim`, one run, and `Explore`, many: what a test that is more than `#[raddle::test]` is built with.
+
+use crate::env::Env;
+use crate::error::Error;
+use crate::explore::{self, Plan};
+use crate::finding::{Finding, FindingKind};
+use crate::instant::Instant;
+use crate::recheck::Check;
+use crate::replay::Replay;
+use crate::report::{Found, Report};
+use crate::run::{self, CustomStrategy, Lab, RunResult, Scenario, Setup};
+use crate::schedule::{Strategy, StrategyKind};
+use crate::seed::Seed;
+use crate::world::{Ended, Options, Returned};
+use std::any::TypeId;
+use std::fmt::Debug;
+use std::future::Future;
+use std::panic::Location;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// What `Sim`, `Explore` and the attribute share.
+#[derive(Clone, Default)]
+pub(crate) struct Config {
+    pub name: Option<String>,
+    pub strategy: StrategyKind,
+    pub custom: Option<Arc<CustomStrategy>>,
+    pub options: Options,
+    pub replay: Replay,
+}
+
+/// The `Debug` text of what a scenario returned; nothing for `()`. An `Err` is told apart by its type's name and its
+/// text, since a generic `T` cannot be asked.
+pub(crate) fn tell_value<T: Debug + 'static>(value: &T) -> Returned {
+    if TypeId::of::<T>() == TypeId::of::<()>() {
+        return Returned::default();
+    }
+    let text = format!("{value:?}");
+    let is_result = std::any::type_name::<T>().starts_with("core::result::Result<");
+    let error = (is_result && text.starts_with("Err(")).then(|| text.clone());
+    let is_unit = text == "Ok(())";
+    Returned { text: (!is_unit).then_some(text), error }
+}
+
+/// A scenario that keeps what it returned in `kept`.
+fn keeping<'a, F, Fut, T>(scenario: F, kept: Arc<Mutex<Option<T>>>) -> Scenario<'a>
+where
+    F: Fn() -> Fut + Send + 'a,
+    Fut: Future<Output = T> + 'static,
+    T: Debug + Send + 'static,
+{
+    Box::new(move || {
+        let (future, kept) = (scenario(), kept.clone());
+        Box::pin(async move {
+            let value = future.await;
+            let returned = tell_value(&value);
+            *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+            returned
+        })
+    })
+}
+
+/// A scenario of whose values only the text counts.
+pub(crate) fn telling<'a, F, Fut, T>(scenario: F) -> Scenario<'a>
+where
+    F: Fn() -> Fut + Send + 'a,
+    Fut: Future<Output = T> + 'static,
+    T: Debug + 'static,
+{
+    Box::new(move || {
+        let future = scenario();
+        Box::pin(async move { tell_value(&future.await) })
+    })
+}
+
+macro_rules! shared_options {
+    () => {
+        /// The name of the scenario in texts and snapshots; by default the place of the call.
+        pub fn name(mut self, name: &str) -> Self {
+            self.config.name = Some(name.into());
+            self
+        }
+
+        /// What answers the decisions; [`StrategyKind::Random`] by default.
+        pub fn strategy(mut self, strategy: StrategyKind) -> Self {
+            self.config.strategy = strategy;
+            self
+        }
+
+        /// A strategy of your own, made anew for each seed.
+        pub fn custom_strategy(mut self, make: impl Fn(Seed) -> Box<dyn Strategy> + Send + Sync + 'static) -> Self {
+            self.config.custom = Some(Arc::new(make));
+            self
+        }
+
+        /// After so many steps a run is a livelock; 1,000,000 by default.
+        pub fn max_steps(mut self, steps: u64) -> Self {
+            self.config.options.max_steps = steps.max(1);
+            self
+        }
+
+        /// How many threads the blocking pool may have; 500 by default, or `BLOCKING_MAX_THREADS`.
+        pub fn pool_threads(mut self, threads: usize) -> Self {
+            self.config.options.pool.threads = threads.max(1);
+            self
+        }
+
+        /// An idle worker ends after this much virtual time: 500 ms is what `blocking` 1.6.2 does. By default it stays, as
+        /// in `blocking` 1.7.0.
+        pub fn pool_keep_alive(mut self, keep_alive: Duration) -> Self {
+            self.config.options.pool.keep_alive = Some(keep_alive);
+            self
+        }
+
+        /// Lets the clock pass a deadline while tasks are ready, by at most `duration` in one stretch: in production timers
+        /// fire while others wait for their turn. Off by default.
+        pub fn stall_up_to(mut self, duration: Duration) -> Self {
+            self.config.options.stall_up_to = Some(duration).filter(|d| !d.is_zero());
+            self
+        }
+
+        /// Whether tasks that are alive when the scenario returns are a finding; they are not by default.
+        pub fn deny_pending(mut self, deny: bool) -> Self {
+            self.config.options.deny_pending = deny;
+            self
+        }
+
+        /// Whether a panic in a task or job is left to whoever awaits it, as in production, instead of being a finding. One
+        /// that reaches the scenario is a finding in any case.
+        pub fn allow_panics(mut self, allow: bool) -> Self {
+            self.config.options.allow_panics = allow;
+            self
+        }
+
+        /// How long one poll may take in real time before the process is ended with a report; 10 s by default, zero for
+        /// ever.
+        pub fn watchdog(mut self, patience: Duration) -> Self {
+            self.config.options.watchdog = Some(patience).filter(|p| !p.is_zero());
+            self
+        }
+    };
+}
+pub(crate) use shared_options;
+
+/// One run of a scenario, with a full trace.
+///
+/// ```
+/// let report = raddle::Sim::new().seed(42).run(|| async {
+///     let task = raddle::spawn(async { 40 });
+///     task.await + 2
+/// });
+/// assert!(report.is_ok());
+/// assert_eq!(report.value(), Some(&42));
+/// ```
+#[derive(Clone, Default)]
+#[must_use = "nothing runs before `run` is called"]
+pub struct Sim {
+    config: Config,
+    seed: Seed,
+}
+
+impl Sim {
+    /// A run of seed 0 with default options.
+    pub fn new() -> Sim {
+        Sim::default()
+    }
+
+    /// The seed; 0 by default.
+    pub fn seed(mut self, seed: impl Into<Seed>) -> Sim {
+        self.seed = seed.into();
+        self
+    }
+
+    shared_options!();
+
+    /// Runs `scenario` once. Never panics: whatever happens in the run is in the report.
+    ///
+    /// `scenario` is a function that makes the future, since strategies that measure run it more than once.
+    #[track_caller]
+    pub fn run<F, Fut, T>(self, scenario: F) -> Report<T>
+    where
+        F: Fn() -> Fut + Send,
+        Fut: Future<Output = T> + 'static,
+        T: Debug + Send + 'static,
+    {
+        let kept = Arc::new(Mutex::new(None));
+        let report = self.run_scenario(keeping(scenario, kept.clone()), Location::caller());
+        let value = kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+        report.with_value(value)
+    }
+
+    pub(crate) fn with(config: Config, seed: Seed, strategy: StrategyKind) -> Sim {
+        Sim { config: Config { strategy, ..config }, seed }
+    }
+
+    /// The run, whatever the types.
+    pub(crate) fn run_scenario(self, scenario: Scenario<'_>, at: &'static Location<'static>) -> Report<()> {
+        let Sim { config, seed } = self;
+        let Config { name, strategy, custom, options: _, mut replay } = config.clone();
+        let name = name.unwrap_or_else(|| at.to_string());
+        let options = match prepare(&config) {
+            Ok(options) => options,
+            Err(finding) => return Report::new(&name, strategy, refused(seed, finding), replay),
+        };
+        let setup = Setup { scenario, at, options: &options, custom, name: &name, replay: replay.clone() };
+        let (strategy, result) = run::in_lab(setup, |lab: &mut Lab<'_>| {
+            let strategy = explore::resolve(lab, seed, &strategy);
+            let result = lab.run(seed, &strategy, true);
+            (strategy, result)
+        });
+        if replay.command.is_none() && strategy != StrategyKind::Random {
+            replay.strategy = Some(strategy.to_string());
+        }
+        Report::new(&name, strategy, result, replay)
+    }
+}
+
+/// The options as they hold in this environment; or why there can be no run.
+pub(crate) fn prepare(config: &Config) -> Result<Options, Finding> {
+    if crate::context::in_run() {
+        let message = "a run cannot be started within a run";
+        let hint = "call `Sim::run` and `Explore::run` from an ordinary test, not from a task or a job of another run";
+        return Err(Finding::new(FindingKind::Setup, message).hint(hint));
+    }
+    let env = Env::read().map_err(|error: Error| Finding::new(FindingKind::Setup, error.to_string()))?;
+    let mut options = config.options.clone();
+    if options.pool.threads == Options::default().pool.threads {
+        options.pool.threads = env.pool_threads.unwrap_or(options.pool.threads);
+    }
+    if let Some(watchdog) = env.watchdog {
+        options.watchdog = watchdog;
+    }
+    Ok(options)
+}
+
+/// The result of a run that did not take place.
+pub(crate) fn refused(seed: Seed, finding: Finding) -> RunResult {
+    let ended = Ended {
+        finding: Some(finding),
+        steps: 0,
+        digest: 0,
+        decisions: 0,
+        deviations: 0,
+        elapsed: Instant::START,
+        pending: 0,
+        pending_names: Vec::new(),
+        abandoned: Vec::new(),
+        trace: None,
+    };
+    RunResult { seed, returned: None, ended, left_behind: false }
+}
+
+/// Many runs of a scenario, one a seed: what fails, and which distinct results there are.
+///
+/// ```
+/// use std::sync::{Arc, atomic::{AtomicU32, Ordering}};
+///
+/// // Two tasks that read, give way, and write: an update may be lost.
+/// let found = raddle::Explore::new().seeds(0..1_000).run(|| async {
+///     let counter = Arc::new(AtomicU32::new(0));
+///     let tasks: Vec<_> = (0..2).map(|_| {
+///         let counter = counter.clone();
+///         raddle::spawn(async move {
+///             let read = counter.load(Ordering::SeqCst);
+///             raddle::yield_now().await;
+///             counter.store(read + 1, Ordering::SeqCst);
+///         })
+///     }).collect();
+///     for task in tasks { task.await }
+///     counter.load(Ordering::SeqCst)
+/// });
+/// let results: Vec<_> = found.outcomes().iter().map(|outcome| outcome.text()).collect();
+/// assert_eq!(results, ["1", "2"]);
+/// ```
+#[derive(Clone)]
+#[must_use = "nothing runs before `run` is called"]
+pub struct Explore {
+    config: Config,
+    seeds: std::ops::Range<u64>,
+    check: Check,
+    first_only: bool,
+    shrink_budget: usize,
+}
+
+impl Default for Explore {
+    fn default() -> Explore {
+        Explore {
+            config: Config::default(),
+            seeds: 0..256,
+            check: Check::First,
+            first_only: false,
+            shrink_budget: 200,
+        }
+    }
+}
+
+impl Explore {
+    /// Seeds 0 to 255 with default options.
+    pub fn new() -> Explore {
+        Explore::default()
+    }
+
+    /// The seeds to try, in order; 0 to 255 by default.
+    pub fn seeds(mut self, seeds: std::ops::Range<u64>) -> Explore {
+        self.seeds = seeds;
+        self
+    }
+
+    /// Which seeds are run twice, to see whether they go the same way; the first one by default.
+    pub fn check(mut self, check: Check) -> Explore {
+        self.check = check;
+        self
+    }
+
+    /// Whether to stop at the first failure; by default all seeds are run.
+    pub fn stop_at_first_failure(mut self, stop: bool) -> Explore {
+        self.first_only = stop;
+        self
+    }
+
+    /// At most so many reruns to minimise a failure; 200 by default, 0 shows it as it was found.
+    pub fn shrink_budget(mut self, reruns: usize) -> Explore {
+        self.shrink_budget = reruns;
+        self
+    }
+
+    shared_options!();
+
+    /// Runs `scenario` once for each seed. Never panics: what was found is in the result.
+    #[track_caller]
+    pub fn run<F, Fut, T>(self, scenario: F) -> Found
+    where
+        F: Fn() -> Fut + Send,
+        Fut: Future<Output = T> + 'static,
+        T: Debug + 'static,
+    {
+        let at = Location::caller();
+        let Explore { config, seeds, check, first_only, shrink_budget } = self;
+        let name = config.name.clone().unwrap_or_else(|| at.to_string());
+        let base = Seed::from(seeds.start);
+        let count = seeds.end.saturating_sub(seeds.start);
+        let options = match prepare(&config) {
+            Ok(options) => options,
+            Err(finding) => {
+                let explored = explore::refused(config.strategy, refused(base, finding));
+                return Found::new(explored, &name, None, &config.replay);
+            }
+        };
+        let setup = Setup {
+            scenario: telling(scenario),
+            at,
+            options: &options,
+            custom: config.custom,
+            name: &name,
+            replay: config.replay.clone(),
+        };
+        let plan = Plan {
+            strategy: config.strategy,
+            seeds: Box::new(seeds.map(Seed::from)),
+            base,
+            check,
+            first_only,
+            shrink_budget,
+            outcomes_traced: 16,
+        };
+        Found::new(explore::explore(setup, plan), &name, Some(count), &config.replay)
+    }
+}

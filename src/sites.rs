@@ -1,0 +1,70 @@
+//! Spawn sites: where in the code a task comes from, and what type its future has.
+
+use crate::trace::of_future;
+use std::panic::Location;
+use std::sync::{PoisonError, RwLock};
+
+/// Where a task is spawned: enough to name it, at the cost of three pointers.
+#[derive(Clone, Copy)]
+pub struct Site {
+    pub at: &'static Location<'static>,
+    pub type_name: fn() -> &'static str,
+    /// The name given to it, where that is a literal.
+    pub given: Option<&'static str>,
+}
+
+impl Site {
+    /// The name without its number.
+    pub fn name(&self) -> &'static str {
+        self.given.unwrap_or_else(|| of_future((self.type_name)()))
+    }
+
+    fn address(&self) -> (usize, usize, usize) {
+        let at: *const Location<'static> = self.at;
+        (at as usize, self.type_name as usize, self.given.map_or(0, |g| g.as_ptr() as usize))
+    }
+}
+
+/// A site's number in the process-wide table.
+pub type SiteId = u32;
+
+static TABLE: RwLock<Vec<Site>> = RwLock::new(Vec::new());
+
+/// The site with this number. The watchdog reads it from a thread of its own.
+pub fn site(id: SiteId) -> Option<Site> {
+    TABLE.read().unwrap_or_else(PoisonError::into_inner).get(id as usize).copied()
+}
+
+/// The sites that one world has met, in front of the process-wide table.
+pub struct Sites {
+    recent: [Option<(Site, SiteId)>; 64],
+}
+
+impl Sites {
+    pub fn new() -> Sites {
+        Sites { recent: [None; 64] }
+    }
+
+    /// The number of `site`, the same for the same place and type.
+    #[inline]
+    pub fn id(&mut self, site: Site) -> SiteId {
+        let address = site.address();
+        let place = ((address.0 >> 3) ^ (address.1 >> 4) ^ address.2) % self.recent.len();
+        match &self.recent[place] {
+            Some((known, id)) if known.address() == address => *id,
+            _ => self.look_up(site, place),
+        }
+    }
+
+    #[cold]
+    fn look_up(&mut self, site: Site, place: usize) -> SiteId {
+        let mut table = TABLE.write().unwrap_or_else(PoisonError::into_inner);
+        let known = table.iter().position(|s| s.address() == site.address());
+        let index = known.unwrap_or_else(|| {
+            table.push(site);
+            table.len() - 1
+        });
+        self.recent[place] = Some((site, index as SiteId));
+        index as SiteId
+    }
+}

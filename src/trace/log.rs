@@ -1,0 +1,204 @@
+//! Writing a trace while a run goes on, and the trace itself.
+
+use super::event::{Actor, ActorKind, Event, PollEnd, Source, What};
+use crate::id::Key;
+use crate::instant::Instant;
+use crate::schedule::Deviation;
+use std::collections::{HashMap, VecDeque};
+use std::panic::Location;
+
+/// Everything that happened in one run.
+#[derive(Clone, Debug, Default)]
+pub struct Trace {
+    pub(crate) actors: Vec<Actor>,
+    pub(crate) events: Vec<Event>,
+    /// Events left out between the first and the last ones that are kept: (place in `events`, how many).
+    pub(crate) gap: Option<(usize, u64)>,
+    pub(crate) deviations: Vec<Deviation>,
+}
+
+impl Trace {
+    /// Who took part, in the order of their spawning; the scenario first.
+    pub fn actors(&self) -> &[Actor] {
+        &self.actors
+    }
+
+    /// What happened, in order. Of a very long run the first and the last events are kept.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// Where the schedule left the plain order.
+    pub fn deviations(&self) -> &[Deviation] {
+        &self.deviations
+    }
+
+    /// The step at which `deviation` was made; `None` if its event was not kept.
+    pub(crate) fn step_of(&self, deviation: &Deviation) -> Option<u64> {
+        let is_it = |what: &What| match *what {
+            What::Polled { actor, before: Some(before), .. } => {
+                (self.actors[actor as usize].key, self.actors[before as usize].key) == (deviation.who, deviation.before)
+            }
+            What::TimeMoved { before: Some(before), .. } => {
+                deviation.who == Key::CLOCK && self.actors[before as usize].key == deviation.before
+            }
+            _ => false,
+        };
+        // The same two may meet more than once: as often as this pair stands before it in the list.
+        let same = |d: &&Deviation| (d.who, d.before) == (deviation.who, deviation.before);
+        let nth = self.deviations.iter().take_while(|d| *d != deviation).filter(same).count();
+        self.events.iter().filter(|event| is_it(&event.what)).nth(nth).map(|event| event.step)
+    }
+
+    pub(crate) fn name_of(&self, key: Key) -> String {
+        match self.actors.iter().find(|a| a.key == key) {
+            Some(actor) => actor.name.clone(),
+            None if key == Key::CLOCK => "the clock".into(),
+            None => format!("{key:?}"),
+        }
+    }
+}
+
+/// How many events are kept from the beginning of a run, and how many from its end.
+const KEPT: usize = 20_000;
+
+/// A trace in the making.
+pub(crate) struct Log {
+    trace: Trace,
+    by_key: HashMap<Key, u32>,
+    numbers: HashMap<String, u32>,
+    tail: VecDeque<Event>,
+    left_out: u64,
+    /// The step and the moment that events are written for, and the worker on whose thread they happen.
+    pub step: u64,
+    pub now: Instant,
+    pub worker: Option<u32>,
+    /// How the poll that goes on ended, once its future has returned.
+    pub poll_ended: Option<PollEnd>,
+    /// The run is being wound up: what is dropped now is not news.
+    pub closing: bool,
+}
+
+impl Log {
+    pub fn new() -> Log {
+        Log {
+            trace: Trace::default(),
+            by_key: HashMap::new(),
+            numbers: HashMap::new(),
+            tail: VecDeque::new(),
+            left_out: 0,
+            step: 0,
+            now: Instant::START,
+            worker: None,
+            poll_ended: None,
+            closing: false,
+        }
+    }
+
+    /// Adds an actor. Its name gets a number, unless it was `given` and is the first of that name.
+    pub fn actor(
+        &mut self,
+        key: Key,
+        kind: ActorKind,
+        name: &str,
+        given: bool,
+        spawned_at: &'static Location<'static>,
+        parent: Option<Key>,
+    ) -> u32 {
+        let number = self.numbers.entry(name.to_string()).or_insert(0);
+        *number += 1;
+        let name = if given && *number == 1 { name.to_string() } else { format!("{name}#{number}") };
+        let index = self.trace.actors.len() as u32;
+        let parent = parent.and_then(|p| self.index(p));
+        self.trace.actors.push(Actor {
+            key,
+            kind,
+            name,
+            spawned_at,
+            parent,
+            polls: 0,
+            last_poll: None,
+            woken_by: Some(Source::Spawn),
+            last_woken_by: None,
+            ended: false,
+        });
+        self.by_key.insert(key, index);
+        index
+    }
+
+    pub fn index(&self, key: Key) -> Option<u32> {
+        self.by_key.get(&key).copied()
+    }
+
+    pub fn actor_mut(&mut self, key: Key) -> Option<&mut Actor> {
+        let index = self.index(key)?;
+        self.trace.actors.get_mut(index as usize)
+    }
+
+    pub fn actors(&self) -> &[Actor] {
+        &self.trace.actors
+    }
+
+    pub fn event(&mut self, what: What) {
+        let event = Event { step: self.step, at: self.now, worker: self.worker, what };
+        if self.trace.events.len() < KEPT {
+            self.trace.events.push(event);
+            return;
+        }
+        if self.tail.len() == KEPT {
+            self.tail.pop_front();
+            self.left_out += 1;
+        }
+        self.tail.push_back(event);
+    }
+
+    /// The step's poll begins.
+    pub fn poll_begins(&mut self, key: Key, before: Option<Key>) {
+        let Some(actor) = self.index(key) else { return };
+        let before = before.and_then(|b| self.index(b));
+        let entry = &mut self.trace.actors[actor as usize];
+        entry.polls += 1;
+        entry.last_poll = Some((self.step, self.now));
+        let woken = entry.woken_by.take();
+        entry.last_woken_by = woken;
+        self.worker = (entry.kind == ActorKind::Worker).then_some(actor);
+        self.event(What::Polled { actor, woken, before, end: PollEnd::Open });
+    }
+
+    /// The step's poll ends: its event, which may be some way back, is told how.
+    pub fn poll_ends(&mut self, how: PollEnd) {
+        self.worker = None;
+        for event in self.tail.iter_mut().rev().chain(self.trace.events.iter_mut().rev()) {
+            if let What::Polled { end, .. } = &mut event.what {
+                *end = how;
+                return;
+            }
+        }
+    }
+
+    /// The future that is polled panicked.
+    pub fn panicked(&mut self) {
+        self.poll_ended = Some(PollEnd::Panicked);
+    }
+
+    /// The last event, a move of the clock, overtook `front`.
+    pub fn overtook(&mut self, front: Key) {
+        let front = self.index(front);
+        let last = self.tail.back_mut().or(self.trace.events.last_mut());
+        if let Some(Event { what: What::TimeMoved { before, .. }, .. }) = last {
+            *before = front;
+        }
+    }
+
+    pub fn deviation(&mut self, deviation: Deviation) {
+        self.trace.deviations.push(deviation);
+    }
+
+    pub fn finish(mut self) -> Trace {
+        if self.left_out > 0 {
+            self.trace.gap = Some((self.trace.events.len(), self.left_out));
+        }
+        self.trace.events.extend(self.tail);
+        self.trace
+    }
+}

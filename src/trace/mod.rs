@@ -1,0 +1,12 @@
+//! The record of a run: its events, and who took part.
+
+mod event;
+mod log;
+mod name;
+mod render;
+
+pub use event::{Actor, ActorKind, Event, PollEnd, Source, What};
+pub use log::Trace;
+pub(crate) use log::Log;
+pub(crate) use name::of_future;
+pub(crate) use render::Style;

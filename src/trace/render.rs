@@ -1,0 +1,200 @@
+//! A trace as text: one event a line, a lane for the loop and one for each worker.
+
+use super::event::{Actor, ActorKind, Event, PollEnd, Source, What};
+use super::log::Trace;
+use crate::instant::Instant;
+
+/// How a trace is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Style {
+    /// Show step numbers. A snapshot leaves them out: they shift with every await that is added elsewhere.
+    pub steps: bool,
+    /// At most so many lines; those in the middle are left out.
+    pub most_lines: usize,
+}
+
+/// A line in the making.
+struct Line {
+    step: u64,
+    at: Instant,
+    lane: usize,
+    text: String,
+    /// The task it is a poll of, how that ended, and how many such polls in a row it stands for.
+    poll: Option<(u32, PollEnd, u32)>,
+    deviates: bool,
+}
+
+impl Trace {
+    /// Lanes, one event a line: virtual time, who ran and who had woken it, deviations marked with `*`.
+    pub fn lanes(&self) -> String {
+        self.render(Style { steps: false, most_lines: usize::MAX })
+    }
+
+    pub(crate) fn render(&self, style: Style) -> String {
+        let lanes = self.lane_names();
+        let mut lines = self.lines();
+        let left_out = lines.len().saturating_sub(style.most_lines);
+        let head = style.most_lines / 2;
+        if left_out > 0 {
+            lines.drain(head..head + left_out);
+        }
+        let times: Vec<String> = lines.iter().map(|line| line.at.to_string()).collect();
+        let time_width = times.iter().map(String::len).max().unwrap_or(0).max(4);
+        let step_width = lines.iter().map(|l| l.step.to_string().len()).max().unwrap_or(1).max(4);
+        let widths: Vec<usize> = (0..lanes.len())
+            .map(|lane| {
+                let texts = lines.iter().filter(|l| l.lane == lane).map(|l| l.text.chars().count());
+                texts.max().unwrap_or(0).max(lanes[lane].len())
+            })
+            .collect();
+        let mut out = String::new();
+        let mut row = |step: &str, time: &str, mark: &str, cells: &dyn Fn(usize) -> String| {
+            let mut row = String::new();
+            if style.steps {
+                row += &format!("{step:>step_width$}  ");
+            }
+            row += &format!("{time:>time_width$} {mark}");
+            for (lane, width) in widths.iter().enumerate() {
+                let bar = if lane == 0 { " " } else { " | " };
+                row += &format!("{bar}{:<width$}", cells(lane));
+            }
+            out += row.trim_end();
+            out.push('\n');
+        };
+        row("step", "time", " ", &|lane| lanes[lane].clone());
+        let mut last_time = "";
+        for (index, (line, time)) in lines.iter().zip(&times).enumerate() {
+            if left_out > 0 && index == head {
+                row("", "", " ", &|lane| if lane == 0 { format!("… {left_out} lines left out …") } else { "".into() });
+            }
+            let shown = if time == last_time { "" } else { time };
+            last_time = time;
+            let mark = if line.deviates { "*" } else { " " };
+            row(&line.step.to_string(), shown, mark, &|lane| {
+                if lane == line.lane { line.text.clone() } else { String::new() }
+            });
+        }
+        out
+    }
+
+    fn lane_names(&self) -> Vec<String> {
+        let workers = self.workers().map(|(_, worker)| worker.name.clone());
+        std::iter::once("loop".to_string()).chain(workers).collect()
+    }
+
+    fn workers(&self) -> impl Iterator<Item = (u32, &Actor)> {
+        let actors = self.actors.iter().enumerate().map(|(index, actor)| (index as u32, actor));
+        actors.filter(|(_, actor)| actor.kind == ActorKind::Worker)
+    }
+
+    fn lane_of(&self, worker: Option<u32>) -> usize {
+        let place = worker.and_then(|worker| self.workers().position(|(index, _)| index == worker));
+        place.map_or(0, |place| place + 1)
+    }
+
+    fn lines(&self) -> Vec<Line> {
+        let mut lines: Vec<Line> = Vec::new();
+        for (index, event) in self.events.iter().enumerate() {
+            if let Some((place, count)) = self.gap
+                && place == index
+            {
+                let text = format!("… {count} events not kept …");
+                lines.push(Line { step: event.step, at: event.at, lane: 0, text, poll: None, deviates: false });
+            }
+            if !self.is_news(event) {
+                continue;
+            }
+            let deviates = self.overtaken(event).is_some();
+            let poll = match event.what {
+                What::Polled { actor, end, .. } if !deviates => Some((actor, end, 1)),
+                _ => None,
+            };
+            if let Some(last) = lines.last_mut()
+                && let (Some((a, PollEnd::Pending, n)), Some((b, PollEnd::Pending, _))) = (last.poll, poll)
+                && a == b
+                && last.at == event.at
+            {
+                last.poll = Some((a, PollEnd::Pending, n + 1));
+                last.text = format!("{}: polled {} times, pending", self.actor_name(a), n + 1);
+                continue;
+            }
+            let lane = self.lane_of(event.worker);
+            lines.push(Line { step: event.step, at: event.at, lane, text: self.tell(event), poll, deviates });
+        }
+        lines
+    }
+
+    /// A worker's turn is told by what its jobs do, unless it is where the schedule left the plain order.
+    fn is_news(&self, event: &Event) -> bool {
+        match &event.what {
+            What::Polled { actor, before: None, end, .. } => {
+                *end == PollEnd::Panicked || self.actors[*actor as usize].kind != ActorKind::Worker
+            }
+            _ => true,
+        }
+    }
+
+    fn overtaken(&self, event: &Event) -> Option<u32> {
+        match event.what {
+            What::Polled { before, .. } | What::TimeMoved { before, .. } => before,
+            _ => None,
+        }
+    }
+
+    fn actor_name(&self, index: u32) -> &str {
+        self.actors.get(index as usize).map_or("?", |actor| &actor.name)
+    }
+
+    /// One event in words.
+    pub(crate) fn tell(&self, event: &Event) -> String {
+        let name = |index: &u32| self.actor_name(*index);
+        let before = |index: &Option<u32>| index.map_or(String::new(), |b| format!(", before {}", self.actor_name(b)));
+        match &event.what {
+            What::Spawned { actor, by } => {
+                let is_job = self.actors[*actor as usize].kind == ActorKind::Job;
+                let verb = if is_job { "queues job" } else { "spawns" };
+                match by {
+                    Some(by) => format!("{} {verb} {}", name(by), name(actor)),
+                    None => format!("{verb} {}", name(actor)),
+                }
+            }
+            What::Polled { actor, woken, before: overtaken, end } => {
+                if self.actors[*actor as usize].kind == ActorKind::Worker {
+                    return format!("takes its turn{}", before(overtaken));
+                }
+                let woken = match woken {
+                    None | Some(Source::Spawn) => String::new(),
+                    Some(Source::Clock) => ", woken by the clock".into(),
+                    Some(Source::Outside) => ", woken from outside".into(),
+                    Some(Source::Actor(by)) if by == actor => ", woken by itself".into(),
+                    Some(Source::Actor(by)) => format!(", woken by {}", name(by)),
+                };
+                format!("{}: {}{woken}{}", name(actor), tell_end(*end), before(overtaken))
+            }
+            What::JobBegan { job } => format!("{} begins", name(job)),
+            What::JobEnded { job, end } => match end {
+                PollEnd::Done => format!("{} ends", name(job)),
+                end => format!("{}: {}", name(job), tell_end(*end)),
+            },
+            What::TimeMoved { from, before: overtaken } => {
+                let moved = Instant::from_nanos(event.at.as_nanos() - from.as_nanos());
+                format!("-- time moves by {moved}{}", before(overtaken))
+            }
+            What::Dropped { actor } => format!("{} is dropped", name(actor)),
+            What::Note { by, text } => match by {
+                Some(by) => format!("{} notes: {text}", name(by)),
+                None => format!("note: {text}"),
+            },
+        }
+    }
+}
+
+fn tell_end(end: PollEnd) -> &'static str {
+    match end {
+        PollEnd::Open => "running",
+        PollEnd::Pending => "pending",
+        PollEnd::Done => "done",
+        PollEnd::Panicked => "panicked",
+        PollEnd::Cancelled => "cancelled",
+    }
+}

@@ -1,0 +1,114 @@
+//! The watchdog: a poll, or a job's stretch between two switch points, that does not come back.
+//!
+//! Such a thing cannot be stopped in process. So that a run never hangs, the report is printed and the process ends.
+
+use crate::beacon::{self, Beacon};
+use crate::boundary::watchdog::sample_stack;
+use crate::instant::Instant;
+use crate::seed::Seed;
+use crate::sites;
+use std::fmt::Write;
+use std::io::Write as _;
+use std::sync::Once;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+
+/// How often it looks.
+const PERIOD: Duration = Duration::from_millis(100);
+
+/// The exit code of a process that the watchdog ends: that of a failed test.
+const EXIT_CODE: i32 = 101;
+
+/// Starts the watchdog of this process, once.
+pub(crate) fn start() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // Without it a poll that does not come back hangs, as it would without raddle.
+        let _ = thread::Builder::new().name("raddle watchdog".into()).spawn(watch);
+    });
+}
+
+/// One world as the watchdog has seen it.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+struct Seen {
+    serial: u32,
+    steps: u64,
+}
+
+fn watch() {
+    let mut seen: Vec<(Seen, Duration)> = Vec::new();
+    loop {
+        thread::sleep(PERIOD);
+        for (index, beacon) in beacon::all().into_iter().enumerate() {
+            if seen.len() <= index {
+                seen.push(Default::default());
+            }
+            let serial = beacon.serial.load(Ordering::Acquire);
+            let now = Seen { serial, steps: beacon.steps.load(Ordering::Relaxed) };
+            let (before, still_for) = &mut seen[index];
+            if *before != now || now.serial == 0 {
+                (*before, *still_for) = (now, Duration::ZERO);
+                continue;
+            }
+            // Counted in looks, not read from a clock: a process that was stopped for a while has not hung.
+            *still_for += PERIOD;
+            let patience = beacon.patience_ms.load(Ordering::Relaxed);
+            if patience != 0 && still_for.as_millis() >= u128::from(patience) {
+                give_up(beacon, *still_for);
+            }
+        }
+    }
+}
+
+fn give_up(beacon: &Beacon, still_for: Duration) -> ! {
+    let text = report(beacon, still_for);
+    // Not `eprint!`, which a test's capture would keep to itself.
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    std::process::exit(EXIT_CODE)
+}
+
+fn report(beacon: &Beacon, still_for: Duration) -> String {
+    let story = beacon::lock(&beacon.story).clone();
+    let seed = Seed::from(beacon.seed.load(Ordering::Relaxed));
+    let steps = beacon.steps.load(Ordering::Relaxed);
+    let now = Instant::from_nanos(beacon.now.load(Ordering::Relaxed));
+    let task = match sites::site(beacon.site.load(Ordering::Relaxed)) {
+        Some(site) => format!("{} (spawned at {})", site.name(), site.at),
+        None => "the scenario".into(),
+    };
+    let mut text = format!(
+        "\n{} failed: a poll that does not come back: {task} has been running for {} s of real time\n  \
+         seed {seed}, step {steps}, at {now} virtual\n  \
+         it cannot be stopped in process, so the process ends here; `watchdog` sets how long a step may take\n",
+        story.scenario,
+        still_for.as_secs_f64()
+    );
+    if let Some(thread) = *beacon::lock(&beacon.thread) {
+        let mut frames = [0; 64];
+        let count = sample_stack(thread, &mut frames);
+        text += "  stack:\n";
+        frames[..count].iter().for_each(|&address| tell_frame(&mut text, address));
+        if count == 0 {
+            text += "    (this platform cannot look into another thread)\n";
+        }
+    }
+    let _ = writeln!(text, "  replay: {}", story.replay.line(seed));
+    text
+}
+
+/// The user's frames by name and place; those of the language, of raddle's loop and of async-task are left out.
+fn tell_frame(text: &mut String, address: usize) {
+    backtrace::resolve(address as *mut std::ffi::c_void, |symbol| {
+        let name = symbol.name().map(|n| format!("{n:#}")).unwrap_or_default();
+        let hidden = ["std::", "core::", "alloc::", "<core::", "<alloc::", "<std::", "raddle::", "<raddle::", "async_task::", "__", "_start", "clone", "start_thread"];
+        if name.is_empty() || hidden.iter().any(|h| name.starts_with(h)) {
+            return;
+        }
+        let place = match (symbol.filename(), symbol.lineno()) {
+            (Some(file), Some(line)) => format!(" at {}:{line}", file.display()),
+            _ => String::new(),
+        };
+        let _ = writeln!(text, "    {name}{place}");
+    });
+}

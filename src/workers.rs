@@ -1,0 +1,360 @@
+//! The workers of the blocking pool: sim threads that take jobs from its queue, and what a job may call to wait.
+//!
+//! To the scheduler a worker is a task like any other: its poll gives the thread the turn until it suspends itself.
+
+use crate::boundary::turn::Turned;
+use crate::boundary::{hooks, threads};
+use crate::context;
+use crate::executor::Runnable;
+use crate::finding::{Finding, FindingKind};
+use crate::id::Key;
+use crate::instant::Instant;
+use crate::pool::{Effect, Pool};
+use crate::prng::{Stream, StreamId};
+use crate::sites::Site;
+use crate::trace::{ActorKind, PollEnd, What};
+use crate::world::{Birth, Running, Worker, World};
+use std::future::Future;
+use std::panic::Location;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+/// A job is queued; the pool may wake or start workers for it.
+pub(crate) fn push_job(world: &World, job: Runnable) {
+    pool_does(world, |pool, effect| pool.push(job, effect));
+}
+
+/// Lets `f` act on the pool, then does what the pool wants done.
+fn pool_does<R>(world: &World, f: impl FnOnce(&mut Pool<Runnable>, &mut dyn FnMut(Effect)) -> R) -> R {
+    let mut effects = Effects::default();
+    let result = f(&mut world.pool.borrow_mut(), &mut |effect| effects.add(effect));
+    effects.first.into_iter().flatten().chain(effects.more).for_each(|effect| match effect {
+        Effect::Start(worker) => start(world, worker),
+        Effect::Wake(worker) => {
+            let waker = world.worker(worker, |w| {
+                w.notified = true;
+                w.waker.clone()
+            });
+            waker.into_iter().for_each(Waker::wake);
+        }
+    });
+    result
+}
+
+/// A few effects of the pool without an allocation.
+#[derive(Default)]
+struct Effects {
+    first: [Option<Effect>; 4],
+    more: Vec<Effect>,
+}
+
+impl Effects {
+    fn add(&mut self, effect: Effect) {
+        match self.first.iter_mut().find(|place| place.is_none()) {
+            Some(place) if self.more.is_empty() => *place = Some(effect),
+            _ => self.more.push(effect),
+        }
+    }
+}
+
+/// The name of worker `index`, in traces and as its thread's name.
+pub(crate) fn name(index: u32) -> String {
+    format!("worker-{}", index + 1)
+}
+
+fn start(world: &World, index: u32) {
+    let Some(turned) = context::current() else { return };
+    let name = name(index);
+    world.worker(index, |worker| *worker = Worker { starting: true, ..Worker::default() });
+    let started = world.threads.start(index as usize, &name, Box::new(move || main(turned, index)));
+    if let Err(error) = started {
+        let message = format!("{name} cannot be started: {error}");
+        let hint = "lower the number of threads with `pool_threads`, or raise the system's limit";
+        return world.find(Finding::new(FindingKind::Setup, message).hint(hint));
+    }
+    let site = Site { at: Location::caller(), type_name: std::any::type_name::<Turn>, given: Some("worker") };
+    let birth = Birth { kind: ActorKind::Worker, site, name: Some(&name), key: Some(Key::worker(index)) };
+    // Not on the loop, perhaps: a job may queue another. The task itself may be polled on the loop only, and is.
+    world.spawn(&birth, Turn { index }).detach();
+}
+
+/// The task that gives worker `index` its turns.
+struct Turn {
+    index: u32,
+}
+
+impl Future for Turn {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let index = self.index;
+        context::with("a worker's turn", |world| {
+            world.worker(index, |worker| {
+                worker.starting = false;
+                if worker.waker.as_ref().is_none_or(|w| !w.will_wake(cx.waker())) {
+                    worker.waker = Some(cx.waker().clone());
+                }
+            });
+            let own = world.running();
+            if let Some(job) = world.worker(index, |w| w.job) {
+                world.set_running(job);
+            }
+            let resumed = world.threads.resume(index as usize);
+            world.set_running(own);
+            match resumed {
+                threads::Resumed::Suspended => Poll::Pending,
+                threads::Resumed::Finished(None) => {
+                    world.worker(index, |worker| *worker = Worker::default());
+                    Poll::Ready(())
+                }
+                threads::Resumed::Finished(Some(payload)) => std::panic::resume_unwind(payload),
+            }
+        })
+    }
+}
+
+/// What a worker's thread runs.
+fn main(world: &'static Turned<World>, index: u32) {
+    context::within(world, || {
+        let before = Residue::of_this_thread();
+        let own = context::with("a worker", |world| {
+            prepare_thread(world, 1 + u64::from(index));
+            world.pool.borrow_mut().begin(index);
+            world.running()
+        });
+        loop {
+            while let Some(job) = context::with("a worker", |world| pool_does(world, |pool, effect| pool.pop(effect))) {
+                run_job(index, own, job);
+                let more = context::with("a worker", |world| world.pool.borrow().queued() > 0);
+                if more {
+                    // Who takes the next job is open again.
+                    wake_myself(index);
+                    threads::suspend();
+                }
+            }
+            if !wait_for_jobs(index) {
+                break;
+            }
+        }
+        release_thread();
+        if Residue::of_this_thread() != before {
+            context::with("a worker", |world| world.mark_dirty(index));
+        }
+    });
+}
+
+/// What a run may leave in a thread's own storage, for the next run to stumble over: thread-locals that have been
+/// initialised, hash keys that have been drawn.
+#[derive(PartialEq, Eq, Clone, Copy)]
+pub(crate) struct Residue {
+    destructors: u64,
+    draws: u64,
+}
+
+impl Residue {
+    pub fn of_this_thread() -> Residue {
+        Residue { destructors: hooks::tls_destructors(), draws: hooks::draws() }
+    }
+}
+
+/// Makes the calling thread one of the world's in what it reads of clocks and randomness.
+pub(crate) fn prepare_thread(world: &World, thread: u64) {
+    let mut stream = Stream::new(world.seed().get(), (StreamId::Threads as u64).wrapping_add(thread));
+    fastrand::seed(stream.next_u64());
+    hooks::virtual_clock(Some(&world.beacon.now));
+    hooks::entropy(Some(|bytes| {
+        context::try_with(|world| world.fill_entropy(bytes));
+    }));
+}
+
+/// Undoes [`prepare_thread`].
+pub(crate) fn release_thread() {
+    hooks::virtual_clock(None);
+    hooks::entropy(None);
+}
+
+fn run_job(index: u32, own: Running, job: Runnable) {
+    let running = Running { slot: job.metadata().slot, key: job.metadata().key };
+    context::with("a worker", |world| {
+        world.worker(index, |worker| worker.job = Some(running));
+        world.set_running(running);
+        world.record(|log| {
+            if let Some(job) = log.index(running.key) {
+                log.event(What::JobBegan { job });
+            }
+            if let Some(actor) = log.actor_mut(running.key) {
+                actor.polls += 1;
+            }
+        });
+    });
+    job.run();
+    context::with("a worker", |world| {
+        world.worker(index, |worker| worker.job = None);
+        world.set_running(own);
+        world.record(|log| {
+            let end = log.poll_ended.take().unwrap_or(PollEnd::Cancelled);
+            if let Some(job) = log.index(running.key) {
+                log.event(What::JobEnded { job, end });
+            }
+        });
+        // The worker's own poll is still going on.
+        world.poll_ended(PollEnd::Pending);
+    });
+}
+
+/// Waits until there are jobs (true), or until the worker is to end (false).
+fn wait_for_jobs(index: u32) -> bool {
+    let timer = context::with("a worker", |world| {
+        let keep_alive = {
+            let mut pool = world.pool.borrow_mut();
+            pool.wait(index);
+            pool.keep_alive()
+        };
+        let waker = world.worker(index, |worker| {
+            worker.notified = false;
+            worker.waker.clone()
+        });
+        keep_alive.zip(waker).map(|(after, waker)| {
+            let deadline = world.now() + after;
+            (deadline, world.insert_timer(deadline, waker))
+        })
+    });
+    loop {
+        if context::with("a worker", |world| world.worker(index, |w| w.quit)) {
+            return false;
+        }
+        threads::suspend();
+        let decided = context::with("a worker", |world| {
+            if world.worker(index, |w| w.quit) {
+                return Some(false);
+            }
+            if world.worker(index, |w| w.notified) {
+                if let Some((_, timer)) = timer {
+                    world.cancel_timer(timer);
+                }
+                world.pool.borrow_mut().begin(index);
+                return Some(true);
+            }
+            let is_late = timer.is_some_and(|(deadline, _)| world.now() >= deadline);
+            (is_late && world.pool.borrow_mut().retire(index)).then_some(false)
+        });
+        if let Some(decided) = decided {
+            return decided;
+        }
+    }
+}
+
+fn wake_myself(index: u32) {
+    let waker = context::with("a worker", |world| world.worker(index, |w| w.waker.clone()));
+    waker.into_iter().for_each(Waker::wake);
+}
+
+#[track_caller]
+fn my_index(call: &str) -> u32 {
+    match threads::current() {
+        Some(index) => index as u32,
+        None => panic!(
+            "{call} was called on the loop or outside a run: it is for blocking jobs, which run on a worker. On the \
+             loop, await instead; or move the work into `raddle::unblock`"
+        ),
+    }
+}
+
+/// Suspends the job until `done`, being woken in between by whatever has its waker.
+fn wait(index: u32, what: &'static str, mut done: impl FnMut(&Waker) -> bool) {
+    let waker = context::with("a worker", |world| world.worker(index, |w| w.waker.clone()));
+    let Some(waker) = waker else { unreachable!("a worker runs only when it is polled") };
+    while !done(&waker) {
+        context::with("a worker", |world| world.worker(index, |w| w.waits_for = Some(what)));
+        threads::suspend();
+        context::with("a worker", |world| world.worker(index, |w| w.waits_for = None));
+    }
+}
+
+/// Gives way once, from within a blocking job: other tasks and workers may run before it goes on.
+///
+/// # Panics
+/// On the loop (where [`raddle::yield_now`](crate::yield_now) is the one to await) and outside a run.
+///
+/// ```
+/// # raddle::Sim::new().run(|| async {
+/// raddle::unblock(|| raddle::thread::yield_now()).await;
+/// # }).unwrap();
+/// ```
+#[track_caller]
+pub fn yield_now() {
+    let index = my_index("raddle::thread::yield_now");
+    let mut yielded = false;
+    wait(index, "its next turn", |waker| {
+        if std::mem::replace(&mut yielded, true) {
+            return true;
+        }
+        waker.wake_by_ref();
+        false
+    });
+}
+
+/// Blocks the job for `duration` of virtual time, which costs no real time.
+///
+/// # Panics
+/// On the loop (where [`raddle::sleep`](crate::sleep) is the one to await) and outside a run.
+///
+/// ```
+/// use std::time::Duration;
+/// # raddle::Sim::new().run(|| async {
+/// let before = raddle::now();
+/// raddle::unblock(|| raddle::thread::sleep(Duration::from_secs(5))).await;
+/// assert_eq!(raddle::now() - before, Duration::from_secs(5));
+/// # }).unwrap();
+/// ```
+#[track_caller]
+pub fn sleep(duration: Duration) {
+    let index = my_index("raddle::thread::sleep");
+    if duration.is_zero() {
+        return;
+    }
+    let mut deadline: Option<Instant> = None;
+    wait(index, "the end of its sleep", |waker| {
+        context::with("raddle::thread::sleep", |world| match deadline {
+            Some(deadline) => world.now() >= deadline,
+            None => {
+                let until = world.now() + duration;
+                deadline = Some(until);
+                world.insert_timer(until, waker.clone());
+                false
+            }
+        })
+    });
+}
+
+/// Blocks the job until `future` is done: how blocking code waits for async code.
+///
+/// # Panics
+/// On the loop, where it would stall every task, and outside a run.
+///
+/// ```
+/// # raddle::Sim::new().run(|| async {
+/// let (sender, receiver) = async_channel::bounded(1);
+/// let job = raddle::unblock(move || raddle::thread::block_on(receiver.recv()));
+/// sender.send(7).await.unwrap();
+/// assert_eq!(job.await, Ok(7));
+/// # }).unwrap();
+/// ```
+#[track_caller]
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    let index = my_index("raddle::thread::block_on");
+    let mut future = pin!(future);
+    let mut output = None;
+    wait(index, "a future", |waker| match future.as_mut().poll(&mut Context::from_waker(waker)) {
+        Poll::Ready(value) => {
+            output = Some(value);
+            true
+        }
+        Poll::Pending => false,
+    });
+    match output {
+        Some(output) => output,
+        None => unreachable!("wait returns when the future is done"),
+    }
+}

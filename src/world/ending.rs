@@ -1,0 +1,362 @@
+//! How runs end: the findings of the scheduler itself, and the winding up.
+
+use super::{NOBODY, Running, World, Worker};
+use crate::beacon;
+use crate::executor::Runnable;
+use crate::finding::{Finding, FindingKind};
+use crate::id::Key;
+use crate::instant::Instant;
+use crate::trace::{Actor, ActorKind, Source, Trace};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// What is left of a run that is over.
+pub(crate) struct Ended {
+    pub finding: Option<Finding>,
+    pub steps: u64,
+    pub digest: u64,
+    pub decisions: u64,
+    pub deviations: u64,
+    pub elapsed: Instant,
+    /// Tasks and jobs that were alive when the scenario returned.
+    pub pending: usize,
+    /// Their names, where a trace was kept.
+    pub pending_names: Vec<String>,
+    /// Jobs that could not be brought to an end; their threads are given up.
+    pub abandoned: Vec<String>,
+    pub trace: Option<Trace>,
+}
+
+/// How many steps jobs get to come to their end after the scenario has returned.
+const LAST_STEPS: u32 = 100_000;
+
+/// How long a run that looks like a deadlock waits for threads outside the world, where it is told in full.
+const GRACE: Duration = Duration::from_millis(50);
+
+impl World {
+    pub(super) fn found_livelock(&self, runnable: Runnable) {
+        let limit = self.max_steps.get();
+        let now = self.now();
+        let mut finding = Finding::new(FindingKind::Livelock, format!("still running after {limit} steps, at {now} virtual"));
+        let log = self.log.borrow();
+        if let Some(log) = log.as_ref() {
+            let mut busiest: Vec<&Actor> = log.actors().iter().filter(|a| !a.ended).collect();
+            busiest.sort_by_key(|a| std::cmp::Reverse(a.polls));
+            let told = busiest.iter().take(5).map(|a| format!("  {}: {} polls, spawned at {}", a.name, a.polls, a.spawned_at));
+            finding.details.push(format!("the busiest tasks:\n{}", told.collect::<Vec<_>>().join("\n")));
+        }
+        drop(log);
+        let hint = "a task that waits in a loop must wait for something (an event, a channel, `raddle::sleep`); \
+                    `max_steps` raises the limit";
+        self.steps.set(limit);
+        self.find(finding.hint(hint));
+        drop(runnable);
+    }
+
+    pub(super) fn found_foreign_wake(&self) {
+        let mut wakes = std::mem::take(&mut *beacon::lock(&self.beacon.foreign));
+        self.beacon.called.store(false, Ordering::Relaxed);
+        let Some(first) = wakes.first() else { return };
+        let name = self.name_of(first.key);
+        let message = format!("{name} was woken by thread {:?}, which is not part of this world", first.thread);
+        let mut finding = Finding::new(FindingKind::ForeignWake, message).hint(
+            "the order of such a wake is up to the operating system, so no seed can repeat it: start the thread's work \
+             with `raddle::unblock`, or stop it before the scenario begins",
+        );
+        finding.task = Some(name);
+        self.find(finding);
+        wakes.drain(..).for_each(|wake| drop(wake.woken));
+    }
+
+    pub(super) fn found_deadlock(&self) {
+        if self.traced.get() {
+            // A thread outside the world may be about to wake somebody, which would be another finding.
+            let patience = Duration::from_millis(1);
+            for _ in 0..GRACE.as_millis() {
+                if self.beacon.called.load(Ordering::Acquire) {
+                    return self.found_foreign_wake();
+                }
+                std::thread::sleep(patience);
+            }
+        }
+        let (queued, threads, limit) = {
+            let pool = self.pool.borrow();
+            (pool.queued(), pool.threads().0, pool.threads().1)
+        };
+        let waiting = self.registry.borrow().len() - self.idle_workers();
+        let mut finding = Finding::new(FindingKind::Deadlock, format!("nothing can run, and {waiting} wait for ever"));
+        if queued > 0 && threads == limit {
+            finding.message = format!(
+                "the blocking pool is exhausted: all {limit} of its threads are in jobs that wait, and {queued} more \
+                 {} in the queue",
+                if queued == 1 { "is" } else { "are" }
+            );
+            finding.hint = Some("a job must not wait for another job: await the inner one on the loop, or give the pool \
+                                 more threads".into());
+        }
+        let (told, lost) = self.tell_waiting();
+        if queued == 0 && !lost.is_empty() {
+            finding.message = format!("lost wakeup: {} can never be woken, nobody holds its waker any more", lost.join(", "));
+            finding.hint = Some(
+                "a future that returns `Pending` must keep the newest waker it was polled with, and pass a wakeup on \
+                 that it was given and cannot use"
+                    .into(),
+            );
+        }
+        finding.details.extend(told);
+        self.find(finding);
+    }
+
+    fn idle_workers(&self) -> usize {
+        self.workers.borrow().iter().filter(|w| w.waker.is_some() && w.job.is_none()).count()
+    }
+
+    /// Who waits, in a traced run: a paragraph, and the names of those that nobody can wake.
+    fn tell_waiting(&self) -> (Option<String>, Vec<String>) {
+        let wakers = self.live_wakers();
+        let log = self.log.borrow();
+        let Some(log) = log.as_ref() else { return (None, Vec::new()) };
+        let name = |source: &Source| match source {
+            Source::Spawn => "its spawning".to_string(),
+            Source::Clock => "the clock".into(),
+            Source::Outside => "a thread outside".into(),
+            Source::Actor(index) => log.actors()[*index as usize].name.clone(),
+        };
+        let mut lines = Vec::new();
+        let mut lost = Vec::new();
+        for actor in log.actors().iter().filter(|a| wakers.contains_key(&a.key)) {
+            let worker = self.worker_of(actor);
+            if actor.kind == ActorKind::Worker && worker.is_none() {
+                continue; // an idle worker waits by right
+            }
+            let mut line = format!("  {} (spawned at {})", actor.name, actor.spawned_at);
+            if actor.kind == ActorKind::Job {
+                line += match actor.polls {
+                    0 => ": in the pool's queue",
+                    _ => ": running",
+                };
+                lines.push(line);
+                continue;
+            }
+            if let Some((what, job)) = worker {
+                let job = job.map_or(String::new(), |j| format!(" in job {}", self_name(log, j.key)));
+                line += &format!(": suspended{job}, waiting for {what}");
+                lines.push(line);
+                continue;
+            }
+            if let Some((step, at)) = actor.last_poll {
+                line += &format!(": last polled at step {step}, {at}");
+            }
+            if let Some(source) = &actor.last_woken_by {
+                line += &format!(", woken by {}", name(source));
+            }
+            if wakers[&actor.key] == 0 {
+                line += "; nobody holds its waker";
+                lost.push(actor.name.clone());
+            }
+            lines.push(line);
+        }
+        (Some(format!("waiting:\n{}", lines.join("\n"))), lost)
+    }
+
+    /// What the worker behind `actor` waits for, and in which job.
+    fn worker_of(&self, actor: &Actor) -> Option<(&'static str, Option<Running>)> {
+        let workers = self.workers.borrow();
+        let place = (0..workers.len() as u32).find(|&i| Key::worker(i) == actor.key)?;
+        let worker = &workers[place as usize];
+        Some((worker.waits_for?, worker.job))
+    }
+
+    /// Winds the run up: whatever is alive is ended, and the world is as good as new.
+    pub fn end(&self, deny_pending: bool) -> Ended {
+        // From here on a wake from outside finds nobody.
+        let strays = {
+            let mut foreign = beacon::lock(&self.beacon.foreign);
+            self.beacon.serial.store(0, Ordering::Release);
+            std::mem::take(&mut *foreign)
+        };
+        drop(strays);
+        let pending = self.registry.borrow().len() - self.alive_workers();
+        let pending_names = self.pending_names();
+        if deny_pending && pending > 0 && self.finding.borrow().is_none() {
+            let named = match pending_names.len() {
+                0 => String::new(),
+                _ => format!(": {}", pending_names.join(", ")),
+            };
+            let message = format!("{pending} still alive when the scenario returned{named}");
+            let hint = "await or cancel every task before returning, or drop `deny_pending`";
+            self.find(Finding::new(FindingKind::Pending, message).hint(hint));
+        }
+        let (steps, digest, elapsed) = (self.steps.get(), self.digest.get(), self.now());
+        let panicked = self.finding.borrow().as_ref().is_some_and(|f| f.kind == FindingKind::Panic);
+        self.closing.set(true);
+        self.record(|log| log.closing = true);
+        let abandoned = if self.registry.borrow().len() > 0 { self.wind_up(panicked) } else { Vec::new() };
+        let wakers = self.clock.borrow_mut().reset();
+        drop(wakers);
+        let trace = self.take_trace();
+        self.traced.set(false);
+        let finding = self.finding.take();
+        Ended {
+            finding,
+            steps,
+            digest,
+            decisions: self.decisions.get(),
+            deviations: self.deviations.get(),
+            elapsed,
+            pending,
+            pending_names,
+            abandoned,
+            trace,
+        }
+    }
+
+    fn alive_workers(&self) -> usize {
+        self.workers.borrow().iter().filter(|w| w.waker.is_some() || w.starting).count()
+    }
+
+    fn pending_names(&self) -> Vec<String> {
+        let log = self.log.borrow();
+        let Some(log) = log.as_ref() else { return Vec::new() };
+        let alive = self.counted_keys();
+        let pending = log.actors().iter().filter(|a| a.kind != ActorKind::Worker && alive.contains(&a.key));
+        pending.map(|a| a.name.clone()).collect()
+    }
+
+    /// Ends all tasks and workers. After a panic the tasks are leaked instead: their destructors may well panic again
+    /// (on a poisoned lock), twice at once even, and that would end the process.
+    fn wind_up(&self, leak: bool) -> Vec<String> {
+        let mut budget = LAST_STEPS;
+        for _ in 0..100 {
+            self.drop_queued_jobs(leak);
+            if !leak {
+                self.wake_tasks();
+            }
+            self.run_workers(leak, &mut budget);
+            if leak || budget == 0 || self.only_workers_left() {
+                break;
+            }
+        }
+        self.drop_queued_jobs(leak);
+        self.send_workers_home();
+        self.run_workers(leak, &mut LAST_STEPS.clone());
+        let abandoned = self.give_up_workers();
+        while let Some(runnable) = self.pop_ready() {
+            self.let_go(runnable, leak);
+        }
+        self.registry.borrow_mut().abandon();
+        abandoned
+    }
+
+    fn pop_ready(&self) -> Option<Runnable> {
+        self.ready.borrow_mut().pop_oldest()
+    }
+
+    fn drop_queued_jobs(&self, leak: bool) {
+        loop {
+            let job = self.pool.borrow_mut().drain();
+            let Some(job) = job else { break };
+            self.let_go(job, leak);
+        }
+    }
+
+    fn let_go(&self, runnable: Runnable, leak: bool) {
+        if leak {
+            std::mem::forget(runnable);
+        } else {
+            // Dropping a runnable cancels its task, and drops its future here and now.
+            drop(runnable);
+        }
+    }
+
+    /// Schedules every task, so that its runnable can be taken from the ready set and dropped.
+    fn wake_tasks(&self) {
+        let wakers = self.registry.borrow().wakers();
+        wakers.into_iter().for_each(|(_, waker)| waker.wake());
+    }
+
+    fn only_workers_left(&self) -> bool {
+        let jobs = self.workers.borrow().iter().filter(|w| w.job.is_some()).count();
+        self.registry.borrow().len() <= self.alive_workers() + jobs
+    }
+
+    /// Lets go of ready tasks; gives ready workers their turns until their jobs are done or wait for ever.
+    fn run_workers(&self, leak: bool, budget: &mut u32) {
+        while *budget > 0 {
+            match self.pop_ready() {
+                Some(runnable) if self.is_worker(&runnable) => {
+                    *budget -= 1;
+                    let meta = runnable.metadata();
+                    self.running.set(Running { slot: meta.slot, key: meta.key });
+                    runnable.run();
+                    self.running.set(NOBODY);
+                }
+                Some(runnable) => self.let_go(runnable, leak),
+                None if self.is_any_job_going_on() && self.advance() => {}
+                None => break,
+            }
+        }
+    }
+
+    fn is_any_job_going_on(&self) -> bool {
+        self.workers.borrow().iter().any(|w| w.job.is_some())
+    }
+
+    fn is_worker(&self, runnable: &Runnable) -> bool {
+        let key = runnable.metadata().key;
+        let count = self.workers.borrow().len() as u32;
+        (0..count).any(|index| Key::worker(index) == key)
+    }
+
+    /// Tells idle workers to end.
+    fn send_workers_home(&self) {
+        let quit = |worker: &mut Worker| {
+            worker.quit = true;
+            worker.waker.clone()
+        };
+        let idle: Vec<_> = self.workers.borrow_mut().iter_mut().filter(|w| w.job.is_none()).filter_map(quit).collect();
+        idle.into_iter().for_each(|waker| waker.wake());
+    }
+
+    /// Gives up workers whose jobs would wait for ever.
+    fn give_up_workers(&self) -> Vec<String> {
+        let stuck: Vec<_> = {
+            let mut workers = self.workers.borrow_mut();
+            let taken = workers.iter_mut().enumerate().filter(|(_, w)| w.waker.is_some() || w.starting);
+            taken.map(|(index, worker)| (index, std::mem::take(worker))).collect()
+        };
+        let mut names = Vec::new();
+        for (index, worker) in stuck {
+            self.threads.abandon(index);
+            names.extend(worker.job.map(|job| self.name_of(job.key)));
+            drop(worker);
+        }
+        self.workers.borrow_mut().clear();
+        names
+    }
+
+    /// Ends the threads of workers that keep something from this run in their thread-locals.
+    pub fn retire_dirty_workers(&self) {
+        let dirty = self.dirty.take();
+        dirty.into_iter().for_each(|index| self.threads.retire(index as usize));
+    }
+
+    /// The thread of worker `index` keeps something from this run.
+    pub fn mark_dirty(&self, index: u32) {
+        self.dirty.borrow_mut().push(index);
+    }
+
+    /// Lets `f` see worker `index`.
+    pub fn worker<R>(&self, index: u32, f: impl FnOnce(&mut Worker) -> R) -> R {
+        let mut workers = self.workers.borrow_mut();
+        let needed = index as usize + 1;
+        if workers.len() < needed {
+            workers.resize_with(needed, Worker::default);
+        }
+        f(&mut workers[index as usize])
+    }
+}
+
+fn self_name(log: &crate::trace::Log, key: Key) -> String {
+    log.index(key).map_or_else(|| "a job".into(), |index| log.actors()[index as usize].name.clone())
+}

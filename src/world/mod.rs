@@ -1,0 +1,566 @@
+//! The world: all mutable state of one run, and the loop that takes its steps.
+//!
+//! A world is made once and serves many runs, one after the other. Nothing in it is borrowed while user code runs: not
+//! across a poll, a wake, a drop.
+
+mod ending;
+mod options;
+mod recording;
+
+pub(crate) use ending::Ended;
+pub use options::Options;
+pub(crate) use recording::Birth;
+
+use crate::beacon::{self, Beacon};
+use crate::boundary::threads::Threads;
+use crate::clock::{Clock, TimerId};
+use crate::executor::{self, Runnable, Task, TaskMeta};
+use crate::finding::{Finding, FindingKind};
+use crate::env;
+use crate::id::Key;
+use crate::instant::Instant;
+use crate::pool::{Pool, PoolOptions};
+use crate::prng::{Stream, StreamId};
+use crate::registry::Registry;
+use crate::schedule::{Active, Deviation, Ready};
+use crate::seed::Seed;
+use crate::sites::{Site, Sites};
+use crate::trace::{ActorKind, Log, What};
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll, Waker};
+
+pub(crate) struct World {
+    pub beacon: &'static Beacon,
+    serial: Cell<u32>,
+    seed: Cell<Seed>,
+    ready: RefCell<Ready<Runnable>>,
+    strategy: RefCell<Active>,
+    registry: RefCell<Registry>,
+    sites: RefCell<Sites>,
+    clock: RefCell<Clock>,
+    user: RefCell<Stream>,
+    entropy: RefCell<Option<Stream>>,
+    pub pool: RefCell<Pool<Runnable>>,
+    workers: RefCell<Vec<Worker>>,
+    /// Workers whose threads keep something from the run that goes on.
+    dirty: RefCell<Vec<u32>>,
+    pub threads: Threads,
+    log: RefCell<Option<Log>>,
+    counted: RefCell<recording::CountedWakers>,
+    /// Who is running: the task that is polled, or the job on the worker that has the turn.
+    running: Cell<Running>,
+    steps: Cell<u64>,
+    digest: Cell<u64>,
+    decisions: Cell<u64>,
+    deviations: Cell<u64>,
+    max_steps: Cell<u64>,
+    stall: Cell<Stall>,
+    traced: Cell<bool>,
+    allow_panics: Cell<bool>,
+    /// The run is over as soon as the step that goes on is.
+    stop: Cell<bool>,
+    closing: Cell<bool>,
+    finding: RefCell<Option<Finding>>,
+    returned: RefCell<Option<Returned>>,
+    panic: RefCell<Option<PanicSeen>>,
+}
+
+/// What a scenario returned, as text.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Returned {
+    /// Its `Debug` text; `None` for `()`.
+    pub text: Option<String>,
+    /// The `Debug` text of an `Err`.
+    pub error: Option<String>,
+}
+
+/// The scenario's own future.
+struct Scenario {
+    future: Pin<Box<dyn Future<Output = Returned>>>,
+}
+
+impl Future for Scenario {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Poll::Ready(returned) = self.future.as_mut().poll(cx) else { return Poll::Pending };
+        <World as executor::Host>::with(|world| world.returned(returned));
+        Poll::Ready(())
+    }
+}
+
+/// A worker of the pool, as its world sees it.
+#[derive(Default)]
+pub(crate) struct Worker {
+    /// It has been started, and not been polled yet.
+    pub starting: bool,
+    /// Wakes the task that gives the worker its turns.
+    pub waker: Option<Waker>,
+    /// Whether the pool has notified it since it began to wait.
+    pub notified: bool,
+    /// The run is over: it is to end.
+    pub quit: bool,
+    /// The job it has begun and not ended.
+    pub job: Option<Running>,
+    /// What its thread waits for, in words, while it has suspended itself in a job.
+    pub waits_for: Option<&'static str>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Running {
+    pub slot: u32,
+    pub key: Key,
+}
+
+const NOBODY: Running = Running { slot: u32::MAX, key: Key::ROOT };
+
+/// How far the clock may still slip while tasks are ready.
+#[derive(Clone, Copy, Default)]
+struct Stall {
+    most: u64,
+    left: u64,
+    slips: u32,
+}
+
+/// What the panic hook saw last on a thread of this world.
+pub(crate) struct PanicSeen {
+    pub message: String,
+    pub place: Option<String>,
+    /// The backtrace, if the environment asks for one.
+    pub stack: Option<String>,
+}
+
+impl PanicSeen {
+    fn into_finding(self, kind: FindingKind) -> Finding {
+        let details = self.stack.map(|stack| format!("stack:\n{stack}")).into_iter().collect();
+        Finding { place: self.place, details, ..Finding::new(kind, self.message) }
+    }
+}
+
+static NEXT_SERIAL: AtomicU32 = AtomicU32::new(1);
+
+impl World {
+    pub fn new() -> World {
+        World {
+            beacon: beacon::light(),
+            serial: Cell::new(0),
+            seed: Cell::new(Seed::default()),
+            ready: RefCell::new(Ready::new()),
+            strategy: RefCell::new(Active::Fifo(crate::schedule::Fifo)),
+            registry: RefCell::new(Registry::new()),
+            sites: RefCell::new(Sites::new()),
+            clock: RefCell::new(Clock::new()),
+            user: RefCell::new(Stream::new(0, StreamId::User as u64)),
+            entropy: RefCell::new(None),
+            pool: RefCell::new(Pool::new(&PoolOptions::default())),
+            workers: RefCell::new(Vec::new()),
+            dirty: RefCell::new(Vec::new()),
+            threads: Threads::new(env::backend()),
+            log: RefCell::new(None),
+            counted: RefCell::default(),
+            running: Cell::new(NOBODY),
+            steps: Cell::new(0),
+            digest: Cell::new(0),
+            decisions: Cell::new(0),
+            deviations: Cell::new(0),
+            max_steps: Cell::new(0),
+            stall: Cell::default(),
+            traced: Cell::new(false),
+            allow_panics: Cell::new(false),
+            stop: Cell::new(false),
+            closing: Cell::new(false),
+            finding: RefCell::new(None),
+            returned: RefCell::new(None),
+            panic: RefCell::new(None),
+        }
+    }
+
+    /// Makes everything ready for a run of `seed`.
+    pub fn begin(&self, seed: Seed, strategy: Active, options: &Options, traced: bool) {
+        let serial = NEXT_SERIAL.fetch_add(1, Ordering::Relaxed).max(1);
+        self.serial.set(serial);
+        self.seed.set(seed);
+        *self.strategy.borrow_mut() = strategy;
+        *self.user.borrow_mut() = Stream::new(seed.get(), StreamId::User as u64);
+        *self.entropy.borrow_mut() = None;
+        self.pool.borrow_mut().reset(&options.pool);
+        self.log.replace(traced.then(Log::new));
+        self.running.set(NOBODY);
+        self.steps.set(0);
+        self.digest.set(0);
+        self.decisions.set(0);
+        self.deviations.set(0);
+        self.max_steps.set(options.max_steps);
+        let most = options.stall_up_to.map_or(0, |d| d.as_nanos() as u64);
+        self.stall.set(Stall { most, left: most, slips: 0 });
+        self.traced.set(traced);
+        self.allow_panics.set(options.allow_panics);
+        self.stop.set(false);
+        self.closing.set(false);
+        self.finding.replace(None);
+        self.returned.replace(None);
+        self.panic.replace(None);
+        let beacon = self.beacon;
+        beacon.steps.store(0, Ordering::Relaxed);
+        beacon.now.store(0, Ordering::Relaxed);
+        beacon.seed.store(seed.get(), Ordering::Relaxed);
+        beacon.called.store(false, Ordering::Relaxed);
+        beacon.serial.store(serial, Ordering::Release);
+    }
+
+    /// Steps taken so far.
+    pub fn steps(&self) -> u64 {
+        self.steps.get()
+    }
+
+    pub fn serial(&self) -> u32 {
+        self.serial.get()
+    }
+
+    pub fn seed(&self) -> Seed {
+        self.seed.get()
+    }
+
+    pub fn is_traced(&self) -> bool {
+        self.traced.get()
+    }
+
+    pub fn is_closing(&self) -> bool {
+        self.closing.get()
+    }
+
+    /// Virtual now.
+    #[inline]
+    pub fn now(&self) -> Instant {
+        Instant::from_nanos(self.beacon.now.load(Ordering::Relaxed))
+    }
+
+    pub fn with_user_stream<R>(&self, f: impl FnOnce(&mut Stream) -> R) -> R {
+        f(&mut self.user.borrow_mut())
+    }
+
+    /// Bytes for `getrandom`.
+    pub fn fill_entropy(&self, bytes: &mut [u8]) {
+        let seed = self.seed.get().get();
+        let mut entropy = self.entropy.borrow_mut();
+        entropy.get_or_insert_with(|| Stream::new(seed, StreamId::Entropy as u64)).fill(bytes);
+    }
+
+    // ---- tasks
+
+    /// Makes a task that may be dropped on any thread, and queues it.
+    #[inline]
+    pub fn spawn<F>(&self, birth: &Birth<'_>, future: F) -> Task<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let (runnable, task) = executor::task::<World, F>(self.prepare(birth), self.traced.get(), future);
+        self.occupy(runnable.metadata().slot, runnable.waker());
+        self.push(runnable);
+        task
+    }
+
+    /// Makes a task that stays on the loop's thread, and queues it.
+    #[inline]
+    pub fn spawn_local<F>(&self, birth: &Birth<'_>, future: F) -> Task<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let (runnable, task) = executor::local_task::<World, F>(self.prepare(birth), self.traced.get(), future);
+        self.occupy(runnable.metadata().slot, runnable.waker());
+        self.push(runnable);
+        task
+    }
+
+    /// Makes a job, and queues it with the pool.
+    #[inline]
+    pub fn spawn_job<T, F>(&self, birth: &Birth<'_>, closure: F) -> Task<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let future = async move { closure() };
+        let (runnable, task) = executor::job::<World, _>(self.prepare(birth), self.traced.get(), future);
+        self.occupy(runnable.metadata().slot, runnable.waker());
+        runnable.schedule();
+        task
+    }
+
+    #[inline]
+    fn prepare(&self, birth: &Birth<'_>) -> TaskMeta {
+        let site = self.sites.borrow_mut().id(birth.site);
+        let (slot, key) = self.reserve(birth.key);
+        if self.traced.get() {
+            self.record_birth(slot, key, birth);
+        }
+        TaskMeta::new(self.serial.get(), slot, key, site)
+    }
+
+    /// A place in the registry and an identity for a new task.
+    #[inline]
+    fn reserve(&self, key: Option<Key>) -> (u32, Key) {
+        let mut registry = self.registry.borrow_mut();
+        let running = self.running.get();
+        let key = key.unwrap_or_else(|| running.key.child(registry.next_child(running.slot)));
+        (registry.reserve(), key)
+    }
+
+    #[inline]
+    fn occupy(&self, slot: u32, waker: Waker) {
+        self.registry.borrow_mut().occupy(slot, waker);
+    }
+
+    pub fn running(&self) -> Running {
+        self.running.get()
+    }
+
+    pub fn set_running(&self, running: Running) {
+        self.running.set(running);
+    }
+
+    /// A task or worker became ready.
+    #[inline]
+    pub fn push(&self, runnable: Runnable) {
+        let meta = runnable.metadata();
+        let (key, step) = (meta.key, meta.next_step());
+        if self.traced.get() {
+            self.record_wake(key);
+        }
+        self.ready.borrow_mut().push(key, step, runnable);
+    }
+
+    // ---- time
+
+    /// Registers `waker` for `deadline`, which must be later than now.
+    #[inline]
+    pub fn insert_timer(&self, deadline: Instant, waker: Waker) -> TimerId {
+        self.clock.borrow_mut().insert(deadline.as_nanos(), waker)
+    }
+
+    #[inline]
+    pub fn rearm_timer(&self, timer: TimerId, waker: &Waker) {
+        self.clock.borrow_mut().rearm(timer, waker);
+    }
+
+    #[inline]
+    pub fn cancel_timer(&self, timer: TimerId) {
+        let waker = self.clock.borrow_mut().cancel(timer);
+        drop(waker);
+    }
+
+    /// Moves the clock to the next deadline and wakes who waits for it. False if nothing waits.
+    #[inline(never)]
+    pub fn advance(&self) -> bool {
+        let fired = self.clock.borrow_mut().fire();
+        let Some((now, mut due)) = fired else { return false };
+        let from = self.now();
+        self.beacon.now.store(now, Ordering::Relaxed);
+        self.mix(now ^ 0x7469_6d65);
+        if self.traced.get() {
+            self.record(|log| {
+                log.now = Instant::from_nanos(now);
+                log.event(What::TimeMoved { from, before: None });
+            });
+        }
+        let mut stall = self.stall.get();
+        stall.left = stall.most;
+        self.stall.set(stall);
+        self.running.set(Running { slot: u32::MAX, key: Key::CLOCK });
+        due.drain(..).for_each(|(_, waker)| waker.wake());
+        self.clock.borrow_mut().recycle(due);
+        true
+    }
+
+    /// Lets the clock pass a deadline although tasks are ready, if a stall is allowed and the strategy wants it.
+    #[cold]
+    fn slip(&self) -> bool {
+        let stall = self.stall.get();
+        let now = self.now().as_nanos();
+        let Some(next) = self.clock.borrow_mut().next().filter(|&next| next - now <= stall.left) else { return false };
+        let front = {
+            let ready = self.ready.borrow();
+            let Some(front) = ready.oldest() else { return false };
+            let candidates = ready.view();
+            if !self.strategy.borrow_mut().slip(&candidates) {
+                return false;
+            }
+            candidates.as_slice()[front]
+        };
+        let deviation =
+            Deviation { who: Key::CLOCK, step: stall.slips, before: front.key(), before_step: front.step() };
+        self.deviations.set(self.deviations.get() + 1);
+        if self.traced.get() {
+            self.record(|log| log.deviation(deviation));
+        }
+        self.advance();
+        if self.traced.get() {
+            self.record(|log| log.overtook(front.key()));
+        }
+        self.stall.set(Stall { left: stall.left - (next - now), slips: stall.slips + 1, ..stall });
+        true
+    }
+
+    // ---- steps
+
+    /// Takes steps until the run is over, one way or another.
+    #[inline(never)]
+    pub fn run(&self) {
+        while !self.stop.get() {
+            if self.beacon.called.load(Ordering::Relaxed) {
+                return self.found_foreign_wake();
+            }
+            if self.stall.get().most != 0 && self.slip() {
+                continue;
+            }
+            if !self.step() && !self.advance() {
+                return self.found_deadlock();
+            }
+        }
+    }
+
+    /// Takes one step. False if nothing is ready.
+    #[inline]
+    pub fn step(&self) -> bool {
+        let mut ready = self.ready.borrow_mut();
+        let Some(front) = ready.oldest() else { return false };
+        let mut index = front;
+        if ready.len() > 1 {
+            let candidates = ready.view();
+            index = self.strategy.borrow_mut().pick(&candidates);
+            self.decisions.set(self.decisions.get() + 1);
+            if index != front {
+                self.deviations.set(self.deviations.get() + 1);
+            }
+        }
+        if self.traced.get() {
+            let all = ready.view().as_slice();
+            let (chosen, front) = (all[index], all[front]);
+            drop(ready);
+            self.record_step(chosen, front);
+            ready = self.ready.borrow_mut();
+        }
+        let (candidate, runnable) = ready.take(index);
+        drop(ready);
+
+        let steps = self.steps.get() + 1;
+        self.steps.set(steps);
+        self.beacon.steps.store(steps, Ordering::Relaxed);
+        if steps > self.max_steps.get() {
+            self.found_livelock(runnable);
+            return true;
+        }
+        let meta = runnable.metadata();
+        self.beacon.site.store(meta.site, Ordering::Relaxed);
+        self.running.set(Running { slot: meta.slot, key: candidate.key() });
+        self.mix(candidate.key().get());
+        runnable.run();
+        if self.traced.get() {
+            self.record_step_end();
+        }
+        true
+    }
+
+    #[inline]
+    fn mix(&self, value: u64) {
+        let product = u128::from(self.digest.get() ^ value) * 0x9e37_79b9_7f4a_7c15;
+        self.digest.set((product as u64 ^ (product >> 64) as u64).wrapping_add(value));
+    }
+
+    /// Mixes what the scenario returned into the digest.
+    pub fn mix_text(&self, text: &str) {
+        text.as_bytes().chunks(8).for_each(|chunk| {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.mix(u64::from_le_bytes(word));
+        });
+    }
+
+    /// Makes the scenario's own task of what `scenario` gives, which may spawn before it is first polled.
+    pub fn spawn_scenario(&self, site: Site, scenario: impl FnOnce() -> Pin<Box<dyn Future<Output = Returned>>>) {
+        let birth = Birth { kind: ActorKind::Scenario, site, name: Some("scenario"), key: Some(Key::ROOT) };
+        let meta = self.prepare(&birth);
+        self.running.set(Running { slot: meta.slot, key: Key::ROOT });
+        let slot = meta.slot;
+        let future = match catch_unwind(AssertUnwindSafe(scenario)) {
+            Ok(future) => future,
+            Err(payload) => {
+                self.registry.borrow_mut().release(slot);
+                return self.task_panicked(&*payload);
+            }
+        };
+        let (runnable, task) = executor::local_task::<World, _>(meta, self.traced.get(), Scenario { future });
+        self.occupy(slot, runnable.waker());
+        task.detach();
+        self.push(runnable);
+        self.running.set(NOBODY);
+    }
+
+    /// The scenario has returned.
+    fn returned(&self, returned: Returned) {
+        if let Some(error) = &returned.error {
+            let mut finding = Finding::new(FindingKind::Error, error.clone());
+            finding.task = Some("scenario".into());
+            self.find(finding);
+        }
+        self.returned.replace(Some(returned));
+        self.stop.set(true);
+    }
+
+    /// What the scenario returned, if it did.
+    pub fn take_returned(&self) -> Option<Returned> {
+        self.returned.take()
+    }
+
+    /// The first finding ends the run; later ones are consequences.
+    pub fn find(&self, finding: Finding) {
+        self.stop.set(true);
+        if !self.closing.get() {
+            self.find_even_at_the_end(finding);
+        }
+    }
+
+    fn find_even_at_the_end(&self, mut finding: Finding) {
+        self.stop.set(true);
+        let mut place = self.finding.borrow_mut();
+        if place.is_none() {
+            finding.step = self.steps.get();
+            finding.at = self.now();
+            *place = Some(finding);
+        }
+    }
+
+    /// What the panic hook saw on a thread of this world.
+    pub fn saw_panic(&self, seen: PanicSeen) {
+        self.panic.replace(Some(seen));
+    }
+
+    /// A task or job panicked with `payload`.
+    #[cold]
+    pub fn task_panicked(&self, payload: &(dyn std::any::Any + Send)) {
+        let name = self.running_name();
+        self.record(|log| log.panicked());
+        let seen = self.panic.take();
+        let is_root = self.running.get().key == Key::ROOT;
+        if self.allow_panics.get() && !is_root {
+            return;
+        }
+        let mut finding = match seen {
+            Some(seen) => seen.into_finding(FindingKind::Panic),
+            None => Finding::new(FindingKind::Panic, payload_text(payload)),
+        };
+        finding.task = Some(name);
+        self.find(finding);
+    }
+}
+
+/// What a panic's payload says.
+pub(crate) fn payload_text(payload: &(dyn std::any::Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|s| s.to_string());
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a value that is no text".into())
+}

@@ -1,0 +1,28 @@
+//! What can be set for a run.
+
+use crate::pool::PoolOptions;
+use std::time::Duration;
+
+/// The options of a run, the same for `Sim`, `Explore` and `#[raddle::test]`.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub max_steps: u64,
+    pub pool: PoolOptions,
+    pub stall_up_to: Option<Duration>,
+    pub deny_pending: bool,
+    pub allow_panics: bool,
+    pub watchdog: Option<Duration>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            max_steps: 1_000_000,
+            pool: PoolOptions::default(),
+            stall_up_to: None,
+            deny_pending: false,
+            allow_panics: false,
+            watchdog: Some(Duration::from_secs(10)),
+        }
+    }
+}

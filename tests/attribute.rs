@@ -1,0 +1,110 @@
+//! `#[raddle::test]` from outside: what it refuses (`ui/`, with what the compiler says), and that what it accepts runs.
+//! That each argument has its effect is shown where the effect is at home.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+#[test]
+fn refusals() {
+    trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
+}
+
+#[test]
+#[allow(unnameable_test_items)]
+fn one_run_for_each_seed() {
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+
+    /// Not found by the test harness in here, so that nothing but the call below runs it.
+    #[raddle::test(seeds = 3, check = false, regressions = false)]
+    async fn counted() {
+        RUNS.fetch_add(1, Relaxed);
+    }
+
+    counted();
+    // Whoever sets RADDLE_SEEDS or another of its kind asks for other numbers.
+    if std::env::vars_os().all(|(name, _)| !name.to_string_lossy().starts_with("RADDLE_")) {
+        assert_eq!(RUNS.load(Relaxed), 3);
+    }
+}
+
+#[raddle::test]
+async fn no_arguments() {}
+
+#[raddle::test(
+    check,
+    seeds = 2,
+    seed = "8b137891791fe96927ad78e64b0aad7bded08bdc",
+    strategy = "pct:3",
+    max_steps = 10_000,
+    pool_threads = 2,
+    stall_up_to = "5ms",
+    watchdog = "1s",
+    snapshot = false,
+    deny_pending,
+    allow_panics = false,
+    regressions = false,
+    crate = "raddle"
+)]
+async fn every_argument() {}
+
+#[raddle::test(seeds = 2)]
+async fn a_result() -> Result<(), std::num::ParseIntError> {
+    assert_eq!("7".parse::<u8>()?, 7);
+    Ok(())
+}
+
+#[raddle::test(seeds = 2, regressions = false)]
+#[should_panic(expected = "no such account")]
+async fn an_err_fails_the_test() -> Result<(), String> {
+    Err("no such account".into())
+}
+
+#[should_panic(expected = "left 80, right 100")]
+#[raddle::test(seeds = 2, regressions = false)]
+async fn a_panic_fails_the_test() {
+    panic!("left 80, right 100");
+}
+
+#[raddle::test(seeds = 2)]
+#[cfg(any())]
+async fn left_out() {
+    there::is::no::such::function();
+}
+
+#[raddle::test(seeds = 2)]
+#[allow(non_snake_case)]
+async fn Lint_levels_are_kept() {}
+
+#[raddle::test(seeds = 2)]
+async fn r#loop() {}
+
+#[raddle::test(seeds = 2)]
+async fn names_in_the_body_are_its_own() {
+    async fn names_in_the_body_are_its_own() -> u8 {
+        3
+    }
+    let options = 4;
+    assert_eq!(names_in_the_body_are_its_own().await + options, 7);
+}
+
+mod tools {
+    pub(crate) use raddle as harness;
+}
+
+#[raddle::test(seeds = 2, crate = crate::tools::harness)]
+async fn the_crate_by_another_name() {}
+
+macro_rules! scenarios {
+    ($($(#[$attr:meta])* $vis:vis $name:ident, $seeds:expr, $strategy:literal, $output:ty, $body:block;)*) => {
+        $(
+            #[raddle::test(seeds = $seeds, strategy = $strategy)]
+            $(#[$attr])*
+            $vis async fn $name() -> $output $body
+        )*
+    };
+}
+
+scenarios! {
+    by_macro, 2, "fifo", (), {};
+    #[should_panic(expected = "by macro")]
+    pub(crate) by_macro_too, 1, "random", Result<(), String>, { Err("by macro".into()) };
+}
