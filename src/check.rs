@@ -199,7 +199,8 @@ impl<'a> Test<'a> {
             config.options.max_steps = steps;
         }
         let options = sim::prepare(&config).unwrap_or_else(|finding| panic!("{}: {finding}", self.site.name));
-        let first = self.options.seed.unwrap_or_else(|| Seed::first_of(&format!("{}::{}", self.site.module, self.site.name)));
+        let first =
+            self.options.seed.unwrap_or_else(|| Seed::first_of(&format!("{}::{}", self.site.module, self.site.name)));
         let explore = |strategy: StrategyKind, replay: Replay, seeds: Vec<(Seed, u64)>, check| {
             let setup = Setup {
                 scenario: scenario(),

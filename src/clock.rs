@@ -55,6 +55,7 @@ impl Clock {
     }
 
     /// How many timers are waiting.
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.live
     }

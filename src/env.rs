@@ -8,9 +8,13 @@ use crate::seed::Seed;
 use std::time::Duration;
 
 /// A variable, the values it takes, and what it does.
-pub(crate) struct Variable {
+#[derive(Debug)]
+pub struct Variable {
+    /// Its name, `RADDLE_…`.
     pub name: &'static str,
+    /// What it may be set to, in Markdown.
     pub values: &'static str,
+    /// What that does, in Markdown.
     pub effect: &'static str,
 }
 
@@ -26,7 +30,7 @@ const REGRESSIONS: &str = "RADDLE_REGRESSIONS";
 const THREADS: &str = "RADDLE_THREADS";
 
 /// Every variable that raddle reads. The README's table is held against it by a test.
-pub(crate) const TABLE: &[Variable] = &[
+pub const TABLE: &[Variable] = &[
     Variable {
         name: SEED,
         values: "decimal, `0x…`, a 40-digit commit hash, `random`",
@@ -39,7 +43,11 @@ pub(crate) const TABLE: &[Variable] = &[
         values: "`off`, `first`, `all`",
         effect: "which seeds are run twice to see whether they go the same way; `first` by default",
     },
-    Variable { name: TRACE, values: "`0`, `1`", effect: "print the whole trace of a failing run, not only the minimised one" },
+    Variable {
+        name: TRACE,
+        values: "`0`, `1`",
+        effect: "print the whole trace of a failing run, not only the minimised one",
+    },
     Variable {
         name: SHRINK,
         values: "a number",
@@ -118,7 +126,8 @@ impl Env {
             env.seed = Some(match text.trim() {
                 "random" => random_seed(),
                 other => other.parse::<Seed>().map_err(|_| {
-                    let expected = "a number below 2^64 (decimal, or hexadecimal with 0x), a 40-digit commit hash or `random`";
+                    let expected =
+                        "a number below 2^64 (decimal, or hexadecimal with 0x), a 40-digit commit hash or `random`";
                     unknown(SEED, &text, expected)
                 })?,
             });

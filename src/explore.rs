@@ -1,8 +1,8 @@
 //! Many seeds: run, look at what differs, minimise what fails.
 
-use crate::recheck::Check;
 use crate::finding::{Finding, FindingKind};
 use crate::minimise::minimise;
+use crate::recheck::Check;
 use crate::run::{self, Lab, RunResult, Setup};
 use crate::schedule::{Deviation, StrategyKind};
 use crate::seed::Seed;
@@ -26,7 +26,6 @@ pub(crate) struct Plan<'a> {
 
 /// A kind of failure, with one seed that shows it.
 pub(crate) struct Failing {
-    pub seed: Seed,
     /// Which of the seeds tried it was, from 1.
     pub nth: u64,
     /// How many seeds failed this way.
@@ -37,13 +36,6 @@ pub(crate) struct Failing {
     pub original: RunResult,
     /// The run with the fewest deviations that fails the same way, and how many reruns it took to find.
     pub minimised: Option<(RunResult, usize)>,
-}
-
-impl Failing {
-    /// The run to show.
-    pub fn shown(&self) -> &RunResult {
-        self.minimised.as_ref().map_or(&self.original, |(run, _)| run)
-    }
 }
 
 /// A distinct outcome.
@@ -75,7 +67,8 @@ pub(crate) struct Explored {
 pub(crate) fn explore(setup: Setup<'_>, plan: Plan<'_>) -> Explored {
     run::in_lab(setup, |lab| {
         let strategy = resolve(lab, plan.base, &plan.strategy);
-        let mut search = Search { lab, strategy, found: HashMap::new(), outcomes: HashMap::new(), seen: HashSet::new() };
+        let mut search =
+            Search { lab, strategy, found: HashMap::new(), outcomes: HashMap::new(), seen: HashSet::new() };
         search.go(plan)
     })
 }
@@ -183,14 +176,7 @@ impl Search<'_, '_> {
         let finding = tell_divergence(&a, &b);
         let mut original = a;
         original.ended.finding = Some(finding);
-        Some(Failing {
-            seed: first.seed,
-            nth: 0,
-            count: 1,
-            deviations: first.ended.deviations,
-            original,
-            minimised: None,
-        })
+        Some(Failing { nth: 0, count: 1, deviations: first.ended.deviations, original, minimised: None })
     }
 
     /// Runs a failing seed again with its trace, and looks for the fewest deviations that fail the same way.
@@ -202,7 +188,7 @@ impl Search<'_, '_> {
         }
         let same = |result: &RunResult| result.fingerprint().as_deref() == Some(fingerprint);
         let minimised = self.shorten(&original, budget, same);
-        Failing { seed: failed.seed, nth, count: 1, deviations: failed.ended.deviations, original, minimised }
+        Failing { nth, count: 1, deviations: failed.ended.deviations, original, minimised }
     }
 
     fn shorten(
@@ -244,7 +230,8 @@ fn tell_divergence(a: &RunResult, b: &RunResult) -> Finding {
                 Some(event) => trace.tell(event),
                 None => "nothing more".to_string(),
             };
-            let (step, at) = one.events.get(place).or(two.events.get(place)).map(|e| (e.step, e.at)).unwrap_or_default();
+            let (step, at) =
+                one.events.get(place).or(two.events.get(place)).map(|e| (e.step, e.at)).unwrap_or_default();
             finding.details.push(format!(
                 "the first difference, at step {step}, {at} virtual:\n  one run:   {}\n  the other: {}",
                 event(one),
@@ -270,7 +257,8 @@ fn tell_another_end(failed: &RunResult, again: &RunResult) -> Finding {
         Some(finding) => finding.to_string(),
         None => "it passed".into(),
     };
-    let mut finding = Finding::new(FindingKind::Divergence, "the failure did not come back when its seed was run again");
+    let mut finding =
+        Finding::new(FindingKind::Divergence, "the failure did not come back when its seed was run again");
     finding.details.push(format!("  one run:   {}\n  the other: {}", say(failed), say(again)));
     finding.hint(
         "something outside the seed decides: an address, the wall clock, a thread of its own, hash order, a static that \
@@ -280,7 +268,7 @@ fn tell_another_end(failed: &RunResult, again: &RunResult) -> Finding {
 
 /// What an exploration comes to whose first run could not take place.
 pub(crate) fn refused(strategy: StrategyKind, run: RunResult) -> Explored {
-    let failing = Failing { seed: run.seed, nth: 0, count: 1, deviations: 0, original: run, minimised: None };
+    let failing = Failing { nth: 0, count: 1, deviations: 0, original: run, minimised: None };
     Explored {
         runs: 0,
         steps: 0,

@@ -64,16 +64,7 @@ pub struct Finding {
 impl Finding {
     pub(crate) fn new(kind: FindingKind, message: impl Into<String>) -> Finding {
         let message = message.into();
-        Finding {
-            kind,
-            message,
-            place: None,
-            task: None,
-            step: 0,
-            at: Instant::START,
-            details: Vec::new(),
-            hint: None,
-        }
+        Finding { kind, message, place: None, task: None, step: 0, at: Instant::START, details: Vec::new(), hint: None }
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Finding {

@@ -26,6 +26,7 @@
 //! Under plain `cargo test` this runs 256 schedules. See [`test`](macro@test) for its attributes, [`Sim`] for one run as
 //! a value, [`Explore`] for many, and the README for the environment variables.
 #![deny(unsafe_code)]
+#![warn(missing_docs)]
 
 mod beacon;
 #[allow(unsafe_code)]
@@ -38,6 +39,7 @@ mod error;
 mod executor;
 mod explore;
 mod finding;
+mod frames;
 mod id;
 mod instant;
 mod minimise;
@@ -93,6 +95,7 @@ pub const SCHEDULE_VERSION: u32 = 1;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::check::{Options, Site, test};
+    pub use crate::env::{TABLE, Variable};
     #[cfg(feature = "insta")]
     pub use crate::snapshot::{insta, of_outcomes, of_report};
     pub use crate::user::note;

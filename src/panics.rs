@@ -2,7 +2,7 @@
 
 use crate::replay::Replay;
 use crate::world::{PanicSeen, payload_text};
-use crate::{beacon, context};
+use crate::{beacon, context, frames};
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::{self, PanicHookInfo};
 use std::sync::Once;
@@ -30,14 +30,32 @@ fn note(info: &PanicHookInfo<'_>) -> bool {
     let place = info.location().map(|l| l.to_string());
     context::try_with(|world| {
         let stack = world.is_traced().then(Backtrace::capture).filter(|b| b.status() == BacktraceStatus::Captured);
-        world.saw_panic(PanicSeen { message, place, stack: stack.map(|s| s.to_string()) });
+        world.saw_panic(PanicSeen { message, place, stack: stack.map(|s| users_frames(&s.to_string())) });
     })
     .is_some()
 }
 
+/// The frames of the user's own code: those of the language, of the executor and of raddle left out.
+fn users_frames(stack: &str) -> String {
+    let mut kept = String::new();
+    let mut lines = stack.lines().peekable();
+    while let Some(frame) = lines.next() {
+        let place = lines.next_if(|next| next.trim_start().starts_with("at "));
+        let name = frame.split_once(": ").map_or(frame, |(_, name)| name);
+        if !frames::is_users(name) {
+            continue;
+        }
+        kept += &format!("  {name}");
+        place.into_iter().for_each(|place| kept += &format!(" {}", place.trim_start()));
+        kept.push('\n');
+    }
+    kept
+}
+
 /// Whether the process is about to abort: a second panic while the first one unwinds, or one that must not unwind.
 fn is_fatal(message: &str) -> bool {
-    message.contains("panic in a destructor during cleanup") || message.contains("panic in a function that cannot unwind")
+    message.contains("panic in a destructor during cleanup")
+        || message.contains("panic in a function that cannot unwind")
 }
 
 fn tell_before_the_abort(message: &str) {

@@ -151,8 +151,24 @@ mod scalar {
                 };
             }
             let input = self.input;
-            let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h, mut i, mut j, mut k, mut l, mut m, mut n, mut o, mut p] =
-                input;
+            let [
+                mut a,
+                mut b,
+                mut c,
+                mut d,
+                mut e,
+                mut f,
+                mut g,
+                mut h,
+                mut i,
+                mut j,
+                mut k,
+                mut l,
+                mut m,
+                mut n,
+                mut o,
+                mut p,
+            ] = input;
             let mut double_rounds = 0;
             while double_rounds < 4 {
                 quarter!(a, e, i, m);

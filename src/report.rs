@@ -1,5 +1,6 @@
 //! What runs came to, as values and as text. Pure: nothing here runs or prints.
 
+use crate::boundary::threads::Backend;
 use crate::explore::{Explored, Failing, OutcomeSeen};
 use crate::finding::Finding;
 use crate::id::Key;
@@ -41,6 +42,7 @@ pub struct Report<T> {
     elapsed: Duration,
     pending: Vec<String>,
     abandoned: Vec<String>,
+    threads: (Backend, Option<&'static str>),
     finding: Option<Finding>,
     trace: Trace,
     replay: Replay,
@@ -61,6 +63,7 @@ impl Report<()> {
             elapsed: Duration::from_nanos(ended.elapsed.as_nanos()),
             pending: ended.pending_names,
             abandoned: ended.abandoned,
+            threads: ended.threads,
             finding: ended.finding,
             trace: ended.trace.unwrap_or_default(),
             replay,
@@ -81,6 +84,7 @@ impl Report<()> {
             elapsed: self.elapsed,
             pending: self.pending,
             abandoned: self.abandoned,
+            threads: self.threads,
             finding: self.finding,
             trace: self.trace,
             replay: self.replay,
@@ -164,6 +168,16 @@ impl<T> Report<T> {
         &self.abandoned
     }
 
+    /// How the pool's threads took turns: `borrowed` (run by the loop's own kernel thread), or `baton` (threads that wait
+    /// for each other, slower) with the reason. The schedules are the same.
+    pub fn threads(&self) -> String {
+        match self.threads {
+            (Backend::Borrowed, _) => "borrowed".into(),
+            (Backend::Baton, None) => "baton".into(),
+            (Backend::Baton, Some(why)) => format!("baton ({why})"),
+        }
+    }
+
     /// Everything that happened.
     pub fn trace(&self) -> &Trace {
         &self.trace
@@ -175,7 +189,8 @@ impl<T> Report<T> {
         interleaving(&self.trace, self.finding.as_ref(), self.elapsed)
     }
 
-    pub(crate) fn name(&self) -> &str {
+    /// What the scenario is called.
+    pub fn name(&self) -> &str {
         &self.name
     }
 }
@@ -286,7 +301,7 @@ impl Failure {
         strategy: &StrategyKind,
         replay: &Replay,
     ) -> Failure {
-        let Failing { seed: _, nth, count, deviations, original, minimised } = failing;
+        let Failing { nth, count, deviations, original, minimised } = failing;
         let report = |run| Report::new(name, strategy.clone(), run, replay.clone());
         let original = report(original);
         let (shown, reruns) = match minimised {
@@ -531,7 +546,8 @@ impl Found {
         }
     }
 
-    pub(crate) fn name(&self) -> &str {
+    /// What the scenario is called.
+    pub fn name(&self) -> &str {
         &self.name
     }
 }

@@ -1,15 +1,15 @@
 //! One seed in, one outcome out. Nothing here prints or panics.
 
+use crate::beacon::{Beacon, Story};
 use crate::boundary::turn::Turned;
 use crate::boundary::{hooks, watchdog};
-use crate::schedule::{Active, Strategy, StrategyKind};
 use crate::replay::Replay;
+use crate::schedule::{Active, Strategy, StrategyKind};
 use crate::seed::Seed;
 use crate::sites::Site;
 use crate::workers::{self, Residue};
 use crate::world::{Ended, Options, Returned, World};
 use crate::{beacon, context, panics};
-use crate::beacon::{Beacon, Story};
 use std::future::Future;
 use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
@@ -152,7 +152,11 @@ pub(crate) fn in_lab<R: Send>(setup: Setup<'_>, work: impl FnOnce(&mut Lab<'_>) 
     stage.beacon.watch(setup.options.watchdog);
     let result = on_a_fresh_thread(move || {
         *beacon::lock(&stage.beacon.thread) = Some(watchdog::this_thread());
-        work(&mut Lab { setup, stage, is_clean: true })
+        let mut lab = Lab { setup, stage, is_clean: true };
+        let result = work(&mut lab);
+        // The next lab's workers are to inherit the output capture of its own test.
+        stage.world.enter(World::retire_all_workers);
+        result
     });
     beacon::lock(&SPARE).push(stage);
     result

@@ -1,5 +1,6 @@
 //! `Sim`, one run, and `Explore`, many: what a test that is more than `#[raddle::test]` is built with.
 
+use crate::boundary::threads::Backend;
 use crate::env::Env;
 use crate::error::Error;
 use crate::explore::{self, Plan};
@@ -140,7 +141,6 @@ macro_rules! shared_options {
         }
     };
 }
-pub(crate) use shared_options;
 
 /// One run of a scenario, with a full trace.
 ///
@@ -242,10 +242,10 @@ pub(crate) fn refused(seed: Seed, finding: Finding) -> RunResult {
         decisions: 0,
         deviations: 0,
         elapsed: Instant::START,
-        pending: 0,
         pending_names: Vec::new(),
         abandoned: Vec::new(),
         trace: None,
+        threads: (Backend::Baton, None),
     };
     RunResult { seed, returned: None, ended, left_behind: false }
 }
@@ -284,13 +284,7 @@ pub struct Explore {
 
 impl Default for Explore {
     fn default() -> Explore {
-        Explore {
-            config: Config::default(),
-            seeds: 0..256,
-            check: Check::First,
-            first_only: false,
-            shrink_budget: 200,
-        }
+        Explore { config: Config::default(), seeds: 0..256, check: Check::First, first_only: false, shrink_budget: 200 }
     }
 }
 

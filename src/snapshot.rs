@@ -42,7 +42,10 @@ pub fn of_report<T: Debug>(report: &Report<T>, manifest_dir: &str, here: &str, l
 
 #[doc(hidden)]
 pub fn of_outcomes(found: &Found, manifest_dir: &str, here: &str, label: &str) -> Snapshot {
-    let description = format!("every distinct outcome, and the shortest schedule found that leads to it; strategy {}", found.strategy());
+    let description = format!(
+        "every distinct outcome, and the shortest schedule found that leads to it; strategy {}",
+        found.strategy()
+    );
     snapshot(manifest_dir, format!("{}@outcomes", name_of(here, label)), found.outcome_set(), description)
 }
 

@@ -6,7 +6,7 @@ use crate::beacon::{self, Beacon};
 use crate::boundary::watchdog::sample_stack;
 use crate::instant::Instant;
 use crate::seed::Seed;
-use crate::sites;
+use crate::{frames, sites};
 use std::fmt::Write;
 use std::io::Write as _;
 use std::sync::Once;
@@ -101,8 +101,7 @@ fn report(beacon: &Beacon, still_for: Duration) -> String {
 fn tell_frame(text: &mut String, address: usize) {
     backtrace::resolve(address as *mut std::ffi::c_void, |symbol| {
         let name = symbol.name().map(|n| format!("{n:#}")).unwrap_or_default();
-        let hidden = ["std::", "core::", "alloc::", "<core::", "<alloc::", "<std::", "raddle::", "<raddle::", "async_task::", "__", "_start", "clone", "start_thread"];
-        if name.is_empty() || hidden.iter().any(|h| name.starts_with(h)) {
+        if !frames::is_users(&name) {
             return;
         }
         let place = match (symbol.filename(), symbol.lineno()) {

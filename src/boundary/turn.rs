@@ -64,7 +64,7 @@ impl<T> Turned<T> {
     }
 
     /// Whether the calling thread holds this turn.
-    #[inline(always)]
+    #[cfg(test)]
     pub fn is_held(&self) -> bool {
         HELD.get() == &raw const self.claimed
     }

@@ -12,10 +12,10 @@ mod pct;
 mod random;
 mod replay;
 
-pub use candidates::{Candidate, Candidates};
 pub(crate) use candidates::Ready;
-pub use kind::StrategyKind;
+pub use candidates::{Candidate, Candidates};
 pub(crate) use fifo::Fifo;
+pub use kind::StrategyKind;
 pub(crate) use pct::Pct;
 pub(crate) use random::Random;
 pub(crate) use replay::Replay;

@@ -50,6 +50,11 @@ impl Actor {
         self.spawned_at
     }
 
+    /// Who spawned it, as an index into the trace's actors.
+    pub fn parent(&self) -> Option<u32> {
+        self.parent
+    }
+
     /// Its spawn path's identity.
     pub fn key(&self) -> Key {
         self.key

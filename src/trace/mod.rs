@@ -6,7 +6,7 @@ mod name;
 mod render;
 
 pub use event::{Actor, ActorKind, Event, PollEnd, Source, What};
-pub use log::Trace;
 pub(crate) use log::Log;
+pub use log::Trace;
 pub(crate) use name::of_future;
 pub(crate) use render::Style;

@@ -65,7 +65,9 @@ impl Trace {
         let mut last_time = "";
         for (index, (line, time)) in lines.iter().zip(&times).enumerate() {
             if left_out > 0 && index == head {
-                row("", "", " ", &|lane| if lane == 0 { format!("… {left_out} lines left out …") } else { "".into() });
+                row("", "", " ", &|lane| {
+                    if lane == 0 { format!("… {left_out} lines left out …") } else { "".into() }
+                });
             }
             let shown = if time == last_time { "" } else { time };
             last_time = time;

@@ -1,7 +1,8 @@
 //! How runs end: the findings of the scheduler itself, and the winding up.
 
-use super::{NOBODY, Running, World, Worker};
+use super::{NOBODY, Running, Worker, World};
 use crate::beacon;
+use crate::boundary::threads::Backend;
 use crate::executor::Runnable;
 use crate::finding::{Finding, FindingKind};
 use crate::id::Key;
@@ -18,13 +19,13 @@ pub(crate) struct Ended {
     pub decisions: u64,
     pub deviations: u64,
     pub elapsed: Instant,
-    /// Tasks and jobs that were alive when the scenario returned.
-    pub pending: usize,
-    /// Their names, where a trace was kept.
+    /// The names of tasks and jobs that were alive when the scenario returned, where a trace was kept.
     pub pending_names: Vec<String>,
     /// Jobs that could not be brought to an end; their threads are given up.
     pub abandoned: Vec<String>,
     pub trace: Option<Trace>,
+    /// How worker threads took turns, and why not faster.
+    pub threads: (Backend, Option<&'static str>),
 }
 
 /// How many steps jobs get to come to their end after the scenario has returned.
@@ -37,12 +38,14 @@ impl World {
     pub(super) fn found_livelock(&self, runnable: Runnable) {
         let limit = self.max_steps.get();
         let now = self.now();
-        let mut finding = Finding::new(FindingKind::Livelock, format!("still running after {limit} steps, at {now} virtual"));
+        let mut finding =
+            Finding::new(FindingKind::Livelock, format!("still running after {limit} steps, at {now} virtual"));
         let log = self.log.borrow();
         if let Some(log) = log.as_ref() {
             let mut busiest: Vec<&Actor> = log.actors().iter().filter(|a| !a.ended).collect();
             busiest.sort_by_key(|a| std::cmp::Reverse(a.polls));
-            let told = busiest.iter().take(5).map(|a| format!("  {}: {} polls, spawned at {}", a.name, a.polls, a.spawned_at));
+            let told =
+                busiest.iter().take(5).map(|a| format!("  {}: {} polls, spawned at {}", a.name, a.polls, a.spawned_at));
             finding.details.push(format!("the busiest tasks:\n{}", told.collect::<Vec<_>>().join("\n")));
         }
         drop(log);
@@ -91,12 +94,16 @@ impl World {
                  {} in the queue",
                 if queued == 1 { "is" } else { "are" }
             );
-            finding.hint = Some("a job must not wait for another job: await the inner one on the loop, or give the pool \
-                                 more threads".into());
+            finding.hint = Some(
+                "a job must not wait for another job: await the inner one on the loop, or give the pool \
+                                 more threads"
+                    .into(),
+            );
         }
         let (told, lost) = self.tell_waiting();
         if queued == 0 && !lost.is_empty() {
-            finding.message = format!("lost wakeup: {} can never be woken, nobody holds its waker any more", lost.join(", "));
+            finding.message =
+                format!("lost wakeup: {} can never be woken, nobody holds its waker any more", lost.join(", "));
             finding.hint = Some(
                 "a future that returns `Pending` must keep the newest waker it was polled with, and pass a wakeup on \
                  that it was given and cannot use"
@@ -204,10 +211,10 @@ impl World {
             decisions: self.decisions.get(),
             deviations: self.deviations.get(),
             elapsed,
-            pending,
             pending_names,
             abandoned,
             trace,
+            threads: (self.threads.backend(), self.threads.why_not_borrowed()),
         }
     }
 
@@ -341,6 +348,12 @@ impl World {
         dirty.into_iter().for_each(|index| self.threads.retire(index as usize));
     }
 
+    /// Ends the threads of all workers.
+    pub fn retire_all_workers(&self) {
+        let most = self.most_workers.take();
+        (0..most).filter(|&index| self.threads.exists(index)).for_each(|index| self.threads.retire(index));
+    }
+
     /// The thread of worker `index` keeps something from this run.
     pub fn mark_dirty(&self, index: u32) {
         self.dirty.borrow_mut().push(index);
@@ -352,6 +365,7 @@ impl World {
         let needed = index as usize + 1;
         if workers.len() < needed {
             workers.resize_with(needed, Worker::default);
+            self.most_workers.set(self.most_workers.get().max(needed));
         }
         f(&mut workers[index as usize])
     }

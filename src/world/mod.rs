@@ -14,9 +14,9 @@ pub(crate) use recording::Birth;
 use crate::beacon::{self, Beacon};
 use crate::boundary::threads::Threads;
 use crate::clock::{Clock, TimerId};
+use crate::env;
 use crate::executor::{self, Runnable, Task, TaskMeta};
 use crate::finding::{Finding, FindingKind};
-use crate::env;
 use crate::id::Key;
 use crate::instant::Instant;
 use crate::pool::{Pool, PoolOptions};
@@ -46,6 +46,8 @@ pub(crate) struct World {
     entropy: RefCell<Option<Stream>>,
     pub pool: RefCell<Pool<Runnable>>,
     workers: RefCell<Vec<Worker>>,
+    /// How many workers there were at most, in all runs since their threads were last ended.
+    most_workers: Cell<usize>,
     /// Workers whose threads keep something from the run that goes on.
     dirty: RefCell<Vec<u32>>,
     pub threads: Threads,
@@ -158,6 +160,7 @@ impl World {
             entropy: RefCell::new(None),
             pool: RefCell::new(Pool::new(&PoolOptions::default())),
             workers: RefCell::new(Vec::new()),
+            most_workers: Cell::new(0),
             dirty: RefCell::new(Vec::new()),
             threads: Threads::new(env::backend()),
             log: RefCell::new(None),
@@ -227,10 +230,6 @@ impl World {
 
     pub fn is_traced(&self) -> bool {
         self.traced.get()
-    }
-
-    pub fn is_closing(&self) -> bool {
-        self.closing.get()
     }
 
     /// Virtual now.

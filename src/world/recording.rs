@@ -136,7 +136,8 @@ impl World {
             if let Some(actor) = log.actor_mut(key) {
                 actor.ended = true;
             }
-            if let (true, Some(actor)) = (dropped && !log.closing, index) {
+            let is_news = dropped && !log.closing && log.poll_ended != Some(PollEnd::Panicked);
+            if let (true, Some(actor)) = (is_news, index) {
                 log.event(What::Dropped { actor });
             }
         });

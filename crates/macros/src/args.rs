@@ -26,8 +26,10 @@ enum Kind {
     Number(RangeInclusive<u64>),
     Seed,
     Strategy,
-    Time,
+    /// At least so many nanoseconds.
+    Time(u64),
     Switch,
+    Snapshot,
 }
 
 const COUNT: Kind = Kind::Number(1..=u64::MAX);
@@ -44,9 +46,9 @@ const SETTINGS: [Setting; 12] = [
         kind: Kind::Number(1..=10_000),
         usage: "`pool_threads = 2`",
     },
-    Setting { name: "stall_up_to", method: "stall_up_to", kind: Kind::Time, usage: "`stall_up_to = \"5ms\"`" },
-    Setting { name: "watchdog", method: "watchdog", kind: Kind::Time, usage: "`watchdog = \"10s\"`" },
-    Setting { name: "snapshot", method: "snapshot", kind: Kind::Switch, usage: "`snapshot` or `snapshot = true`" },
+    Setting { name: "stall_up_to", method: "stall_up_to", kind: Kind::Time(1), usage: "`stall_up_to = \"5ms\"`" },
+    Setting { name: "watchdog", method: "watchdog", kind: Kind::Time(0), usage: "`watchdog = \"10s\"`" },
+    Setting { name: "snapshot", method: "snapshot", kind: Kind::Snapshot, usage: "`snapshot` or `snapshot = true`" },
     Setting {
         name: "deny_pending",
         method: "deny_pending",
@@ -78,18 +80,15 @@ enum Value {
     Text(String),
     Nanos(u64),
     Switch(bool),
+    Snapshot(bool),
 }
 
 impl Args {
-    /// The calls to the options builder that the arguments stand for: `.seeds(500).snapshot(true)`.
-    pub(crate) fn calls(&self) -> TokenStream {
+    /// The calls to the options builder that the arguments stand for, as in `.seeds(500).check(true)`; `krate` is the
+    /// path of `raddle`.
+    pub(crate) fn calls(&self, krate: &TokenStream) -> TokenStream {
         let given = SETTINGS.iter().zip(&self.settings).filter_map(|(setting, value)| Some((setting, value.as_ref()?)));
-        given
-            .map(|(setting, value)| {
-                let method = Ident::new(setting.method, Span::mixed_site());
-                quote!(.#method(#value))
-            })
-            .collect()
+        given.map(|(setting, value)| call(setting.method, value, krate)).collect()
     }
 
     pub(crate) fn krate(&self) -> Option<&Path> {
@@ -127,15 +126,19 @@ impl Parse for Args {
 impl Setting {
     /// Takes what follows the name: nothing, or `=` and a value.
     fn parse_value(&self, name: &Ident, input: ParseStream) -> Result<Value> {
-        if ends(input) && matches!(self.kind, Kind::Switch) {
-            return Ok(Value::Switch(true));
+        if ends(input) {
+            match self.kind {
+                Kind::Switch => return Ok(Value::Switch(true)),
+                Kind::Snapshot => return Ok(Value::Snapshot(true)),
+                _ => {}
+            }
         }
         parse_equals(name, self.usage, input)?;
         if !input.peek(Lit) {
             // A constant or an expression: a macro sees how it is spelled, not what it comes to.
             let given = rest_of_argument(input);
             let expected = match self.kind {
-                Kind::Switch => "true or false".into(),
+                Kind::Switch | Kind::Snapshot => "true or false".into(),
                 _ => format!("a literal, as in {}", self.usage),
             };
             return Err(refusal(name, &given, &given, &expected));
@@ -155,23 +158,31 @@ impl Kind {
             Kind::Number(range) => Value::Number(value::number(lit, range)?),
             Kind::Seed => Value::Number(value::seed(lit)?),
             Kind::Strategy => Value::Text(value::strategy(lit)?),
-            Kind::Time => Value::Nanos(value::time(lit)?),
+            Kind::Time(least) => Value::Nanos(value::time(lit, *least)?),
             Kind::Switch => Value::Switch(value::switch(lit)?),
+            Kind::Snapshot => Value::Snapshot(value::switch(lit)?),
         })
     }
 }
 
-impl ToTokens for Value {
-    fn to_tokens(&self, tokens: &mut TokenStream) {
-        match self {
-            Value::Number(number) => tokens.append(Literal::u64_unsuffixed(*number)),
-            Value::Text(text) => tokens.append(Literal::string(text)),
-            Value::Nanos(nanos) => {
-                let nanos = Literal::u64_unsuffixed(*nanos);
-                tokens.extend(quote_spanned!(Span::mixed_site()=> ::core::time::Duration::from_nanos(#nanos)));
-            }
-            Value::Switch(switch) => switch.to_tokens(tokens),
+/// The call that hands one value to the options builder.
+fn call(method: &str, value: &Value, krate: &TokenStream) -> TokenStream {
+    let here = Span::mixed_site();
+    let method = Ident::new(method, here);
+    match value {
+        Value::Number(number) => {
+            let number = Literal::u64_unsuffixed(*number);
+            quote_spanned!(here=> .#method(#number))
         }
+        Value::Text(text) => quote_spanned!(here=> .#method(#text)),
+        Value::Nanos(nanos) => {
+            let nanos = Literal::u64_unsuffixed(*nanos);
+            quote_spanned!(here=> .#method(::core::time::Duration::from_nanos(#nanos)))
+        }
+        Value::Switch(switch) => quote_spanned!(here=> .#method(#switch)),
+        // The macro has to be called from the test's own crate, in whose folder the snapshots are.
+        Value::Snapshot(true) => quote_spanned!(here=> .#method(|report| #krate::assert_interleaving!(report))),
+        Value::Snapshot(false) => TokenStream::new(),
     }
 }
 
@@ -249,11 +260,11 @@ mod tests {
 
     fn calls(source: &str) -> String {
         let args: Args = syn::parse_str(source).unwrap_or_else(|error| panic!("{source}: {error}"));
-        args.calls().to_string().replace(' ', "")
+        args.calls(&quote::quote!(::raddle)).to_string().replace(' ', "")
     }
 
     fn error(source: &str) -> String {
-        syn::parse_str::<Args>(source).map(|args| args.calls().to_string()).expect_err(source).to_string()
+        syn::parse_str::<Args>(source).err().expect(source).to_string()
     }
 
     fn krate(source: &str) -> String {
@@ -278,8 +289,10 @@ mod tests {
             ("pool_threads = 2", ".pool_threads(2)"),
             ("stall_up_to = \"5ms\"", ".stall_up_to(::core::time::Duration::from_nanos(5000000))"),
             ("watchdog = \"10s\"", ".watchdog(::core::time::Duration::from_nanos(10000000000))"),
-            ("snapshot", ".snapshot(true)"),
-            ("snapshot = false", ".snapshot(false)"),
+            ("watchdog = \"0s\"", ".watchdog(::core::time::Duration::from_nanos(0))"),
+            ("snapshot", ".snapshot(|report|::raddle::assert_interleaving!(report))"),
+            ("snapshot = true", ".snapshot(|report|::raddle::assert_interleaving!(report))"),
+            ("snapshot = false", ""),
             ("deny_pending", ".deny_pending(true)"),
             ("allow_panics = true", ".allow_panics(true)"),
             ("check", ".check(true)"),
@@ -292,9 +305,9 @@ mod tests {
 
     #[test]
     fn calls_come_in_one_order_however_they_are_written() {
-        let sorted = ".seeds(9).seed(1).strategy_str(\"fifo\").snapshot(true).check(true)";
-        assert_eq!(calls("seeds = 9, seed = 1, strategy = \"fifo\", snapshot, check"), sorted);
-        assert_eq!(calls("check, strategy = \"fifo\", snapshot = true, crate = a, seed = 1, seeds = 9,"), sorted);
+        let sorted = ".seeds(9).seed(1).strategy_str(\"fifo\").deny_pending(true).check(true)";
+        assert_eq!(calls("seeds = 9, seed = 1, strategy = \"fifo\", deny_pending, check"), sorted);
+        assert_eq!(calls("check, strategy = \"fifo\", deny_pending = true, crate = a, seed = 1, seeds = 9,"), sorted);
     }
 
     #[test]
@@ -339,7 +352,7 @@ mod tests {
             ("max_steps = 0", "max_steps = 0: expected a number from 1 up"),
             ("pool_threads = 10_001", "pool_threads = 10_001: expected a number from 1 to 10000"),
             ("snapshot = 1", "snapshot = 1: expected true or false"),
-            ("watchdog = \"0s\"", "watchdog = \"0s\": expected a time above zero"),
+            ("stall_up_to = \"0s\"", "stall_up_to = \"0s\": expected a time above zero"),
             ("seeds = SEEDS", "seeds = SEEDS: expected a literal, as in `seeds = 500`"),
             ("check = yes", "check = yes: expected true or false"),
             ("strategy = fifo", "strategy = fifo: expected a literal, as in `strategy = \"pct:3\"`"),

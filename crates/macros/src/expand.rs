@@ -2,7 +2,6 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
-use syn::ext::IdentExt;
 use syn::{Error, Result};
 
 use crate::args::Args;
@@ -31,12 +30,13 @@ fn test(args: &Args, scenario: &Scenario) -> TokenStream {
     let Scenario { attrs, vis, fn_token, name, arguments, output, body, .. } = scenario;
     let async_token = scenario.async_token();
     let here = Span::mixed_site();
-    // A return type that the core does not take is an error about this call, so let that stand at the type.
+    // A return type that the core does not take is an error about the call of the core, so let that stand at the type.
+    // With the hygiene of the user's code: the place of the call, too, is then that and not the attribute.
     let returned = output.clone().into_iter().nth(2).map_or(name.span(), |token| token.span());
-    let krate =
-        args.krate().map_or_else(|| quote_spanned!(here.located_at(returned)=> ::raddle), ToTokens::to_token_stream);
-    let calls = args.calls();
-    let text = name.unraw().to_string();
+    let there = name.span().located_at(returned);
+    let krate = args.krate().map_or_else(|| quote_spanned!(there=> ::raddle), ToTokens::to_token_stream);
+    let calls = args.calls(&krate);
+    let text = name.to_string();
     // `line!` and `file!` tell of the outermost macro call: with the user's span that is the function itself, with
     // the macro's own it would be the attribute.
     let (file, line) = (quote_spanned!(name.span()=> ::core::file!()), quote_spanned!(name.span()=> ::core::line!()));
@@ -52,9 +52,8 @@ fn test(args: &Args, scenario: &Scenario) -> TokenStream {
             bin: ::core::option_env!("CARGO_BIN_NAME"),
         }
     };
-    let call = quote_spanned! {here.located_at(returned)=>
-        #krate::__private::test(#site, |options| options #calls, #name)
-    };
+    let options = quote_spanned!(here=> |options| options #calls);
+    let call = quote_spanned!(there=> #krate::__private::test(#site, #options, #name););
     quote_spanned! {here=>
         #[::core::prelude::v1::test]
         #(#attrs)*
@@ -100,11 +99,11 @@ mod tests {
                         krate: ::core::env!("CARGO_CRATE_NAME"),
                         bin: ::core::option_env!("CARGO_BIN_NAME"),
                     },
-                    |options| options.seeds(500).snapshot(true),
+                    |options| options.seeds(500).check(true),
                     a
-                )
+                );
             }"#;
-        assert_eq!(expanded("snapshot, seeds = 500", item), packed(expansion));
+        assert_eq!(expanded("check, seeds = 500", item), packed(expansion));
     }
 
     #[test]
@@ -114,9 +113,9 @@ mod tests {
     }
 
     #[test]
-    fn a_raw_name_is_told_without_its_mark() {
+    fn a_raw_name_is_told_as_the_test_harness_tells_it() {
         let expansion = expanded("", "async fn r#type() {}");
-        assert!(expansion.contains("name:\"type\""), "{expansion}");
+        assert!(expansion.contains("name:\"r#type\""), "{expansion}");
         assert!(expansion.contains("asyncfnr#type()"), "{expansion}");
     }
 

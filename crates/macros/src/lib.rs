@@ -51,17 +51,17 @@ mod value;
 /// | argument | default | meaning |
 /// |---|---|---|
 /// | `seeds = 500` | 256 | how many seeds are tried, from 1 up |
-/// | `seed = 42`, `seed = "0x2f"` | from the test's path | the first seed: a number, a string with a decimal or `0x` number, or the 40 hex digits of a commit, of which the first 16 count |
+/// | `seed = 42`, `seed = "0x2f"` | from the test's path | the first seed: a number, a string with a decimal or `0x` number, or the 40 hex digits of a commit, of which the first 16 count; without `seeds` it is the only one |
 /// | `strategy = "random"` | `"random"` | what answers the choices: `"random"`, `"fifo"` (no deviation) or `"pct:DEPTH"`, which looks for bugs of that depth, from 1 to 64 (Burckhardt and others, ASPLOS 2010); `"pct:DEPTH@LENGTH"` gives the number of decisions in a run instead of having it measured |
 /// | `max_steps = 10_000` | 1,000,000 | steps after which a run counts as a livelock, from 1 up |
-/// | `pool_threads = 2` | 500 | most threads of the simulated blocking pool, from 1 to 10,000 |
+/// | `pool_threads = 2` | 500, or `BLOCKING_MAX_THREADS` | most threads of the simulated blocking pool, from 1 to 10,000 |
 /// | `stall_up_to = "5ms"` | off | how far the clock may pass a deadline while tasks are ready |
-/// | `watchdog = "10s"` | `"10s"` | real time after which a poll or call that never returns is reported |
-/// | `snapshot` | off | hold the interleaving against its snapshot |
+/// | `watchdog = "10s"` | `"10s"` | real time after which a poll or call that never returns is reported and the process ended; `"0s"`: never |
+/// | `snapshot` | off | after all seeds have passed, hold the interleaving of the first one against its snapshot, as `assert_interleaving!` does |
 /// | `deny_pending` | off | a task still pending at the end is a finding |
 /// | `allow_panics` | off | a panic in a spawned task or a job is no finding |
 /// | `check` | first seed only | run every seed twice and compare the digests; `check = false`: none |
-/// | `regressions = false` | on | do not read or append to the test's file of failing seeds |
+/// | `regressions = false` | on | leave the file of failing seeds alone: neither run those first nor add to them |
 /// | `crate = my::raddle` | `::raddle` | where `raddle` is found, if renamed or re-exported; a string will do too |
 ///
 /// A time is a whole number and a unit, `ns`, `us`, `ms` or `s`. `snapshot`, `deny_pending`, `allow_panics`, `check` and

@@ -81,11 +81,12 @@ fn strategy_text(text: &str) -> Option<String> {
     }
 }
 
-/// A time in nanoseconds: a whole number and its unit, above zero.
-pub(crate) fn time(lit: &Lit) -> Result<u64, String> {
-    match lit {
-        Lit::Str(text) => time_text(&text.value()).map_err(String::from),
-        _ => Err(TIME_FORMS.into()),
+/// A time in nanoseconds, of at least `least`: a whole number and its unit.
+pub(crate) fn time(lit: &Lit, least: u64) -> Result<u64, String> {
+    let Lit::Str(text) = lit else { return Err(TIME_FORMS.into()) };
+    match time_text(&text.value())? {
+        nanos if nanos < least => Err("a time above zero".into()),
+        nanos => Ok(nanos),
     }
 }
 
@@ -102,11 +103,8 @@ fn time_text(text: &str) -> Result<u64, &'static str> {
         "s" => 1_000_000_000,
         _ => return Err(TIME_FORMS),
     };
-    match digits.parse::<u64>().ok().and_then(|count| count.checked_mul(unit)) {
-        Some(0) => Err("a time above zero"),
-        Some(nanos) => Ok(nanos),
-        None => Err("a time of at most \"18446744073s\""),
-    }
+    let nanos = digits.parse::<u64>().ok().and_then(|count| count.checked_mul(unit));
+    nanos.ok_or("a time of at most \"18446744073s\"")
 }
 
 /// On or off.
@@ -242,18 +240,19 @@ mod tests {
         for (source, nanos) in
             [("1ns", 1), ("7us", 7_000), ("5ms", 5_000_000), ("10s", 10_000_000_000), ("010s", 10_000_000_000)]
         {
-            assert_eq!(time(&lit(&format!("{source:?}"))), Ok(nanos), "{source}");
+            assert_eq!(time(&lit(&format!("{source:?}")), 1), Ok(nanos), "{source}");
         }
         assert_eq!(time_text("18446744073s"), Ok(18_446_744_073_000_000_000));
         for source in ["", "5", "ms", "5 ms", "1.5ms", "-5ms", "5m", "5µs", "5msec", "5MS", " 5ms", "1_000ms"] {
             assert_eq!(time_text(source), Err(TIME_FORMS), "{source}");
         }
-        assert_eq!(time(&lit("5")), Err(TIME_FORMS.into()));
+        assert_eq!(time(&lit("5"), 0), Err(TIME_FORMS.into()));
     }
 
     #[test]
     fn times_that_are_nothing_or_too_long() {
-        assert_eq!(time_text("0ms"), Err("a time above zero"));
+        assert_eq!(time(&lit("\"0ms\""), 1), Err("a time above zero".into()));
+        assert_eq!(time(&lit("\"0ms\""), 0), Ok(0));
         for source in ["18446744074s", "99999999999999999999ns"] {
             assert_eq!(time_text(source), Err("a time of at most \"18446744073s\""), "{source}");
         }

@@ -260,8 +260,14 @@ impl Threads {
     }
 
     /// How many carriers there are, in use or free.
+    #[cfg(test)]
     pub fn carriers(&self) -> usize {
         self.slots.borrow().iter().flatten().count()
+    }
+
+    /// Whether there is a carrier `index`.
+    pub fn exists(&self, index: usize) -> bool {
+        self.find(index).is_some()
     }
 
     fn create(&self, index: usize, name: &str) -> io::Result<Handle> {

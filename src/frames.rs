@@ -1,0 +1,37 @@
+//! Which stack frames are worth showing.
+
+/// Crates whose frames say nothing about the code under test.
+const OURS: &[&str] = &["std", "core", "alloc", "raddle", "async_task", "backtrace", "test"];
+
+/// Whether a frame with this symbol belongs to the code under test (or to a library that it calls).
+pub(crate) fn is_users(symbol: &str) -> bool {
+    // `<a::B as c::D>::e`, `a::b::{{closure}}`; a symbol without a path is C's.
+    let path = symbol.trim_start_matches(['<', '&', '*', '(']);
+    match path.split_once("::") {
+        Some((krate, _)) => !OURS.contains(&krate) && !krate.starts_with("__"),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_users;
+
+    #[test]
+    fn keeps_the_users_and_nothing_else() {
+        for symbol in ["bank::transfer::{{closure}}", "<bank::Bank as bank::Api>::get", "sims::main"] {
+            assert!(is_users(symbol), "{symbol}");
+        }
+        for symbol in [
+            "std::panicking::begin_panic",
+            "<alloc::boxed::Box<F> as core::ops::FnOnce>::call_once",
+            "clone3",
+            "start_thread",
+            "__rust_try",
+            "raddle::run::run",
+            "<raddle::executor::Tracked<F> as core::future::Future>::poll",
+        ] {
+            assert!(!is_users(symbol), "{symbol}");
+        }
+    }
+}
