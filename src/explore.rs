@@ -1,10 +1,11 @@
 //! Many seeds: run, look at what differs, minimise what fails.
 
+use crate::deviation::Deviation;
 use crate::finding::{Finding, FindingKind};
 use crate::minimise::minimise;
 use crate::recheck::Check;
 use crate::run::{self, Lab, RunResult, Setup};
-use crate::schedule::{Deviation, StrategyKind};
+use crate::schedule::StrategyKind;
 use crate::seed::Seed;
 use crate::trace::Trace;
 use std::collections::{HashMap, HashSet};

@@ -1,12 +1,13 @@
 //! What runs came to, as values and as text. Pure: nothing here runs or prints.
 
 use crate::boundary::threads::Backend;
+use crate::deviation::Deviation;
 use crate::explore::{Explored, Failing, OutcomeSeen};
 use crate::finding::Finding;
 use crate::id::Key;
 use crate::replay::Replay;
 use crate::run::RunResult;
-use crate::schedule::{Deviation, StrategyKind};
+use crate::schedule::StrategyKind;
 use crate::seed::Seed;
 use crate::trace::{Style, Trace};
 use std::fmt::{self, Write};

@@ -1,6 +1,6 @@
 //! Spawn sites: where in the code a task comes from, and what type its future has.
 
-use crate::trace::of_future;
+use crate::name::of_future;
 use std::panic::Location;
 use std::sync::{PoisonError, RwLock};
 

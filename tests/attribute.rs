@@ -96,7 +96,7 @@ async fn the_crate_by_another_name() {}
 macro_rules! scenarios {
     ($($(#[$attr:meta])* $vis:vis $name:ident, $seeds:expr, $strategy:literal, $output:ty, $body:block;)*) => {
         $(
-            #[raddle::test(seeds = $seeds, strategy = $strategy)]
+            #[raddle::test(seeds = $seeds, strategy = $strategy, regressions = false)]
             $(#[$attr])*
             $vis async fn $name() -> $output $body
         )*

@@ -1,6 +1,7 @@
 //! The strategies by name.
 
-use super::{Active, Deviation, Fifo, Pct, Random, Replay};
+use super::{Active, Fifo, Pct, Random, Replay};
+use crate::deviation::Deviation;
 use crate::error::Error;
 use crate::prng::{Stream, StreamId};
 use crate::seed::Seed;

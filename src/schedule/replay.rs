@@ -1,6 +1,7 @@
 //! A schedule run again: first in, first out, except at given deviations.
 
-use super::{Candidates, Deviation, Pick, Strategy};
+use super::{Candidates, Pick, Strategy};
+use crate::deviation::Deviation;
 use crate::id::Key;
 use std::collections::HashMap;
 

@@ -1,9 +1,9 @@
 //! Writing a trace while a run goes on, and the trace itself.
 
 use super::event::{Actor, ActorKind, Event, PollEnd, Source, What};
+use crate::deviation::Deviation;
 use crate::id::Key;
 use crate::instant::Instant;
-use crate::schedule::Deviation;
 use std::collections::{HashMap, VecDeque};
 use std::panic::Location;
 

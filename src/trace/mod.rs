@@ -2,11 +2,9 @@
 
 mod event;
 mod log;
-mod name;
 mod render;
 
 pub use event::{Actor, ActorKind, Event, PollEnd, Source, What};
 pub(crate) use log::Log;
 pub use log::Trace;
-pub(crate) use name::of_future;
 pub(crate) use render::Style;

@@ -1,9 +1,10 @@
 //! The part of a world that writes the trace. Nothing here may change the schedule.
 
 use super::{NOBODY, World};
+use crate::deviation::Deviation;
 use crate::finding::{Finding, FindingKind};
 use crate::id::Key;
-use crate::schedule::{Candidate, Deviation};
+use crate::schedule::Candidate;
 use crate::sites::Site;
 use crate::trace::{ActorKind, Log, PollEnd, Source, Trace, What};
 use std::any::Any;
