@@ -57,9 +57,10 @@ impl FromStr for StrategyKind {
             "fifo" => Some(StrategyKind::Fifo),
             "random" => Some(StrategyKind::Random),
             other => {
-                let (depth, length) = match other.strip_prefix("pct:")?.split_once('@') {
+                let numbers = other.strip_prefix("pct:").filter(|rest| !rest.contains('+'))?;
+                let (depth, length) = match numbers.split_once('@') {
                     Some((depth, length)) => (depth, Some(length.parse().ok().filter(|&l| l >= 1)?)),
-                    None => (other.strip_prefix("pct:")?, None),
+                    None => (numbers, None),
                 };
                 let depth = depth.parse().ok().filter(|d| (1..=64).contains(d))?;
                 Some(StrategyKind::Pct { depth, length })
@@ -96,7 +97,7 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_strategy() {
-        for text in ["", "lifo", "pct", "pct:", "pct:0", "pct:65", "pct:3@", "pct:3@0", "random:1"] {
+        for text in ["", "lifo", "pct", "pct:", "pct:0", "pct:65", "pct:+3", "pct:3@", "pct:3@0", "random:1"] {
             let error = text.parse::<StrategyKind>().unwrap_err().to_string();
             assert!(error.starts_with(&format!("strategy {text:?}: expected fifo, random, pct:DEPTH")), "{error}");
         }

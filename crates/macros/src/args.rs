@@ -91,6 +91,13 @@ impl Args {
         given.map(|(setting, value)| call(setting.method, value, krate)).collect()
     }
 
+    /// Seeds of a test that is meant to fail are not kept, unless the user says so.
+    pub(crate) fn keep_no_seeds(&mut self) {
+        if let Some(at) = SETTINGS.iter().position(|setting| setting.name == "regressions") {
+            self.settings[at].get_or_insert(Value::Switch(false));
+        }
+    }
+
     pub(crate) fn krate(&self) -> Option<&Path> {
         self.krate.as_ref()
     }

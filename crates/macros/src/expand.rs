@@ -15,7 +15,12 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     };
     let args: Result<Args> = scenario.check().and_then(|()| syn::parse2(args));
     match args {
-        Ok(args) => test(&args, &scenario),
+        Ok(mut args) => {
+            if scenario.should_panic() {
+                args.keep_no_seeds();
+            }
+            test(&args, &scenario)
+        }
         Err(error) => with_error(&error, scenario.stand_in()),
     }
 }
@@ -104,6 +109,14 @@ mod tests {
                 );
             }"#;
         assert_eq!(expanded("check, seeds = 500", item), packed(expansion));
+    }
+
+    #[test]
+    fn seeds_of_a_test_that_is_meant_to_fail_are_not_kept() {
+        for (args, call) in [("", "options.regressions(false)"), ("regressions = true", "options.regressions(true)")] {
+            let expansion = expanded(args, "#[should_panic] async fn a() {}");
+            assert!(expansion.contains(call), "{expansion}");
+        }
     }
 
     #[test]

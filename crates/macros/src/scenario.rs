@@ -62,6 +62,11 @@ impl Scenario {
         Token![async](written.unwrap_or(self.fn_token.span))
     }
 
+    /// Whether the test is meant to fail.
+    pub(crate) fn should_panic(&self) -> bool {
+        self.attrs.iter().any(|attr| attr.path().is_ident("should_panic"))
+    }
+
     /// Says what keeps the function from being a test: the first such thing in the order of the source.
     pub(crate) fn check(&self) -> Result<()> {
         for attr in &self.attrs {
