@@ -7,7 +7,7 @@ use crate::recheck::Check;
 use crate::regressions::{self, Regression};
 use crate::replay::Replay;
 use crate::report::{Failure, Found, Report};
-use crate::run::Setup;
+use crate::run::{Scenario, Setup};
 use crate::schedule::StrategyKind;
 use crate::seed::Seed;
 use crate::sim::{self, Config, Sim};
@@ -41,12 +41,27 @@ impl Site {
         }
     }
 
+    /// The test's source file within its package: `file!()` is relative to the workspace's root, which is some folder
+    /// above the package's, or that itself.
+    fn file_in_package(&self) -> &Path {
+        let file = Path::new(self.file);
+        let mut outer = file.ancestors().skip(1);
+        let within = outer.find_map(|folder| {
+            let is_end = Path::new(self.manifest_dir).ends_with(folder) && folder != Path::new("");
+            is_end.then(|| file.strip_prefix(folder).unwrap_or(file))
+        });
+        within.unwrap_or(file)
+    }
+
     /// The command that runs this test and no other.
     fn command(&self) -> String {
-        let target = match self.bin {
-            Some(bin) => format!("--bin {bin}"),
-            None if self.krate == self.package.replace('-', "_") => "--lib".into(),
-            None => format!("--test {}", self.krate),
+        let folder = self.file_in_package().iter().next().and_then(|f| f.to_str()).unwrap_or_default();
+        let target = match (self.bin, folder) {
+            (Some(bin), _) => format!("--bin {bin}"),
+            (None, "src") => "--lib".into(),
+            (None, "examples") => format!("--example {}", self.krate),
+            (None, "benches") => format!("--bench {}", self.krate),
+            (None, _) => format!("--test {}", self.krate),
         };
         format!("cargo test -p {} {target} -- --exact {}", self.package, self.path())
     }
@@ -161,9 +176,10 @@ where
     T: Debug + 'static,
 {
     let options = configure(Options::new());
-    match Test::new(site, options, Location::caller()) {
-        Ok(test) => test.run(|| sim::telling(scenario)),
-        Err(error) => panic!("{}: {error}", site.name),
+    let test = Test::new(site, options, Location::caller()).map_err(|error| format!("{}: {error}", site.name));
+    if let Err(text) = test.and_then(|test| test.run(|| sim::telling(scenario))) {
+        // Here, and not further down, so that the panic's place is the test's.
+        panic!("{text}");
     }
 }
 
@@ -191,14 +207,15 @@ impl<'a> Test<'a> {
         Ok(Test { site, at, options, strategy, env, seed_file, regressions })
     }
 
-    fn run(mut self, scenario: impl Fn() -> crate::run::Scenario<'static>) {
+    /// Runs the test; the text of what was found, if anything was.
+    fn run(mut self, scenario: impl Fn() -> Scenario<'static>) -> Result<(), String> {
         let mut config = self.options.config.clone();
         config.name = Some(self.site.name.into());
         config.replay.command = Some(self.site.command());
         if let Some(steps) = self.env.max_steps {
             config.options.max_steps = steps;
         }
-        let options = sim::prepare(&config).unwrap_or_else(|finding| panic!("{}: {finding}", self.site.name));
+        let options = sim::prepare(&config).map_err(|finding| format!("{}: {finding}", self.site.name))?;
         let first =
             self.options.seed.unwrap_or_else(|| Seed::first_of(&format!("{}::{}", self.site.module, self.site.name)));
         let explore = |strategy: StrategyKind, replay: Replay, seeds: Vec<(Seed, u64)>, check| {
@@ -232,7 +249,7 @@ impl<'a> Test<'a> {
             let count = self.env.seeds.unwrap_or(1);
             let check = self.env.check.unwrap_or(if count > 1 { self.options.check } else { Check::Off });
             let found = explore(self.strategy.clone(), replay, vec![(seed, count)], check);
-            return self.judge(found, None, false);
+            return self.judge(&found, false);
         }
         let known = std::mem::take(&mut self.regressions);
         for regression in &known {
@@ -241,9 +258,7 @@ impl<'a> Test<'a> {
                 replay.strategy = Some(regression.strategy.to_string());
             }
             let found = explore(regression.strategy.clone(), replay, vec![(regression.seed, 1)], Check::Off);
-            if !found.is_ok() {
-                return self.judge(found, None, false);
-            }
+            self.judge(&found, false)?;
         }
         let count = match (self.env.seeds, self.options.seeds, self.options.seed) {
             (Some(count), _, _) | (None, Some(count), _) => count,
@@ -252,26 +267,18 @@ impl<'a> Test<'a> {
         };
         let check = self.env.check.unwrap_or(self.options.check);
         let found = explore(self.strategy.clone(), replay.clone(), vec![(first, count)], check);
-        let snapshot = self.options.snapshot.map(|take| (take, scenario(), first, config));
-        self.judge(found, snapshot, true);
+        self.judge(&found, true)?;
+        if let Some(take) = self.options.snapshot {
+            take(&Sim::with(config, first, self.strategy.clone()).run_scenario(scenario(), self.at));
+        }
+        Ok(())
     }
 
-    /// Fails the test if something was found; otherwise takes the snapshot, if one is wanted.
-    #[allow(clippy::type_complexity)]
-    fn judge(
-        &self,
-        found: Found,
-        snapshot: Option<(fn(&Report<()>), crate::run::Scenario<'static>, Seed, Config)>,
-        is_new: bool,
-    ) {
-        if let Some(failure) = found.first_failure() {
-            let kept = if is_new { self.keep(failure) } else { None };
-            panic!("{}", self.text(failure, kept.as_deref()));
-        }
-        if let Some((take, scenario, seed, config)) = snapshot {
-            let sim = Sim::with(config, seed, self.strategy.clone());
-            take(&sim.run_scenario(scenario, self.at));
-        }
+    /// The text of what was found, if anything was; a new failing seed is kept.
+    fn judge(&self, found: &Found, is_new: bool) -> Result<(), String> {
+        let Some(failure) = found.first_failure() else { return Ok(()) };
+        let kept = if is_new { self.keep(failure) } else { None };
+        Err(self.text(failure, kept.as_deref()))
     }
 
     /// The failure's text, with a note on the seed file before its last line.
@@ -309,4 +316,34 @@ impl<'a> Test<'a> {
 /// Writes to the real standard error, past the capture of the test harness.
 fn announce(line: &str) {
     let _ = std::io::stderr().lock().write_all(line.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_names_the_target_that_the_file_belongs_to() {
+        let site = |file, manifest_dir, bin| Site {
+            name: "t",
+            module: "bank::inner",
+            file,
+            line: 1,
+            manifest_dir,
+            package: "bank",
+            krate: "bank",
+            bin,
+        };
+        let cases = [
+            (site("src/lib.rs", "/home/me/bank", None), "--lib"),
+            (site("tests/bank.rs", "/home/me/bank", None), "--test bank"),
+            (site("crates/bank/src/a.rs", "/home/me/ws/crates/bank", None), "--lib"),
+            (site("crates/bank/tests/bank.rs", "/home/me/ws/crates/bank", None), "--test bank"),
+            (site("sims/main.rs", "/home/me/bank", None), "--test bank"),
+            (site("src/main.rs", "/home/me/bank", Some("till")), "--bin till"),
+        ];
+        for (site, target) in cases {
+            assert_eq!(site.command(), format!("cargo test -p bank {target} -- --exact inner::t"), "{}", site.file);
+        }
+    }
 }

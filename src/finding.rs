@@ -121,12 +121,22 @@ impl Finding {
 /// The headline: `panicked at tests/bank.rs:14:5: left 80, right 100`.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let message = on_one_line(&self.message);
         match (self.kind, &self.place) {
-            (FindingKind::Panic, Some(place)) => write!(f, "panicked at {place}: {}", self.message),
-            (FindingKind::Panic, None) => write!(f, "panicked: {}", self.message),
-            (FindingKind::DropPanic, Some(place)) => write!(f, "panicked in a destructor at {place}: {}", self.message),
-            (FindingKind::Error, _) => write!(f, "returned {}", self.message),
-            (kind, _) => write!(f, "{}: {}", kind.name(), self.message),
+            (FindingKind::Panic, Some(place)) => write!(f, "panicked at {place}: {message}"),
+            (FindingKind::Panic, None) => write!(f, "panicked: {message}"),
+            (FindingKind::DropPanic, Some(place)) => write!(f, "panicked in a destructor at {place}: {message}"),
+            (FindingKind::Error, _) => write!(f, "returned {message}"),
+            (kind, _) => write!(f, "{}: {message}", kind.name()),
         }
     }
+}
+
+/// A short message of a few lines, such as `assert_eq!` makes, on one; a longer one as it is.
+fn on_one_line(message: &str) -> String {
+    let lines = message.lines().count();
+    if lines > 4 || message.len() > 200 {
+        return message.to_string();
+    }
+    message.lines().map(str::trim).collect::<Vec<_>>().join(", ")
 }

@@ -97,7 +97,8 @@ fn imports_run_downwards_only() {
             if import == room || import == "error" || room == "lib" {
                 continue;
             }
-            let floor = *floors.get(&import).unwrap_or_else(|| panic!("{}: crate::{import} is no room", path.display()));
+            let floor =
+                *floors.get(&import).unwrap_or_else(|| panic!("{}: crate::{import} is no room", path.display()));
             assert!(floor < own, "{} (floor {own}) imports {import} (floor {floor})", path.display());
         }
     }
@@ -181,7 +182,8 @@ fn every_path_named_in_a_document_exists() {
         for word in text.split('`').skip(1).step_by(2) {
             let is_path = word.contains('/') && !word.contains([' ', '<', ':', '…', '(', '*', '$', '=']);
             let top = word.split('/').next().unwrap_or_default();
-            let is_ours = ["src", "tests", "sims", "snapshots", "benches", "crates", "examples", "docs", ".ci"].contains(&top);
+            let is_ours =
+                ["src", "tests", "sims", "snapshots", "benches", "crates", "examples", "docs", ".ci"].contains(&top);
             if is_path && is_ours {
                 seen += 1;
                 assert!(root().join(word).exists(), "{document} names {word}, which does not exist");
