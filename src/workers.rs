@@ -188,7 +188,11 @@ fn run_job(index: u32, own: Running, job: Runnable) {
             }
         });
     });
+    #[cfg(feature = "tracing")]
+    let span = context::with("a worker", |world| world.span(job.metadata()));
     job.run();
+    #[cfg(feature = "tracing")]
+    drop(span);
     context::with("a worker", |world| {
         world.worker(index, |worker| worker.job = None);
         world.set_running(own);

@@ -6,6 +6,8 @@
 mod ending;
 mod options;
 mod recording;
+#[cfg(feature = "tracing")]
+mod spans;
 
 pub(crate) use ending::Ended;
 pub use options::Options;
@@ -459,7 +461,11 @@ impl World {
         self.beacon.site.store(meta.site, Ordering::Relaxed);
         self.running.set(Running { slot: meta.slot, key: candidate.key() });
         self.mix(candidate.key().get());
+        #[cfg(feature = "tracing")]
+        let span = self.span(runnable.metadata());
         runnable.run();
+        #[cfg(feature = "tracing")]
+        drop(span);
         if self.traced.get() {
             self.record_step_end();
         }
