@@ -187,7 +187,23 @@ impl<T> Report<T> {
     /// The interleaving as text, as [`assert_interleaving!`](crate::assert_interleaving) snapshots it: how the run ended,
     /// then one event a line in lanes.
     pub fn interleaving(&self) -> String {
-        interleaving(&self.trace, self.finding.as_ref(), self.elapsed)
+        let finding = self.finding.as_ref();
+        let end = match finding {
+            None => "done".to_string(),
+            // Without the place: a snapshot does not change because lines move.
+            Some(finding) => format!("{}: {}", finding.kind().name(), finding.message()),
+        };
+        let elapsed = crate::instant::nanos_to_text(self.elapsed.as_nanos() as u64);
+        let stars = match self.trace.deviations().len() {
+            0 => "in plain order, the oldest first".to_string(),
+            1 => "1 deviation from plain order (*)".into(),
+            n => format!("{n} deviations from plain order (*)"),
+        };
+        let mut text = format!("{end}\nafter {elapsed} virtual; {stars}\n");
+        if finding.is_none() && !self.pending.is_empty() {
+            text += &format!("still alive: {}\n", self.pending.join(", "));
+        }
+        text + "\n" + &self.trace.lanes()
     }
 
     /// What the scenario is called.
@@ -196,27 +212,16 @@ impl<T> Report<T> {
     }
 }
 
-fn interleaving(trace: &Trace, finding: Option<&Finding>, elapsed: Duration) -> String {
-    let end = match finding {
-        None => "done".to_string(),
-        // Without the place: a snapshot does not change because lines move.
-        Some(finding) => format!("{}: {}", finding.kind().name(), finding.message()),
-    };
-    let elapsed = crate::instant::nanos_to_text(elapsed.as_nanos() as u64);
-    let stars = match trace.deviations().len() {
-        0 => "in plain order, the oldest first".to_string(),
-        1 => "1 deviation from plain order (*)".into(),
-        n => format!("{n} deviations from plain order (*)"),
-    };
-    format!("{end}\nafter {elapsed} virtual; {stars}\n\n{}", trace.lanes())
-}
-
 /// The text of a failure that was not minimised.
 impl<T> fmt::Display for Report<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(finding) = &self.finding else {
             let elapsed = crate::instant::nanos_to_text(self.elapsed.as_nanos() as u64);
-            return write!(f, "{} passed: seed {}, {} steps, {elapsed} virtual", self.name, self.seed, self.steps);
+            write!(f, "{} passed: seed {}, {} steps, {elapsed} virtual", self.name, self.seed, self.steps)?;
+            return match self.pending.len() {
+                0 => Ok(()),
+                _ => write!(f, "; still alive: {}", self.pending.join(", ")),
+            };
         };
         writeln!(f, "{} failed: {finding}", self.name)?;
         let seed = format!("seed {}", self.seed);
