@@ -18,9 +18,9 @@ pub struct Variable {
     pub effect: &'static str,
 }
 
-const SEED: &str = "RADDLE_SEED";
+pub(crate) const SEED: &str = "RADDLE_SEED";
 const SEEDS: &str = "RADDLE_SEEDS";
-const STRATEGY: &str = "RADDLE_STRATEGY";
+pub(crate) const STRATEGY: &str = "RADDLE_STRATEGY";
 const CHECK: &str = "RADDLE_CHECK";
 const TRACE: &str = "RADDLE_TRACE";
 const SHRINK: &str = "RADDLE_SHRINK";

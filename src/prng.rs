@@ -52,7 +52,7 @@ impl Stream {
     /// most n / 2³²).
     #[inline]
     pub fn below(&mut self, n: u32) -> u32 {
-        (u64::from(self.next_u32()) * u64::from(n) >> 32) as u32
+        ((u64::from(self.next_u32()) * u64::from(n)) >> 32) as u32
     }
 
     /// Fills `bytes`, each word in little-endian order.

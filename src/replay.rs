@@ -1,5 +1,6 @@
 //! The one line that replays a run.
 
+use crate::env::{SEED, STRATEGY};
 use crate::seed::Seed;
 
 /// How a seed is replayed: what stands before and after `RADDLE_SEED=…` in the line to paste.
@@ -16,8 +17,8 @@ impl Replay {
     pub fn line(&self, seed: Seed) -> String {
         match &self.command {
             Some(command) => {
-                let strategy = self.strategy.as_ref().map_or(String::new(), |s| format!("RADDLE_STRATEGY={s} "));
-                format!("RADDLE_SEED={seed} {strategy}{command}")
+                let strategy = self.strategy.as_ref().map_or(String::new(), |s| format!("{STRATEGY}={s} "));
+                format!("{SEED}={seed} {strategy}{command}")
             }
             None => {
                 let strategy = self.strategy.as_ref().map_or(String::new(), |s| format!(".strategy({s:?}.parse()?)"));

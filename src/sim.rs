@@ -200,7 +200,7 @@ impl Sim {
         let name = name.unwrap_or_else(|| at.to_string());
         let options = match prepare(&config) {
             Ok(options) => options,
-            Err(finding) => return Report::new(&name, strategy, refused(seed, finding), replay),
+            Err(finding) => return Report::new(&name, strategy, refused(seed, *finding), replay),
         };
         let setup = Setup { scenario, at, options: &options, custom, name: &name, replay: replay.clone() };
         let (strategy, result) = run::in_lab(setup, |lab: &mut Lab<'_>| {
@@ -216,13 +216,13 @@ impl Sim {
 }
 
 /// The options as they hold in this environment; or why there can be no run.
-pub(crate) fn prepare(config: &Config) -> Result<Options, Finding> {
+pub(crate) fn prepare(config: &Config) -> Result<Options, Box<Finding>> {
     if crate::context::in_run() {
         let message = "a run cannot be started within a run";
         let hint = "call `Sim::run` and `Explore::run` from an ordinary test, not from a task or a job of another run";
-        return Err(Finding::new(FindingKind::Setup, message).hint(hint));
+        return Err(Box::new(Finding::new(FindingKind::Setup, message).hint(hint)));
     }
-    let env = Env::read().map_err(|error: Error| Finding::new(FindingKind::Setup, error.to_string()))?;
+    let env = Env::read().map_err(|error: Error| Box::new(Finding::new(FindingKind::Setup, error.to_string())))?;
     let mut options = config.options.clone();
     if options.pool.threads == Options::default().pool.threads {
         options.pool.threads = env.pool_threads.unwrap_or(options.pool.threads);
@@ -336,7 +336,7 @@ impl Explore {
         let options = match prepare(&config) {
             Ok(options) => options,
             Err(finding) => {
-                let explored = explore::refused(config.strategy, refused(base, finding));
+                let explored = explore::refused(config.strategy, refused(base, *finding));
                 return Found::new(explored, &name, None, &config.replay);
             }
         };

@@ -31,7 +31,7 @@ impl Pct {
         let wanted = (u64::from(depth.saturating_sub(1))).min(length) as usize;
         let mut drops: Vec<u64> = Vec::with_capacity(wanted);
         while drops.len() < wanted {
-            let at = (u128::from(stream.next_u64()) * u128::from(length) >> 64) as u64;
+            let at = ((u128::from(stream.next_u64()) * u128::from(length)) >> 64) as u64;
             if !drops.contains(&at) {
                 drops.push(at);
             }
