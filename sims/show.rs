@@ -1,0 +1,110 @@
+//! Explores the stories and prints what was found in each, with the shortest interleaving and the line that replays it.
+//!
+//! `cargo run --example stories` shows all of them, `cargo run --example stories bank quotes` the named ones, and
+//! `cargo run --example stories bank 0x2` the runs of that seed, as they are.
+
+#![allow(clippy::duplicate_mod, reason = "that is the point: one story, two releases")]
+
+mod stories;
+
+use raddle::{Explore, Failure, Seed};
+use std::process::ExitCode;
+use stories::{STORIES, Side, Story};
+
+fn main() -> ExitCode {
+    let wanted = match Wanted::read(std::env::args().skip(1)) {
+        Ok(wanted) => wanted,
+        Err(message) => {
+            eprintln!("{message}");
+            return ExitCode::from(2);
+        }
+    };
+    let mut all_as_expected = true;
+    for story in &wanted.stories {
+        tell(story);
+        for side in story.sides {
+            match wanted.seed {
+                Some(seed) => replay(story, side, seed),
+                None => all_as_expected &= explore(story, side),
+            }
+        }
+        if let Some(release) = story.elsewhere {
+            println!(
+                "  {release}: fixed; the same range of versions, so: cargo test --manifest-path sims/fixed/Cargo.toml\n"
+            );
+        }
+    }
+    if all_as_expected { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What the command line asks for.
+struct Wanted {
+    stories: Vec<&'static Story>,
+    seed: Option<u64>,
+}
+
+impl Wanted {
+    fn read(words: impl Iterator<Item = String>) -> Result<Wanted, String> {
+        let mut wanted = Wanted { stories: Vec::new(), seed: None };
+        for word in words {
+            match (STORIES.iter().find(|story| story.name == word), word.parse::<Seed>()) {
+                (Some(story), _) => wanted.stories.push(story),
+                (None, Ok(seed)) => wanted.seed = Some(seed.get()),
+                (None, Err(_)) => {
+                    let names: Vec<_> = STORIES.iter().map(|story| story.name).collect();
+                    return Err(format!("{word:?} is neither a seed nor a story; the stories: {}", names.join(", ")));
+                }
+            }
+        }
+        if wanted.stories.is_empty() {
+            wanted.stories = STORIES.iter().collect();
+        }
+        Ok(wanted)
+    }
+}
+
+fn tell(story: &Story) {
+    println!("{}: {}", story.name, story.about);
+    println!("  {}", story.wrong);
+    if let Some(upstream) = story.upstream {
+        println!("  {upstream}");
+    }
+    println!();
+}
+
+/// Explores a side and prints what was found; whether it was what is to be found.
+fn explore(story: &Story, side: &Side) -> bool {
+    let found = side.explore(story.name, Explore::new());
+    let failing: u64 = found.failures().iter().map(Failure::count).sum();
+    let (runs, orders) = (found.runs(), found.interleavings());
+    match failing {
+        0 => println!("  {}: nothing wrong in {runs} seeds ({orders} different orders)", side.on),
+        _ => println!("  {}: {failing} of {runs} seeds fail ({orders} different orders)", side.on),
+    }
+    for failure in found.failures() {
+        println!("\n{}\n", indented(&failure.interleaving()));
+        println!("    replay: cargo run --example stories {} {}", story.name, failure.seed());
+    }
+    if found.is_ok() && found.outcomes().len() > 1 {
+        for outcome in found.outcomes() {
+            println!("    {:>3} times {}", outcome.count(), outcome.text());
+        }
+    }
+    println!();
+    let as_expected = side.check(&found);
+    if let Err(message) = &as_expected {
+        println!("    THIS IS NOT WHAT IS TO BE FOUND: {message}\n");
+    }
+    as_expected.is_ok()
+}
+
+/// Prints one run, as its seed has it.
+fn replay(story: &Story, side: &Side, seed: u64) {
+    let found = side.explore(story.name, Explore::new().seeds(seed..seed + 1).shrink_budget(0));
+    println!("  {}:", side.on);
+    println!("{}\n", indented(&found.to_string()));
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("    {line}").trim_end().to_string()).collect::<Vec<_>>().join("\n")
+}
