@@ -2,6 +2,7 @@
 
 use crate::deviation::Deviation;
 use crate::finding::{Finding, FindingKind};
+use crate::id::mix;
 use crate::minimise::minimise;
 use crate::recheck::Check;
 use crate::run::{self, Lab, RunResult, Setup};
@@ -59,6 +60,8 @@ pub(crate) struct Explored {
     pub strategy: StrategyKind,
     pub failures: Vec<Failing>,
     pub outcomes: Vec<OutcomeSeen>,
+    /// The digests of all runs, in order, in one.
+    pub digest: u64,
     /// Distinct interleavings, by digest.
     pub interleavings: u64,
     pub most_decisions: u64,
@@ -104,6 +107,7 @@ impl Search<'_, '_> {
             strategy: self.strategy.clone(),
             failures: Vec::new(),
             outcomes: Vec::new(),
+            digest: 0,
             interleavings: 0,
             most_decisions: 0,
         };
@@ -113,6 +117,7 @@ impl Search<'_, '_> {
             explored.steps += result.ended.steps;
             explored.most_decisions = explored.most_decisions.max(result.ended.decisions);
             self.seen.insert(result.ended.digest);
+            explored.digest = mix(explored.digest.rotate_left(1) ^ result.ended.digest);
             let is_checked = plan.check == Check::All || plan.check == Check::First && explored.runs == 1;
             let divergence = if is_checked { self.divergence(&result) } else { None };
             if let Some(mut diverging) = divergence {
@@ -276,6 +281,7 @@ pub(crate) fn refused(strategy: StrategyKind, run: RunResult) -> Explored {
         strategy,
         failures: vec![failing],
         outcomes: Vec::new(),
+        digest: 0,
         interleavings: 0,
         most_decisions: 0,
     }

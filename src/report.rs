@@ -456,6 +456,7 @@ pub struct Found {
     name: String,
     runs: u64,
     steps: u64,
+    digest: Digest,
     interleavings: u64,
     most_decisions: u64,
     strategy: StrategyKind,
@@ -465,7 +466,7 @@ pub struct Found {
 
 impl Found {
     pub(crate) fn new(explored: Explored, name: &str, seeds: Option<u64>, replay: &Replay) -> Found {
-        let Explored { runs, steps, strategy, failures, outcomes, interleavings, most_decisions } = explored;
+        let Explored { runs, steps, strategy, failures, outcomes, digest, interleavings, most_decisions } = explored;
         let mut replay = replay.clone();
         if replay.command.is_none() && strategy != StrategyKind::Random {
             replay.strategy = Some(strategy.to_string());
@@ -478,7 +479,8 @@ impl Found {
         };
         let mut outcomes: Vec<OutcomeCount> = outcomes.into_iter().map(outcome).collect();
         outcomes.sort_by(|a, b| a.text.cmp(&b.text));
-        Found { name: name.into(), runs, steps, interleavings, most_decisions, strategy, failures, outcomes }
+        let digest = Digest(digest);
+        Found { name: name.into(), runs, steps, digest, interleavings, most_decisions, strategy, failures, outcomes }
     }
 
     /// How many seeds were run.
@@ -489,6 +491,11 @@ impl Found {
     /// How many steps all runs took together.
     pub fn steps(&self) -> u64 {
         self.steps
+    }
+
+    /// The digests of all runs, in order, in one: the same for the same seeds, in every process.
+    pub fn digest(&self) -> Digest {
+        self.digest
     }
 
     /// How many distinct interleavings were seen, by digest.
