@@ -74,7 +74,8 @@ fn tell(story: &Story) {
 
 /// Explores a side and prints what was found; whether it was what is to be found.
 fn explore(story: &Story, side: &Side) -> bool {
-    let found = side.explore(story.name, Explore::new());
+    let replay = format!("cargo run --example stories {} {{seed}}", story.name);
+    let found = side.explore(story.name, Explore::new().replay_with(&replay));
     let failing: u64 = found.failures().iter().map(Failure::count).sum();
     let (runs, orders) = (found.runs(), found.interleavings());
     match failing {
@@ -83,7 +84,7 @@ fn explore(story: &Story, side: &Side) -> bool {
     }
     for failure in found.failures() {
         println!("\n{}\n", indented(&failure.interleaving()));
-        println!("    replay: cargo run --example stories {} {}", story.name, failure.seed());
+        println!("    replay: {}", failure.replay());
     }
     if found.is_ok() && found.outcomes().len() > 1 {
         for outcome in found.outcomes() {

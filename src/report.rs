@@ -338,6 +338,11 @@ impl Failure {
         self.original.finding()
     }
 
+    /// The line that replays it.
+    pub fn replay(&self) -> String {
+        self.original.replay.line(self.seed())
+    }
+
     /// How many of the seeds tried failed in this way.
     pub fn count(&self) -> u64 {
         self.count
@@ -565,6 +570,11 @@ impl Found {
     }
 }
 
+/// `1 seed`, `2 seeds`.
+fn count(n: u64, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
 fn write_outcome(text: &mut String, what: &str, trace: Option<&Trace>) {
     text.push_str(what);
     text.push('\n');
@@ -586,8 +596,12 @@ impl fmt::Display for Found {
         };
         write!(
             f,
-            "{}: {} seeds, strategy {}, {} distinct interleavings, at most {} decisions: {kinds}",
-            self.name, self.runs, self.strategy, self.interleavings, self.most_decisions
+            "{}: {}, strategy {}, {}, at most {} a run: {kinds}",
+            self.name,
+            count(self.runs, "seed"),
+            self.strategy,
+            count(self.interleavings, "distinct interleaving"),
+            count(self.most_decisions, "decision"),
         )?;
         self.failures.iter().try_for_each(|failure| write!(f, "\n\n{failure}"))
     }

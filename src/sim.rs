@@ -82,6 +82,13 @@ macro_rules! shared_options {
             self
         }
 
+        /// The command that replays a run, for the last line of a failure's text: `{seed}` in it is the seed. Without it that
+        /// line is the call of [`Sim`] that makes the run again.
+        pub fn replay_with(mut self, command: &str) -> Self {
+            self.config.replay.command = Some(command.into());
+            self
+        }
+
         /// What answers the decisions; [`StrategyKind::Random`] by default.
         pub fn strategy(mut self, strategy: StrategyKind) -> Self {
             self.config.strategy = strategy;

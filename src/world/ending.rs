@@ -87,7 +87,10 @@ impl World {
             (pool.queued(), pool.threads().0, pool.threads().1)
         };
         let waiting = self.registry.borrow().len() - self.idle_workers();
-        let mut finding = Finding::new(FindingKind::Deadlock, format!("nothing can run, and {waiting} wait for ever"));
+        let mut finding = Finding::new(
+            FindingKind::Deadlock,
+            format!("nothing can run, and {waiting} {} for ever", if waiting == 1 { "waits" } else { "wait" }),
+        );
         if queued > 0 && threads == limit {
             finding.message = format!(
                 "the blocking pool is exhausted: all {limit} of its threads are in jobs that wait, and {queued} more \

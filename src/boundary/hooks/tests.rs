@@ -1,3 +1,5 @@
+//! The hooks from within: clocks, entropy, and what a thread keeps.
+
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
