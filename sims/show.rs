@@ -1,7 +1,8 @@
 //! Explores the stories and prints what was found in each, with the shortest interleaving and the line that replays it.
 //!
 //! `cargo run --example stories` shows all of them, `cargo run --example stories bank quotes` the named ones, and
-//! `cargo run --example stories bank 0x2` the runs of that seed, as they are.
+//! `cargo run --example stories bank 0x2` the runs of that seed, as they are. With `digests 1000` it prints, for each side
+//! of each story, the digest of a thousand runs: the same in every process, which `.ci/run` checks.
 
 #![allow(clippy::duplicate_mod, reason = "that is the point: one story, two releases")]
 
@@ -21,14 +22,17 @@ fn main() -> ExitCode {
     };
     let mut all_as_expected = true;
     for story in &wanted.stories {
-        tell(story);
+        if wanted.digests.is_none() {
+            tell(story);
+        }
         for side in story.sides {
-            match wanted.seed {
-                Some(seed) => replay(story, side, seed),
-                None => all_as_expected &= explore(story, side),
+            match (wanted.digests, wanted.seed) {
+                (Some(seeds), _) => digest(story, side, seeds),
+                (None, Some(seed)) => replay(story, side, seed),
+                (None, None) => all_as_expected &= explore(story, side),
             }
         }
-        if let Some(release) = story.elsewhere {
+        if let (None, Some(release)) = (wanted.digests, story.elsewhere) {
             println!(
                 "  {release}: fixed; the same range of versions, so: cargo test --manifest-path sims/fixed/Cargo.toml\n"
             );
@@ -41,11 +45,18 @@ fn main() -> ExitCode {
 struct Wanted {
     stories: Vec<&'static Story>,
     seed: Option<u64>,
+    /// Only digests, of so many seeds.
+    digests: Option<u64>,
 }
 
 impl Wanted {
     fn read(words: impl Iterator<Item = String>) -> Result<Wanted, String> {
-        let mut wanted = Wanted { stories: Vec::new(), seed: None };
+        let mut wanted = Wanted { stories: Vec::new(), seed: None, digests: None };
+        let mut words = words.peekable();
+        if words.next_if_eq("digests").is_some() {
+            let seeds = words.next().and_then(|n| n.parse().ok());
+            wanted.digests = Some(seeds.ok_or("digests: how many seeds of each? For instance: digests 256")?);
+        }
         for word in words {
             match (STORIES.iter().find(|story| story.name == word), word.parse::<Seed>()) {
                 (Some(story), _) => wanted.stories.push(story),
@@ -97,6 +108,12 @@ fn explore(story: &Story, side: &Side) -> bool {
         println!("    THIS IS NOT WHAT IS TO BE FOUND: {message}\n");
     }
     as_expected.is_ok()
+}
+
+/// Prints what tells whether two processes went the same ways.
+fn digest(story: &Story, side: &Side, seeds: u64) {
+    let found = side.explore(story.name, Explore::new().seeds(0..seeds).shrink_budget(0));
+    println!("{}::{} {} {}", story.name, side.name, found.runs(), found.digest());
 }
 
 /// Prints one run, as its seed has it.
