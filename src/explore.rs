@@ -2,6 +2,7 @@
 
 use crate::deviation::Deviation;
 use crate::finding::{Finding, FindingKind};
+use crate::hash::{HashMap, HashSet};
 use crate::id::mix;
 use crate::minimise::minimise;
 use crate::recheck::Check;
@@ -9,7 +10,6 @@ use crate::run::{self, Lab, RunResult, Setup};
 use crate::schedule::StrategyKind;
 use crate::seed::Seed;
 use crate::trace::Trace;
-use std::collections::{HashMap, HashSet};
 
 /// What to explore, and how.
 pub(crate) struct Plan<'a> {
@@ -72,7 +72,7 @@ pub(crate) fn explore(setup: Setup<'_>, plan: Plan<'_>) -> Explored {
     run::in_lab(setup, |lab| {
         let strategy = resolve(lab, plan.base, &plan.strategy);
         let mut search =
-            Search { lab, strategy, found: HashMap::new(), outcomes: HashMap::new(), seen: HashSet::new() };
+            Search { lab, strategy, found: HashMap::default(), outcomes: HashMap::default(), seen: HashSet::default() };
         search.go(plan)
     })
 }

@@ -41,6 +41,7 @@ mod executor;
 mod explore;
 mod finding;
 mod frames;
+mod hash;
 mod id;
 mod instant;
 mod minimise;

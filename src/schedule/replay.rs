@@ -2,8 +2,8 @@
 
 use super::{Candidates, Pick, Strategy};
 use crate::deviation::Deviation;
+use crate::hash::HashMap;
 use crate::id::Key;
-use std::collections::HashMap;
 
 /// Plays deviations back.
 ///
@@ -17,7 +17,7 @@ pub(crate) struct Replay {
 
 impl Replay {
     pub fn new(deviations: &[Deviation]) -> Replay {
-        let mut by_front: HashMap<_, Vec<_>> = HashMap::new();
+        let mut by_front: HashMap<_, Vec<_>> = HashMap::default();
         for d in deviations.iter().rev() {
             by_front.entry((d.before, d.before_step)).or_default().push((d.who, d.step));
         }

@@ -2,9 +2,10 @@
 
 use super::event::{Actor, ActorKind, Event, PollEnd, Source, What};
 use crate::deviation::Deviation;
+use crate::hash::HashMap;
 use crate::id::Key;
 use crate::instant::Instant;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::panic::Location;
 
 /// Everything that happened in one run.
@@ -83,8 +84,8 @@ impl Log {
     pub fn new() -> Log {
         Log {
             trace: Trace::default(),
-            by_key: HashMap::new(),
-            numbers: HashMap::new(),
+            by_key: HashMap::default(),
+            numbers: HashMap::default(),
             tail: VecDeque::new(),
             left_out: 0,
             step: 0,

@@ -3,12 +3,13 @@
 use super::{NOBODY, World};
 use crate::deviation::Deviation;
 use crate::finding::{Finding, FindingKind};
+use crate::hash::{HashMap, HashSet};
 use crate::id::Key;
 use crate::schedule::Candidate;
 use crate::sites::Site;
 use crate::trace::{ActorKind, Log, PollEnd, Source, Trace, What};
 use std::any::Any;
-use std::collections::{HashMap, HashSet};
+
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
