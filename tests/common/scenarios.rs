@@ -1,7 +1,7 @@
 //! Scenarios of many kinds, each of which tells in its result what order it saw.
 
 use futures_lite::{StreamExt, future};
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::pin::Pin;
@@ -287,9 +287,4 @@ pub async fn failing() -> String {
         text += &format!("{} ", task.await);
     }
     text + &job.await.to_string()
-}
-
-thread_local! {
-    /// Neither lazy nor with a destructor: nothing can tell that it was touched.
-    pub static PLAIN: Cell<u32> = const { Cell::new(0) };
 }
