@@ -105,7 +105,11 @@ impl Future for Turn {
             match resumed {
                 threads::Resumed::Suspended => Poll::Pending,
                 threads::Resumed::Finished(None) => {
-                    world.worker(index, |worker| *worker = Worker::default());
+                    let ended = world.worker(index, std::mem::take);
+                    if !ended.quit {
+                        // Its idleness ended it, not the run: the next worker of this number is a new thread.
+                        world.retire_worker(index);
+                    }
                     Poll::Ready(())
                 }
                 threads::Resumed::Finished(Some(payload)) => std::panic::resume_unwind(payload),

@@ -345,6 +345,12 @@ impl World {
         names
     }
 
+    /// Ends the thread of worker `index`, which is free.
+    pub fn retire_worker(&self, index: u32) {
+        self.dirty.borrow_mut().retain(|&dirty| dirty != index);
+        self.threads.retire(index as usize);
+    }
+
     /// Ends the threads of workers that keep something from this run in their thread-locals.
     pub fn retire_dirty_workers(&self) {
         let dirty = self.dirty.take();
