@@ -8,11 +8,13 @@ use crate::schedule::{Active, Strategy, StrategyKind};
 use crate::seed::Seed;
 use crate::sites::Site;
 use crate::workers::{self, Residue};
-use crate::world::{Ended, Options, Returned, World};
+use crate::world::{Ended, Options, Returned, World, payload_text};
 use crate::{beacon, context, panics};
+use std::any::Any;
 use std::future::Future;
-use std::panic::{Location, resume_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -58,29 +60,45 @@ pub(crate) fn run(
     traced: bool,
 ) -> RunResult {
     let before = Residue::of_this_thread();
-    let (returned, ended) = world.enter(|w| {
-        context::within(world, || {
-            let active = match (&setup.custom, strategy) {
-                (Some(custom), kind) if !matches!(kind, StrategyKind::Replay(_)) => Active::Other(custom(seed)),
-                (_, kind) => kind.activate(seed),
-            };
-            w.begin(seed, active, setup.options, traced);
-            workers::prepare_thread(w, 0);
-            let site = Site { at: setup.at, type_name: std::any::type_name::<World>, given: Some("scenario") };
-            w.spawn_scenario(site, || (setup.scenario)());
-            w.run();
-            let returned = w.take_returned();
-            if let Some(text) = returned.as_ref().and_then(|r| r.text.as_ref()) {
-                w.mix_text(text);
-            }
-            let ended = w.end(setup.options.deny_pending);
-            workers::release_thread();
-            w.retire_dirty_workers();
-            (returned, ended)
+    let entered = || {
+        world.enter(|w| {
+            context::within(world, || {
+                let active = match (&setup.custom, strategy) {
+                    (Some(custom), kind) if !matches!(kind, StrategyKind::Replay(_)) => Active::Other(custom(seed)),
+                    (_, kind) => kind.activate(seed),
+                };
+                w.begin(seed, active, setup.options, traced);
+                workers::prepare_thread(w, 0);
+                let site = Site { at: setup.at, type_name: std::any::type_name::<World>, given: Some("scenario") };
+                w.spawn_scenario(site, || (setup.scenario)());
+                w.run();
+                let returned = w.take_returned();
+                if let Some(text) = returned.as_ref().and_then(|r| r.text.as_ref()) {
+                    w.mix_text(text);
+                }
+                let ended = w.end(setup.options.deny_pending);
+                workers::release_thread();
+                w.retire_dirty_workers();
+                (returned, ended)
+            })
         })
-    });
+    };
+    let (returned, ended) =
+        catch_unwind(AssertUnwindSafe(entered)).unwrap_or_else(|payload| tell_own_panic(world, &*payload));
     let left_behind = !hooks::SUPPORTED || Residue::of_this_thread() != before;
     RunResult { seed, returned, ended, left_behind }
+}
+
+/// A panic that no task and no job caught: in a strategy of the user's own, in a waker, or in raddle itself. Within the
+/// run it was noted instead of printed, so it is raised again outside; the world is not used any more.
+fn tell_own_panic(world: &'static Turned<World>, payload: &(dyn Any + Send)) -> ! {
+    let seen = world.enter(|w| {
+        // Nothing for the watchdog to look after any more.
+        w.beacon.serial.store(0, Ordering::Release);
+        w.take_panic()
+    });
+    let told = seen.map_or_else(|| payload_text(payload), |seen| seen.to_string());
+    panic!("a panic outside every task and job (in a strategy, in a waker, or in raddle itself): {told}")
 }
 
 /// A world, and its face to the outside.

@@ -30,6 +30,7 @@ use crate::seed::Seed;
 use crate::sites::{Site, Sites};
 use crate::trace::{ActorKind, Log, What};
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -143,6 +144,13 @@ impl PanicSeen {
     fn into_finding(self, kind: FindingKind) -> Finding {
         let details = self.stack.map(|stack| format!("stack:\n{stack}")).into_iter().collect();
         Finding { place: self.place, details, ..Finding::new(kind, self.message) }
+    }
+}
+
+impl fmt::Display for PanicSeen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = self.place.as_deref().map_or(String::new(), |place| format!(" (at {place})"));
+        write!(f, "{}{place}", self.message)
     }
 }
 
@@ -544,6 +552,11 @@ impl World {
     /// What the panic hook saw on a thread of this world.
     pub fn saw_panic(&self, seen: PanicSeen) {
         self.panic.replace(Some(seen));
+    }
+
+    /// What the panic hook saw last, if nobody has told of it.
+    pub fn take_panic(&self) -> Option<PanicSeen> {
+        self.panic.try_borrow_mut().ok()?.take()
     }
 
     /// A task or job panicked with `payload`.
