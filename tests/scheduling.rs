@@ -230,7 +230,24 @@ fn a_strategy_of_ones_own() {
     );
 }
 
-/// Passes as soon as the first task has been held back after its first step while `others` ran from start to end.
+#[test]
+fn a_strategy_that_panics_is_told_of() {
+    struct Broken;
+    impl Strategy for Broken {
+        fn pick(&mut self, _: &Candidates<'_>) -> Pick {
+            panic!("no idea whom to pick")
+        }
+    }
+    let run = || Sim::new().custom_strategy(|_| Box::new(Broken)).run(|| rounds(2, 1));
+    let payload = std::panic::catch_unwind(run).expect_err("nothing else can be done");
+    common::in_order(
+        payload.downcast_ref::<String>().expect("a text"),
+        &["in a strategy", "no idea whom to pick", "tests/scheduling.rs"],
+    );
+    assert!(Sim::new().run(|| rounds(2, 1)).is_ok(), "the next run has another world");
+}
+
+/// Fails only if the first task has been held back after its first step while `others` ran from start to end.
 async fn reorder(others: u32) {
     let (flag, done) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
     let tasks: Vec<_> = (0..others)
