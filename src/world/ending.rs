@@ -35,7 +35,7 @@ const LAST_STEPS: u32 = 100_000;
 const GRACE: Duration = Duration::from_millis(50);
 
 impl World {
-    pub(super) fn found_livelock(&self, runnable: Runnable) {
+    pub(super) fn found_livelock(&self) {
         let limit = self.max_steps.get();
         let now = self.now();
         let mut finding =
@@ -51,9 +51,7 @@ impl World {
         drop(log);
         let hint = "a task that waits in a loop must wait for something (an event, a channel, `raddle::sleep`); \
                     `max_steps` raises the limit";
-        self.steps.set(limit);
         self.find(finding.hint(hint));
-        drop(runnable);
     }
 
     pub(super) fn found_foreign_wake(&self) {

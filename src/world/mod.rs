@@ -439,6 +439,11 @@ impl World {
     pub fn step(&self) -> bool {
         let mut ready = self.ready.borrow_mut();
         let Some(front) = ready.oldest() else { return false };
+        if self.steps.get() >= self.max_steps.get() {
+            drop(ready);
+            self.found_livelock();
+            return true;
+        }
         let mut index = front;
         if ready.len() > 1 {
             let candidates = ready.view();
@@ -461,10 +466,6 @@ impl World {
         let steps = self.steps.get() + 1;
         self.steps.set(steps);
         self.beacon.steps.store(steps, Ordering::Relaxed);
-        if steps > self.max_steps.get() {
-            self.found_livelock(runnable);
-            return true;
-        }
         let meta = runnable.metadata();
         self.beacon.site.store(meta.site, Ordering::Relaxed);
         self.running.set(Running { slot: meta.slot, key: candidate.key() });
