@@ -179,15 +179,30 @@ impl Search<'_, '_> {
             return None;
         }
         let [a, b] = [(); 2].map(|()| self.lab.run(first.seed, &self.strategy, true));
-        let finding = tell_divergence(&a, &b);
-        let mut original = a;
-        original.ended.finding = Some(finding);
+        let original = match [&a, &b].map(is_foreign_wake) {
+            // That is why.
+            [true, _] => a,
+            [_, true] => b,
+            _ => {
+                let finding = tell_divergence(&a, &b);
+                let mut original = a;
+                original.ended.finding = Some(finding);
+                original
+            }
+        };
         Some(Failing { nth: 0, count: 1, deviations: first.ended.deviations, original, minimised: None })
     }
 
     /// Runs a failing seed again with its trace, and looks for the fewest deviations that fail the same way.
     fn look_into(&mut self, failed: &RunResult, fingerprint: &str, nth: u64, budget: usize) -> Failing {
         let mut original = self.lab.run(failed.seed, &self.strategy, true);
+        if is_foreign_wake(failed) || is_foreign_wake(&original) {
+            // Nothing about it can be relied on to come again; but it is told better by a run with a trace.
+            if !is_foreign_wake(&original) {
+                original.ended.finding = failed.ended.finding.clone();
+            }
+            return Failing { nth, count: 1, deviations: failed.ended.deviations, original, minimised: None };
+        }
         if original.fingerprint().as_deref() != Some(fingerprint) {
             let finding = tell_another_end(failed, &original);
             original.ended.finding = Some(finding);
@@ -220,6 +235,10 @@ impl Search<'_, '_> {
             None => original.ended.trace,
         }
     }
+}
+
+fn is_foreign_wake(result: &RunResult) -> bool {
+    result.ended.finding.as_ref().is_some_and(|finding| finding.kind == FindingKind::ForeignWake)
 }
 
 /// The first event at which two runs of the same seed differ.

@@ -108,10 +108,13 @@ impl Finding {
     }
 
     /// What makes this failure the same as another: its kind, its place, and the shape of its message (digits left
-    /// out, since a lost update may lose one or two). A deadlock is told by its kind alone.
+    /// out, since a lost update may lose one or two). A deadlock is told by its kind alone, and so is what is named in a
+    /// run that keeps a trace only.
     pub fn fingerprint(&self) -> String {
         let shape: String = match self.kind {
-            FindingKind::Deadlock | FindingKind::Livelock | FindingKind::Pending => String::new(),
+            FindingKind::Deadlock | FindingKind::Livelock | FindingKind::Pending | FindingKind::ForeignWake => {
+                String::new()
+            }
             _ => self.message.chars().filter(|c| !c.is_ascii_digit()).collect(),
         };
         format!("{} {} {shape}", self.kind.name(), self.place.as_deref().unwrap_or(""))
