@@ -9,7 +9,7 @@ use crate::recheck::Check;
 use crate::run::{self, Lab, RunResult, Setup};
 use crate::schedule::StrategyKind;
 use crate::seed::Seed;
-use crate::trace::Trace;
+use crate::trace::{Event, PollEnd, Trace, What};
 
 /// What to explore, and how.
 pub(crate) struct Plan<'a> {
@@ -247,7 +247,14 @@ fn tell_divergence(a: &RunResult, b: &RunResult) -> Finding {
                 static that an earlier run changed";
     let mut finding = Finding::new(FindingKind::Divergence, "the same seed went two ways").hint(hint);
     let (Some(one), Some(two)) = (&a.ended.trace, &b.ended.trace) else { return finding };
-    let place = one.events.iter().zip(&two.events).position(|(x, y)| x != y);
+    // A poll's event stands where it began: what came of it shows better in what follows, if anything does.
+    let begun = |event: &Event| match event.what {
+        What::Polled { actor, woken, before, .. } => What::Polled { actor, woken, before, end: PollEnd::Open },
+        ref other => other.clone(),
+    };
+    let pairs = || one.events.iter().zip(&two.events);
+    let place = pairs().position(|(x, y)| (x.step, x.at, x.worker, begun(x)) != (y.step, y.at, y.worker, begun(y)));
+    let place = place.or_else(|| pairs().position(|(x, y)| x != y && one.events.len() == two.events.len()));
     let place = place.or((one.events.len() != two.events.len()).then(|| one.events.len().min(two.events.len())));
     match place {
         Some(place) => {
@@ -257,6 +264,7 @@ fn tell_divergence(a: &RunResult, b: &RunResult) -> Finding {
             };
             let (step, at) =
                 one.events.get(place).or(two.events.get(place)).map(|e| (e.step, e.at)).unwrap_or_default();
+            (finding.step, finding.at) = (step, at);
             finding.details.push(format!(
                 "the first difference, at step {step}, {at} virtual:\n  one run:   {}\n  the other: {}",
                 event(one),

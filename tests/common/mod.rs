@@ -3,23 +3,29 @@
 
 pub mod scenarios;
 
+use std::path::Path;
 use std::process::{Command, Output};
 
 /// Tells a victim that it is meant.
 const VICTIM: &str = "VICTIM_OF_A_TEST";
 
-/// A process that runs the ignored test `name` of this binary and no other, with none of raddle's variables set and
-/// without backtraces.
-pub fn command(name: &str) -> Command {
-    let mut command = Command::new(std::env::current_exe().expect("a test is a program"));
-    command.args([name, "--exact", "--ignored", "--nocapture", "--test-threads=1"]);
+/// A process of `program`, with none of raddle's variables set and without backtraces.
+pub fn program(program: &Path) -> Command {
+    let mut command = Command::new(program);
     for (variable, _) in std::env::vars_os() {
         let text = variable.to_string_lossy();
         if text.starts_with("RADDLE_") || text.starts_with("INSTA_") || text == "BLOCKING_MAX_THREADS" {
             command.env_remove(variable);
         }
     }
-    command.env_remove("RUST_BACKTRACE").env(VICTIM, "1");
+    command.env_remove("RUST_BACKTRACE");
+    command
+}
+
+/// One that runs the ignored test `name` of this binary and no other.
+pub fn command(name: &str) -> Command {
+    let mut command = program(&std::env::current_exe().expect("a test is a program"));
+    command.args([name, "--exact", "--ignored", "--nocapture", "--test-threads=1"]).env(VICTIM, "1");
     command
 }
 
