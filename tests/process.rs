@@ -1,0 +1,452 @@
+//! What ends the process, and what a test prints and writes when it fails: seen from another process.
+
+mod common;
+
+use common::{Told, command, in_order, is_victim, run};
+use raddle::{FindingKind, Sim};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+// ---- victims, in this binary
+
+#[test]
+#[ignore = "a victim"]
+fn panics_while_panicking() {
+    struct Again;
+    impl Drop for Again {
+        fn drop(&mut self) {
+            panic!("the second one");
+        }
+    }
+    if is_victim() {
+        let report = Sim::new().name("twice").seed(0x2f).run(|| async {
+            let _again = Again;
+            raddle::yield_now().await;
+            panic!("the first one");
+        });
+        println!("came back: {report}");
+    }
+}
+
+#[test]
+#[ignore = "a victim"]
+fn spins_on_the_loop() {
+    if is_victim() {
+        let sim = Sim::new().name("spin").seed(0x2f).watchdog(Duration::from_secs(1));
+        let report = sim.run(|| async {
+            raddle::sleep(Duration::from_millis(3)).await;
+            raddle::task("spinner").spawn(async { never_comes_back() }).await;
+        });
+        println!("came back: {report}");
+    }
+}
+
+#[test]
+#[ignore = "a victim"]
+fn spins_in_a_job() {
+    if is_victim() {
+        let report = Sim::new().name("spin").seed(0x2f).run(|| async {
+            raddle::task("spinner").unblock(never_comes_back).await;
+        });
+        println!("came back: {report}");
+    }
+}
+
+#[inline(never)]
+fn never_comes_back() {
+    loop {
+        std::hint::black_box(std::hint::spin_loop());
+    }
+}
+
+#[test]
+#[ignore = "a victim"]
+fn says_where_it_stands() {
+    if is_victim() {
+        let report = Sim::new().run(|| async {
+            let jobs = [(); 3].map(|()| raddle::unblock(std::thread::current));
+            let mut ids = std::collections::HashSet::new();
+            for job in jobs {
+                ids.insert(job.await.id());
+            }
+            ids.len()
+        });
+        match report.finding() {
+            Some(finding) => println!("\nrefused: {finding}"),
+            None => println!("went well on {}", report.threads()),
+        }
+    }
+}
+
+#[test]
+#[ignore = "a victim"]
+fn uses_as_many_threads_as_it_may() {
+    if is_victim() {
+        let report = Sim::new().run(|| async {
+            let wait = || raddle::thread::sleep(Duration::from_millis(1));
+            for job in [(); 12].map(|()| raddle::unblock(wait)) {
+                job.await;
+            }
+        });
+        let workers = report.trace().actors().iter().filter(|a| a.kind() == raddle::ActorKind::Worker);
+        println!("workers: {}", workers.count());
+    }
+}
+
+// ---- what is seen of them
+
+fn victim(name: &str, variables: &[(&str, &str)]) -> Told {
+    run(command(name).envs(variables.iter().copied()))
+}
+
+#[test]
+fn two_panics_at_once_are_told_before_the_abort() {
+    let told = victim("panics_while_panicking", &[]);
+    assert_eq!(told.code, None, "ended by a signal: {told:?}");
+    in_order(
+        &told.err,
+        &[
+            "twice: panic in a destructor during cleanup",
+            "in scenario (step 2, at 0 ns virtual)",
+            "two panics at once cannot be caught",
+            "seed 0x2f",
+            "replay: raddle::Sim::new().seed(0x2f)",
+        ],
+    );
+}
+
+#[test]
+fn a_poll_that_never_returns() {
+    let told = victim("spins_on_the_loop", &[]);
+    assert_eq!(told.code, Some(101), "{told:?}");
+    in_order(
+        &told.err,
+        &[
+            "spin failed: a poll that does not come back: spinner (spawned at tests/process.rs:",
+            "of real time",
+            "seed 0x2f, step 3, at 3 ms virtual",
+            "stack:",
+            "process::never_comes_back at ",
+            "tests/process.rs:",
+            "replay: raddle::Sim::new().seed(0x2f).run",
+        ],
+    );
+    assert!(!told.err.contains("raddle::executor"), "the user's own frames alone: {}", told.err);
+    assert_eq!(
+        told.err.trim_end().lines().last().map(|l| l.trim_start().starts_with("replay: ")),
+        Some(true),
+        "{}",
+        told.err
+    );
+}
+
+#[test]
+fn a_job_that_never_returns() {
+    for threads in ["borrowed", "baton"] {
+        let told = victim("spins_in_a_job", &[("RADDLE_WATCHDOG", "1"), ("RADDLE_THREADS", threads)]);
+        assert_eq!(told.code, Some(101), "{told:?}");
+        in_order(&told.err, &["spin failed: a poll that does not come back", "seed 0x2f", "stack:", "replay: "]);
+        if threads == "borrowed" && cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+            in_order(&told.err, &["stack:", "process::never_comes_back"]);
+        }
+    }
+}
+
+#[test]
+fn every_variable_refuses_nonsense_in_one_line() {
+    for variable in raddle::__private::TABLE {
+        for value in ["nonsense", "-1"] {
+            let told = victim("says_where_it_stands", &[(variable.name, value)]);
+            let line =
+                told.out.lines().find(|line| line.starts_with("refused: ")).unwrap_or_else(|| panic!("{told:?}"));
+            in_order(line, &[&format!("refused: setup: {} {value:?}: expected ", variable.name)]);
+        }
+    }
+    let told = victim("says_where_it_stands", &[("RADDLE_THREADS", "baton")]);
+    told.says(&["went well on baton (the baton was asked for)"]);
+    victim("says_where_it_stands", &[]).says(&["went well on "]);
+}
+
+#[test]
+fn the_pools_limit_is_that_of_blocking() {
+    for (value, workers) in [("3", 3), ("0", 1), ("many", 12), ("10001", 12)] {
+        victim("uses_as_many_threads_as_it_may", &[("BLOCKING_MAX_THREADS", value)])
+            .says(&[&format!("workers: {workers}\n")]);
+    }
+}
+
+// ---- `#[raddle::test]`, in a project of its own
+
+const TESTS: &str = r#"
+use std::sync::{Arc, Mutex};
+
+async fn order() -> Vec<u32> {
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let tasks: Vec<_> = (0..3).map(|n| {
+        let order = order.clone();
+        raddle::spawn(async move { order.lock().unwrap().push(n) })
+    }).collect();
+    for task in tasks { task.await }
+    let order = order.lock().unwrap().clone();
+    order
+}
+
+#[raddle::test]
+async fn the_last_comes_first() {
+    assert_ne!(order().await, [2, 1, 0], "turned round");
+}
+
+#[raddle::test]
+#[should_panic(expected = "turned round")]
+async fn expected_to_fail() {
+    assert_ne!(order().await, [2, 1, 0], "turned round");
+}
+
+#[raddle::test(seeds = 3)]
+async fn passes() {
+    println!("one run");
+    order().await;
+}
+
+#[raddle::test(seed = 7, watchdog = "1s", regressions = false)]
+async fn spins() {
+    if std::env::var_os("SPIN").is_some() {
+        loop { std::hint::spin_loop() }
+    }
+}
+
+#[raddle::test(seeds = 1, regressions = false)]
+async fn aborts() {
+    if std::env::var_os("ABORT").is_some() {
+        std::process::abort()
+    }
+}
+"#;
+
+/// A small project with this one as its dependency, its tests built once.
+struct Project {
+    folder: PathBuf,
+    binary: PathBuf,
+}
+
+impl Project {
+    fn new() -> Project {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("raddle-project");
+        let raddle = env!("CARGO_MANIFEST_DIR");
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(folder.join("tests")).unwrap();
+        fs::create_dir_all(folder.join("src")).unwrap();
+        let manifest = format!(
+            "[package]\nname = \"bank\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n\
+             [dev-dependencies]\nraddle = {{ path = {raddle:?} }}\n"
+        );
+        fs::write(folder.join("Cargo.toml"), manifest).unwrap();
+        fs::write(folder.join("src/lib.rs"), "").unwrap();
+        fs::write(folder.join("tests/transfers.rs"), TESTS).unwrap();
+        fs::copy(Path::new(raddle).join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["test", "--offline", "--no-run", "--quiet", "--message-format=json", "--test", "transfers"]);
+        // The folder that raddle itself was built in, so that most is there already.
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+        cargo.current_dir(&folder).env("CARGO_TARGET_DIR", target);
+        let told = run(&mut cargo);
+        let executable = told.out.lines().rev().find_map(|line| line.split("\"executable\":\"").nth(1));
+        let binary = executable.unwrap_or_else(|| panic!("{told:?}")).split('"').next().unwrap().into();
+        Project { folder, binary }
+    }
+
+    /// Runs the test `name`, as cargo would.
+    fn test(&self, name: &str, variables: &[(&str, &str)]) -> Told {
+        let mut command = common::program(&self.binary);
+        command.args([name, "--exact", "--nocapture", "--test-threads=1"]).current_dir(&self.folder);
+        run(command.envs(variables.iter().copied()))
+    }
+
+    fn seed_file(&self) -> PathBuf {
+        self.folder.join("tests/seeds/transfers.txt")
+    }
+
+    fn seeds(&self) -> Option<String> {
+        fs::read_to_string(self.seed_file()).ok()
+    }
+}
+
+/// The failure as the test told it, from its headline to its last line.
+fn failure(told: &Told) -> String {
+    let all = told.all();
+    let start = all.find("the_last_comes_first failed: ").unwrap_or_else(|| panic!("{told:?}"));
+    let end = all[start..].find("\n  replay: ").map(|at| start + at + 1).unwrap();
+    let line_end = all[end..].find('\n').map_or(all.len(), |at| end + at);
+    all[start..line_end].to_string()
+}
+
+/// One test, since it needs the project built, and goes through one story of its seed file.
+#[test]
+fn a_test_that_fails_and_is_replayed() {
+    let project = Project::new();
+
+    // It fails, tells how to repeat that, and writes the seed down.
+    let told = project.test("the_last_comes_first", &[]);
+    assert_eq!(told.code, Some(101), "{told:?}");
+    let first = failure(&told);
+    in_order(
+        &first,
+        &[
+            "panicked at tests/transfers.rs:",
+            "turned round",
+            "seed 0x",
+            "of 256 seeds tried",
+            "minimised: 2 deviations",
+            "interleaving",
+            "kept: tests/seeds/transfers.txt (this seed runs first from now on",
+            "replay: RADDLE_SEED=0x",
+        ],
+    );
+    let replay = first.lines().last().unwrap().trim_start().strip_prefix("replay: ").unwrap();
+    let (seed, cargo) = replay.split_once(' ').unwrap();
+    assert_eq!(cargo, "cargo test -p bank --test transfers -- --exact the_last_comes_first");
+    let seed = seed.strip_prefix("RADDLE_SEED=").unwrap();
+    let written = project.seeds().expect("a seed file");
+    assert!(
+        written.lines().all(|line| line.starts_with('#')
+            || line.starts_with(&format!("the_last_comes_first {seed} random # panicked at"))),
+        "{written}"
+    );
+
+    // The printed line leads to the same failure, says the seed first, and writes nothing.
+    let told = project.test("the_last_comes_first", &[("RADDLE_SEED", seed)]);
+    in_order(
+        &told.err,
+        &[
+            &format!("the_last_comes_first runs with seed {seed} (from the environment)"),
+            "the_last_comes_first failed: ",
+        ],
+    );
+    let shape = |text: &str| -> Vec<String> {
+        let lines = text
+            .lines()
+            .filter(|line| !line.contains("seed 0x") && !line.contains("kept: ") && !line.contains("replay: "));
+        lines.map(String::from).collect()
+    };
+    assert_eq!(shape(&failure(&told)), shape(&first));
+    assert_eq!(project.seeds().as_deref(), Some(&*written));
+
+    // The next run has it first.
+    let told = project.test("the_last_comes_first", &[]);
+    let again = failure(&told);
+    assert_eq!(shape(&again), shape(&first));
+    assert!(!again.contains("seeds tried") && again.contains(&format!("seed {seed}")), "{again}");
+    assert_eq!(project.seeds().as_deref(), Some(&*written), "it is there already");
+
+    // Other tests of the file do not mind; one that should panic writes nothing.
+    assert_eq!(project.test("passes", &[]).out.matches("one run").count(), 4, "three seeds, the first of them twice");
+    fs::remove_dir_all(project.folder.join("tests/seeds")).unwrap();
+    assert_eq!(project.test("expected_to_fail", &[]).code, Some(0));
+    assert_eq!(project.seeds(), None, "a failure that is expected is not kept");
+
+    // Off and read.
+    assert_eq!(project.test("the_last_comes_first", &[("RADDLE_REGRESSIONS", "read")]).code, Some(101));
+    assert_eq!(project.test("the_last_comes_first", &[("RADDLE_REGRESSIONS", "off")]).code, Some(101));
+    assert_eq!(project.seeds(), None);
+
+    // A damaged file is told of, line and all, and left as it is.
+    let damaged = "# mine\npasses 0x1 random\nthe_last_comes_first seventeen random\n";
+    fs::create_dir_all(project.folder.join("tests/seeds")).unwrap();
+    fs::write(project.seed_file(), damaged).unwrap();
+    for test in ["the_last_comes_first", "passes"] {
+        let told = project.test(test, &[]);
+        assert_eq!(told.code, Some(101));
+        in_order(
+            &told.err,
+            &[
+                "line 3 of seed file ",
+                "tests/seeds/transfers.txt",
+                "the_last_comes_first seventeen random",
+                "expected `TEST SEED STRATEGY # comment`",
+                "left as it is",
+            ],
+        );
+        assert_eq!(project.seeds().as_deref(), Some(damaged));
+    }
+    assert_eq!(project.test("passes", &[("RADDLE_REGRESSIONS", "off")]).code, Some(0));
+
+    // Nor is one that cannot be read at all.
+    let seeds = project.folder.join("tests/seeds");
+    fs::remove_dir_all(&seeds).unwrap();
+    fs::write(&seeds, "not a folder").unwrap();
+    in_order(
+        &project.test("passes", &[]).err,
+        &["passes: seed file ", "expected a readable text file; it was left as it is"],
+    );
+    fs::remove_file(&seeds).unwrap();
+
+    // Where nothing can be written the failure is told all the same. (Not by permissions, which root does not heed.)
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("/no/such/folder", &seeds).unwrap();
+        let told = project.test("the_last_comes_first", &[]);
+        in_order(&failure(&told), &["turned round", "minimised: 2", "not kept: ", "replay: RADDLE_SEED=0x"]);
+        fs::remove_file(&seeds).unwrap();
+    }
+
+    // Bad values fail the test in one line.
+    for variable in raddle::__private::TABLE {
+        let told = project.test("passes", &[(variable.name, "nonsense")]);
+        assert_eq!(told.code, Some(101), "{}", variable.name);
+        in_order(&told.err, &[&format!("passes: {} \"nonsense\": expected ", variable.name)]);
+        assert_eq!(told.out.matches("one run").count(), 0);
+    }
+
+    // The other variables do what the table says.
+    let runs = |variables: &[(&str, &str)]| project.test("passes", variables).out.matches("one run").count();
+    assert_eq!(runs(&[("RADDLE_SEEDS", "10")]), 11);
+    assert_eq!(runs(&[("RADDLE_CHECK", "off")]), 3);
+    assert_eq!(runs(&[("RADDLE_CHECK", "all")]), 6);
+    assert_eq!(runs(&[("RADDLE_SEED", "1")]), 1);
+    assert_eq!(runs(&[("RADDLE_SEED", "1"), ("RADDLE_SEEDS", "5"), ("RADDLE_CHECK", "off")]), 5);
+    project.test("passes", &[("RADDLE_SEED", "random")]).says(&["test result: ok", "passes runs with seed 0x"]);
+    project
+        .test("passes", &[("RADDLE_MAX_STEPS", "2")])
+        .says(&["passes failed: livelock: still running after 2 steps"]);
+    let fifo = project.test("the_last_comes_first", &[("RADDLE_STRATEGY", "fifo")]);
+    assert_eq!(fifo.code, Some(0), "{fifo:?}");
+    let whole =
+        [("RADDLE_TRACE", "1"), ("RADDLE_SHRINK", "0"), ("RADDLE_REGRESSIONS", "off"), ("RADDLE_STRATEGY", "pct:3")];
+    let told = project.test("the_last_comes_first", &whole);
+    assert!(!told.err.contains("minimised"), "{told:?}");
+    in_order(
+        &told.err,
+        &[
+            "strategy pct:3@",
+            "the failing run itself, all of it:",
+            "replay: RADDLE_SEED=0x",
+            "RADDLE_STRATEGY=pct:3 cargo test",
+        ],
+    );
+
+    // What ends the process leaves the seed.
+    let told = project.test("aborts", &[("ABORT", "1"), ("RADDLE_SEED", "0x2f")]);
+    assert_eq!(told.code, None, "{told:?}");
+    in_order(&told.err, &["raddle: aborts runs with seed 0x2f (from the environment)"]);
+    let told = project.test("spins", &[("SPIN", "1")]);
+    assert_eq!(told.code, Some(101), "{told:?}");
+    in_order(
+        &told.err,
+        &[
+            "spins failed: a poll that does not come back: scenario",
+            "seed 0x7",
+            "stack:",
+            "transfers::spins",
+            "replay: RADDLE_SEED=0x7 cargo test -p bank --test transfers -- --exact spins",
+        ],
+    );
+}
+
+#[test]
+fn victims_are_harmless_otherwise() {
+    assert!(!is_victim());
+    let report = Sim::new().run(|| async { Err::<(), _>(1) });
+    assert_eq!(report.finding().map(|f| f.kind()), Some(FindingKind::Error));
+}
