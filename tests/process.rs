@@ -57,7 +57,7 @@ fn spins_in_a_job() {
 #[inline(never)]
 fn never_comes_back() {
     loop {
-        std::hint::black_box(std::hint::spin_loop());
+        std::hint::spin_loop();
     }
 }
 
