@@ -4,6 +4,7 @@
 
 use crate::beacon;
 use crate::id::Key;
+use crate::schedule::{Candidate, Payload};
 use crate::sites::SiteId;
 use pin_project_lite::pin_project;
 use std::any::Any;
@@ -58,37 +59,65 @@ impl TaskMeta {
         TaskMeta { world, slot, key, steps: AtomicU32::new(0), site }
     }
 
-    /// Counts one more step of its own, and gives the number of that step. Only the thread with the turn calls this.
+    /// Counts one more step of its own. Only the thread with the turn calls this.
     #[inline]
-    pub(crate) fn next_step(&self) -> u32 {
-        let step = self.steps.load(Ordering::Relaxed);
-        self.steps.store(step.wrapping_add(1), Ordering::Relaxed);
-        step
+    pub(crate) fn count_step(&self) {
+        self.steps.store(self.steps.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    }
+}
+
+impl Payload for Runnable {
+    /// The step it is about to take was counted when it became ready.
+    fn candidate(&self) -> Candidate {
+        let meta = self.metadata();
+        Candidate { key: meta.key, step: meta.steps.load(Ordering::Relaxed).wrapping_sub(1) }
     }
 }
 
 pin_project! {
-    /// A future and its place in the registry.
+    /// A future and its place in the registry, which it gives up when it is dropped.
     struct Tracked<F, H: Host> {
         #[pin]
-        future: Option<F>,
-        slot: u32,
-        traced: bool,
+        state: State<F>,
         host: PhantomData<fn(H)>,
     }
 
     impl<F, H: Host> PinnedDrop for Tracked<F, H> {
         fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
+            let mut state = this.project().state;
+            let (slot, is_alive) = state.as_mut().look();
             // async-task aborts the process if a destructor panics; here it becomes a finding.
-            let ended = catch_unwind(AssertUnwindSafe(|| {
-                let unfinished = this.future.is_some();
-                this.future.set(None);
-                unfinished
-            }));
-            let slot = *this.slot;
+            let ended = match is_alive {
+                true => catch_unwind(AssertUnwindSafe(|| state.set(State::Gone { slot }))).map(|()| true),
+                false => Ok(false),
+            };
             H::with(|host| host.task_gone(slot, ended));
         }
+    }
+}
+
+pin_project! {
+    // Not a struct with an `Option`, which would take another eight bytes of every task.
+    #[project = Now]
+    enum State<F> {
+        Alive { #[pin] future: F, slot: u32, traced: bool },
+        Gone { slot: u32 },
+    }
+}
+
+impl<F> State<F> {
+    fn look(self: Pin<&mut Self>) -> (u32, bool) {
+        match self.project() {
+            Now::Alive { slot, .. } => (*slot, true),
+            Now::Gone { slot } => (*slot, false),
+        }
+    }
+}
+
+impl<F, H: Host> Tracked<F, H> {
+    #[inline]
+    fn new(future: F, slot: u32, traced: bool) -> Tracked<F, H> {
+        Tracked { state: State::Alive { future, slot, traced }, host: PhantomData }
     }
 }
 
@@ -97,23 +126,23 @@ impl<F: Future, H: Host> Future for Tracked<F, H> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let mut this = self.project();
-        let (slot, traced) = (*this.slot, *this.traced);
+        let mut state = self.project().state;
         let polled = catch_unwind(AssertUnwindSafe(|| {
-            let Some(future) = this.future.as_mut().as_pin_mut() else { unreachable!("polled after it was done") };
+            let Now::Alive { future, slot, traced } = state.as_mut().project() else {
+                unreachable!("polled after it was done")
+            };
+            let (slot, traced) = (*slot, *traced);
             let poll = if traced { poll_traced::<F, H>(slot, future, cx) } else { future.poll(cx) };
             if poll.is_ready() {
-                this.future.set(None);
+                state.set(State::Gone { slot });
+            }
+            if traced {
+                H::with(|host| host.poll_ended(poll.is_ready()));
             }
             poll
         }));
         match polled {
-            Ok(poll) => {
-                if traced {
-                    H::with(|host| host.poll_ended(poll.is_ready()));
-                }
-                poll
-            }
+            Ok(poll) => poll,
             Err(payload) => {
                 H::with(|host| host.task_panicked(&*payload));
                 resume_unwind(payload)
@@ -170,7 +199,7 @@ where
     F::Output: Send + 'static,
 {
     let slot = meta.slot;
-    let tracked = move |_: &TaskMeta| Tracked::<F, H> { future: Some(future), slot, traced, host: PhantomData };
+    let tracked = move |_: &TaskMeta| Tracked::<F, H>::new(future, slot, traced);
     async_task::Builder::new().metadata(meta).propagate_panic(true).spawn(tracked, schedule::<H>)
 }
 
@@ -182,7 +211,7 @@ where
     F::Output: 'static,
 {
     let slot = meta.slot;
-    let tracked = move |_: &TaskMeta| Tracked::<F, H> { future: Some(future), slot, traced, host: PhantomData };
+    let tracked = move |_: &TaskMeta| Tracked::<F, H>::new(future, slot, traced);
     async_task::Builder::new().metadata(meta).propagate_panic(true).spawn_local(tracked, schedule::<H>)
 }
 
@@ -194,6 +223,6 @@ where
     F::Output: Send + 'static,
 {
     let slot = meta.slot;
-    let tracked = move |_: &TaskMeta| Tracked::<F, H> { future: Some(future), slot, traced, host: PhantomData };
+    let tracked = move |_: &TaskMeta| Tracked::<F, H>::new(future, slot, traced);
     async_task::Builder::new().metadata(meta).propagate_panic(true).spawn(tracked, schedule_job::<H>)
 }

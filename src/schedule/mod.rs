@@ -12,7 +12,9 @@ mod pct;
 mod random;
 mod replay;
 
-pub(crate) use candidates::Ready;
+pub(crate) use candidates::{Payload, Ready};
+#[cfg(test)]
+pub(crate) use candidates::Stub;
 pub use candidates::{Candidate, Candidates};
 pub(crate) use fifo::Fifo;
 pub use kind::StrategyKind;
@@ -59,7 +61,7 @@ pub trait Strategy: Send {
 /// The answer to a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pick {
-    /// The candidate at this index of [`Candidates::as_slice`]. An index past the end counts as the oldest.
+    /// The candidate at this index of [`Candidates`]. An index past the end counts as the oldest.
     Candidate(usize),
 }
 
@@ -71,14 +73,17 @@ pub(crate) enum Active {
 }
 
 impl Active {
-    #[inline]
-    pub fn pick(&mut self, candidates: &Candidates<'_>) -> usize {
-        let Pick::Candidate(index) = match self {
-            Active::Fifo(fifo) => fifo.pick(candidates),
-            Active::Random(random) => random.pick(candidates),
-            Active::Other(other) => other.pick(candidates),
-        };
-        if index < candidates.len() { index } else { candidates.oldest() }
+    /// Chooses one of the candidates in `ready`, of which there are at least two; `oldest` is the plain choice.
+    #[inline(always)]
+    pub fn pick<T: Payload>(&mut self, ready: &Ready<T>, oldest: usize) -> usize {
+        match self {
+            Active::Fifo(_) => oldest,
+            Active::Random(random) => random.below(ready.len()),
+            Active::Other(other) => {
+                let Pick::Candidate(index) = other.pick(&ready.view());
+                if index < ready.len() { index } else { oldest }
+            }
+        }
     }
 
     pub fn slip(&mut self, candidates: &Candidates<'_>) -> bool {

@@ -49,7 +49,7 @@ impl Pct {
     }
 
     fn highest(&self, candidates: &Candidates<'_>) -> usize {
-        let priorities = candidates.as_slice().iter().map(|c| self.priority(c.key()));
+        let priorities = candidates.iter().map(|c| self.priority(c.key()));
         priorities.enumerate().max_by_key(|&(_, p)| p).map_or(0, |(index, _)| index)
     }
 }
@@ -57,7 +57,7 @@ impl Pct {
 impl Strategy for Pct {
     fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
         let mut index = self.highest(candidates);
-        let key = candidates.as_slice()[index].key();
+        let key = candidates.get(index).key();
         self.in_a_row = if self.in_a_row.0 == key { (key, self.in_a_row.1 + 1) } else { (key, 1) };
         let mut drops = self.in_a_row.1 > self.patience;
         while self.drops.first().is_some_and(|&at| at <= self.decision) {
@@ -78,23 +78,23 @@ impl Strategy for Pct {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::Ready;
+    use crate::schedule::{Ready, Stub};
 
     /// `tasks` tasks of `steps` steps each, always ready: who ran, in order.
     fn play(seed: u64, depth: u32, tasks: u32, steps: u32) -> Vec<u32> {
         let mut pct = Pct::new(Stream::new(seed, 0), depth, u64::from(tasks * steps));
         let mut ready = Ready::new();
-        (0..tasks).for_each(|t| ready.push(Key::ROOT.child(t), 0, (t, 0)));
+        (0..tasks).for_each(|t| ready.push(Stub::new(Key::ROOT.child(t), 0, (t, 0))));
         let mut order = Vec::new();
         while ready.len() > 0 {
             let Pick::Candidate(index) = match ready.len() {
                 1 => Pick::Candidate(0),
                 _ => pct.pick(&ready.view()),
             };
-            let (candidate, (task, step)) = ready.take(index);
+            let Stub(candidate, (task, step)) = ready.take(index);
             order.push(task);
             if step + 1 < steps {
-                ready.push(candidate.key(), step + 1, (task, step + 1));
+                ready.push(Stub::new(candidate.key(), step + 1, (task, step + 1)));
             }
         }
         order
@@ -139,13 +139,13 @@ mod tests {
     fn a_spinning_task_does_not_starve_the_others() {
         let mut pct = Pct::new(Stream::new(3, 0), 2, 5);
         let mut ready = Ready::new();
-        (0..3).for_each(|t| ready.push(Key::ROOT.child(t), 0, t));
+        (0..3).for_each(|t| ready.push(Stub::new(Key::ROOT.child(t), 0, t)));
         let mut seen = [false; 3];
         for step in 0..10_000 {
             let Pick::Candidate(index) = pct.pick(&ready.view());
-            let (candidate, task) = ready.take(index);
+            let Stub(candidate, task) = ready.take(index);
             seen[task as usize] = true;
-            ready.push(candidate.key(), step, task);
+            ready.push(Stub::new(candidate.key(), step, task));
         }
         assert_eq!(seen, [true; 3]);
     }

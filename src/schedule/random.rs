@@ -13,12 +13,17 @@ impl Random {
     pub fn new(stream: Stream) -> Random {
         Random { stream }
     }
+
+    #[inline(always)]
+    pub fn below(&mut self, n: usize) -> usize {
+        self.stream.below(n as u32) as usize
+    }
 }
 
 impl Strategy for Random {
     #[inline]
     fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
-        Pick::Candidate(self.stream.below(candidates.len() as u32) as usize)
+        Pick::Candidate(self.below(candidates.len()))
     }
 
     /// The clock is one more candidate.

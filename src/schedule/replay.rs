@@ -27,11 +27,10 @@ impl Replay {
 
 impl Strategy for Replay {
     fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
-        let all = candidates.as_slice();
-        let front = &all[candidates.oldest()];
+        let front = candidates.get(candidates.oldest());
         if let Some(list) = self.by_front.get_mut(&(front.key(), front.step())) {
             while let Some((who, step)) = list.pop() {
-                if let Some(index) = all.iter().position(|c| c.key() == who && c.step() == step) {
+                if let Some(index) = candidates.iter().position(|c| c.key() == who && c.step() == step) {
                     return Pick::Candidate(index);
                 }
             }
@@ -40,7 +39,7 @@ impl Strategy for Replay {
     }
 
     fn slip(&mut self, candidates: &Candidates<'_>) -> bool {
-        let front = &candidates.as_slice()[candidates.oldest()];
+        let front = candidates.get(candidates.oldest());
         let Some(list) = self.by_front.get_mut(&(front.key(), front.step())) else { return false };
         let is_clock = list.last().is_some_and(|&(who, _)| who == Key::CLOCK);
         if is_clock {
@@ -53,19 +52,19 @@ impl Strategy for Replay {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::Ready;
+    use crate::schedule::{Ready, Stub};
 
     fn order_with(deviations: &[Deviation]) -> Vec<u32> {
         let mut replay = Replay::new(deviations);
         let mut ready = Ready::new();
-        (0..3).for_each(|t| ready.push(Key::ROOT.child(t), 0, (t, 0)));
+        (0..3).for_each(|t| ready.push(Stub::new(Key::ROOT.child(t), 0, (t, 0))));
         let mut order = Vec::new();
         while ready.len() > 0 {
             let Pick::Candidate(index) = replay.pick(&ready.view());
-            let (candidate, (task, step)) = ready.take(index);
+            let Stub(candidate, (task, step)) = ready.take(index);
             order.push(task);
             if step < 1 {
-                ready.push(candidate.key(), step + 1, (task, step + 1));
+                ready.push(Stub::new(candidate.key(), step + 1, (task, step + 1)));
             }
         }
         order

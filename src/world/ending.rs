@@ -195,7 +195,7 @@ impl World {
             let hint = "await or cancel every task before returning, or drop `deny_pending`";
             self.find(Finding::new(FindingKind::Pending, message).hint(hint));
         }
-        let (steps, digest, elapsed) = (self.steps.get(), self.digest.get(), self.now());
+        let (steps, digest, elapsed) = (self.steps(), self.digest.get(), self.now());
         let panicked = self.finding.borrow().as_ref().is_some_and(|f| f.kind == FindingKind::Panic);
         self.closing.set(true);
         self.record(|log| log.closing = true);
@@ -257,7 +257,7 @@ impl World {
     }
 
     fn pop_ready(&self) -> Option<Runnable> {
-        self.ready.borrow_mut().pop_oldest()
+        self.turns.borrow_mut().ready.pop_oldest()
     }
 
     fn drop_queued_jobs(&self, leak: bool) {

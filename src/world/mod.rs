@@ -41,8 +41,7 @@ pub(crate) struct World {
     pub beacon: &'static Beacon,
     serial: Cell<u32>,
     seed: Cell<Seed>,
-    ready: RefCell<Ready<Runnable>>,
-    strategy: RefCell<Active>,
+    turns: RefCell<Turns>,
     registry: RefCell<Registry>,
     sites: RefCell<Sites>,
     clock: RefCell<Clock>,
@@ -59,7 +58,6 @@ pub(crate) struct World {
     counted: RefCell<recording::CountedWakers>,
     /// Who is running: the task that is polled, or the job on the worker that has the turn.
     running: Cell<Running>,
-    steps: Cell<u64>,
     digest: Cell<u64>,
     decisions: Cell<u64>,
     deviations: Cell<u64>,
@@ -73,6 +71,12 @@ pub(crate) struct World {
     finding: RefCell<Option<Finding>>,
     returned: RefCell<Option<Returned>>,
     panic: RefCell<Option<PanicSeen>>,
+}
+
+/// Who could run, and who decides.
+struct Turns {
+    ready: Ready<Runnable>,
+    strategy: Active,
 }
 
 /// What a scenario returned, as text.
@@ -162,8 +166,7 @@ impl World {
             beacon: beacon::light(),
             serial: Cell::new(0),
             seed: Cell::new(Seed::default()),
-            ready: RefCell::new(Ready::new()),
-            strategy: RefCell::new(Active::Fifo(crate::schedule::Fifo)),
+            turns: RefCell::new(Turns { ready: Ready::new(), strategy: Active::Fifo(crate::schedule::Fifo) }),
             registry: RefCell::new(Registry::new()),
             sites: RefCell::new(Sites::new()),
             clock: RefCell::new(Clock::new()),
@@ -177,7 +180,6 @@ impl World {
             log: RefCell::new(None),
             counted: RefCell::default(),
             running: Cell::new(NOBODY),
-            steps: Cell::new(0),
             digest: Cell::new(0),
             decisions: Cell::new(0),
             deviations: Cell::new(0),
@@ -198,13 +200,12 @@ impl World {
         let serial = NEXT_SERIAL.fetch_add(1, Ordering::Relaxed).max(1);
         self.serial.set(serial);
         self.seed.set(seed);
-        *self.strategy.borrow_mut() = strategy;
+        self.turns.borrow_mut().strategy = strategy;
         *self.user.borrow_mut() = Stream::new(seed.get(), StreamId::User as u64);
         *self.entropy.borrow_mut() = None;
         self.pool.borrow_mut().reset(&options.pool);
         self.log.replace(traced.then(Log::new));
         self.running.set(NOBODY);
-        self.steps.set(0);
         self.digest.set(0);
         self.decisions.set(0);
         self.deviations.set(0);
@@ -227,8 +228,9 @@ impl World {
     }
 
     /// Steps taken so far.
+    #[inline]
     pub fn steps(&self) -> u64 {
-        self.steps.get()
+        self.beacon.steps.load(Ordering::Relaxed)
     }
 
     pub fn serial(&self) -> u32 {
@@ -335,14 +337,13 @@ impl World {
     }
 
     /// A task or worker became ready.
-    #[inline]
+    #[inline(always)]
     pub fn push(&self, runnable: Runnable) {
-        let meta = runnable.metadata();
-        let (key, step) = (meta.key, meta.next_step());
+        runnable.metadata().count_step();
         if self.traced.get() {
-            self.record_wake(key);
+            self.record_wake(runnable.metadata().key);
         }
-        self.ready.borrow_mut().push(key, step, runnable);
+        self.turns.borrow_mut().ready.push(runnable);
     }
 
     // ---- time
@@ -394,13 +395,13 @@ impl World {
         let now = self.now().as_nanos();
         let Some(next) = self.clock.borrow_mut().next().filter(|&next| next - now <= stall.left) else { return false };
         let front = {
-            let ready = self.ready.borrow();
+            let Turns { ready, strategy } = &mut *self.turns.borrow_mut();
             let Some(front) = ready.oldest() else { return false };
             let candidates = ready.view();
-            if !self.strategy.borrow_mut().slip(&candidates) {
+            if !strategy.slip(&candidates) {
                 return false;
             }
-            candidates.as_slice()[front]
+            candidates.get(front)
         };
         let deviation =
             Deviation { who: Key::CLOCK, step: stall.slips, before: front.key(), before_step: front.step() };
@@ -421,61 +422,66 @@ impl World {
     /// Takes steps until the run is over, one way or another.
     #[inline(never)]
     pub fn run(&self) {
+        // Neither changes within a run: the plain loop has nothing to ask.
+        match (self.traced.get(), self.stall.get().most != 0) {
+            (false, false) => self.run_as(false, false),
+            (traced, stalls) => self.run_as(traced, stalls),
+        }
+    }
+
+    #[inline(always)]
+    fn run_as(&self, traced: bool, stalls: bool) {
         while !self.stop.get() {
             if self.beacon.called.load(Ordering::Relaxed) {
                 return self.found_foreign_wake();
             }
-            if self.stall.get().most != 0 && self.slip() {
+            if stalls && self.slip() {
                 continue;
             }
-            if !self.step() && !self.advance() {
+            if !self.step(traced) && !self.advance() {
                 return self.found_deadlock();
             }
         }
     }
 
     /// Takes one step. False if nothing is ready.
-    #[inline]
-    pub fn step(&self) -> bool {
-        let mut ready = self.ready.borrow_mut();
-        let Some(front) = ready.oldest() else { return false };
-        if self.steps.get() >= self.max_steps.get() {
-            drop(ready);
-            self.found_livelock();
-            return true;
-        }
-        let mut index = front;
-        if ready.len() > 1 {
-            let candidates = ready.view();
-            index = self.strategy.borrow_mut().pick(&candidates);
-            self.decisions.set(self.decisions.get() + 1);
-            if index != front {
-                self.deviations.set(self.deviations.get() + 1);
+    #[inline(always)]
+    fn step(&self, traced: bool) -> bool {
+        let runnable = {
+            let mut turns = self.turns.borrow_mut();
+            let Turns { ready, strategy } = &mut *turns;
+            let Some(front) = ready.oldest() else { return false };
+            if self.steps() >= self.max_steps.get() {
+                drop(turns);
+                self.found_livelock();
+                return true;
             }
-        }
-        if self.traced.get() {
-            let all = ready.view().as_slice();
-            let (chosen, front) = (all[index], all[front]);
-            drop(ready);
-            self.record_step(chosen, front);
-            ready = self.ready.borrow_mut();
-        }
-        let (candidate, runnable) = ready.take(index);
-        drop(ready);
+            let mut index = front;
+            if ready.len() > 1 {
+                index = strategy.pick(ready, front);
+                self.decisions.set(self.decisions.get() + 1);
+                if index != front {
+                    self.deviations.set(self.deviations.get() + 1);
+                }
+            }
+            if traced {
+                self.record_step(ready.view().get(index), ready.view().get(front));
+            }
+            ready.take(index)
+        };
 
-        let steps = self.steps.get() + 1;
-        self.steps.set(steps);
+        let steps = self.steps() + 1;
         self.beacon.steps.store(steps, Ordering::Relaxed);
         let meta = runnable.metadata();
         self.beacon.site.store(meta.site, Ordering::Relaxed);
-        self.running.set(Running { slot: meta.slot, key: candidate.key() });
-        self.mix(candidate.key().get());
+        self.running.set(Running { slot: meta.slot, key: meta.key });
+        self.mix(meta.key.get());
         #[cfg(feature = "tracing")]
         let span = self.span(runnable.metadata());
         runnable.run();
         #[cfg(feature = "tracing")]
         drop(span);
-        if self.traced.get() {
+        if traced {
             self.record_step_end();
         }
         true
@@ -544,7 +550,7 @@ impl World {
         self.stop.set(true);
         let mut place = self.finding.borrow_mut();
         if place.is_none() {
-            finding.step = self.steps.get();
+            finding.step = self.steps();
             finding.at = self.now();
             *place = Some(finding);
         }

@@ -81,7 +81,7 @@ impl World {
 
     #[cold]
     pub(super) fn record_step(&self, chosen: Candidate, front: Candidate) {
-        let step = self.steps.get() + 1;
+        let step = self.steps() + 1;
         let now = self.now();
         self.record(|log| {
             log.step = step;
