@@ -78,56 +78,41 @@ impl<T: Payload> View for Ready<T> {
     }
 
     fn candidate(&self, index: usize) -> Candidate {
-        assert!(index < self.len, "candidate {index} of {}", self.len);
-        match &self.places[index + 1].payload {
+        match &self.places[1..=self.len][index].payload {
             Some(payload) => payload.candidate(),
-            None => unreachable!("places up to `len` are taken"),
+            None => nobody(),
         }
     }
 
     fn newer(&self, index: Option<usize>) -> Option<usize> {
-        self.places[index.map_or(0, |index| index + 1)].link.newer().checked_sub(1)
+        (self.places[index.map_or(0, |index| index + 1)].newer as usize).checked_sub(1)
     }
 }
 
-/// The places of who became ready just before and just after.
-///
-/// One word, not two halves: what is written in halves and soon read as a whole stalls the processor.
-#[derive(Clone, Copy)]
-struct Link(u64);
-
-impl Link {
-    #[inline]
-    fn new(older: usize, newer: usize) -> Link {
-        Link(older as u64 | (newer as u64) << 32)
-    }
-    #[inline]
-    fn older(self) -> usize {
-        self.0 as u32 as usize
-    }
-    #[inline]
-    fn newer(self) -> usize {
-        (self.0 >> 32) as usize
-    }
-}
-
+/// Somebody who is ready, and the places of who became so just before and just after.
 struct Place<T> {
-    link: Link,
     payload: Option<T>,
+    older: u32,
+    newer: u32,
 }
 
 /// The ready set: what runs when it is chosen. Every operation takes constant time and, once the set has been as large
 /// before, no allocation.
+///
+/// Most of those who are taken out come back within the same step (a task that yields), so the gap that one leaves is
+/// kept for whoever comes next; only if nobody came, [`settle`](Ready::settle) closes it.
 pub(crate) struct Ready<T> {
     /// The candidate with index `i` is in place `i + 1`, up to `len`; behind them are free places. By age they form a
     /// ring, in which place 0, never taken, stands before the oldest and after the newest.
     places: Vec<Place<T>>,
     len: usize,
+    /// Where the next one goes: behind all others, or into the gap.
+    free: usize,
 }
 
 impl<T: Payload> Ready<T> {
     pub fn new() -> Ready<T> {
-        Ready { places: vec![Place { link: Link::new(0, 0), payload: None }], len: 0 }
+        Ready { places: vec![Place { payload: None, older: 0, newer: 0 }], len: 0, free: 1 }
     }
 
     #[inline(always)]
@@ -135,65 +120,82 @@ impl<T: Payload> Ready<T> {
         self.len
     }
 
+    /// The candidates, once they have [settled](Ready::settle).
     pub fn view(&self) -> Candidates<'_> {
+        debug_assert!(self.free > self.len);
         Candidates(self)
     }
 
+    /// The index of the oldest candidate, once they have [settled](Ready::settle).
     #[inline(always)]
     pub fn oldest(&self) -> Option<usize> {
-        self.places[0].link.newer().checked_sub(1)
+        (self.places[0].newer as usize).checked_sub(1)
     }
 
     /// Adds the newest candidate.
     #[inline(always)]
     pub fn push(&mut self, payload: T) {
-        let at = self.len + 1;
-        self.len = at;
+        let at = self.free;
         if at == self.places.len() {
             self.grow();
         }
         let places = &mut self.places[..];
-        let newest = places[0].link.older();
-        set_newer(places, newest, at);
-        set_older(places, 0, at);
+        let newest = places[0].older;
+        places[newest as usize].newer = at as u32;
+        places[0].older = at as u32;
         let place = &mut places[at];
-        place.link = Link::new(newest, 0);
-        // Was `None`: not dropping it spares a question.
+        (place.older, place.newer) = (newest, 0);
+        // There was none: not dropping it spares a question.
         std::mem::forget(place.payload.replace(payload));
+        self.len += 1;
+        self.free = self.len + 1;
     }
 
     #[cold]
     fn grow(&mut self) {
-        self.places.push(Place { link: Link::new(0, 0), payload: None });
+        self.places.push(Place { payload: None, older: 0, newer: 0 });
     }
 
-    /// Takes the candidate at `index` out.
+    /// Closes the gap that [`take`](Ready::take) left, if nobody has: whoever stands last moves there.
+    #[inline(always)]
+    pub fn settle(&mut self) {
+        if self.free <= self.len {
+            self.close();
+        }
+    }
+
+    #[inline(never)]
+    fn close(&mut self) {
+        let (at, last) = (self.free, self.len + 1);
+        let places = &mut self.places[..];
+        let moved = std::mem::replace(&mut places[last], Place { payload: None, older: 0, newer: 0 });
+        places[moved.older as usize].newer = at as u32;
+        places[moved.newer as usize].older = at as u32;
+        places[at] = moved;
+        self.free = last;
+    }
+
+    /// Takes the candidate at `index` out. They must have [settled](Ready::settle).
     ///
     /// # Panics
     /// If there is none.
     #[inline(always)]
     pub fn take(&mut self, index: usize) -> T {
-        let (at, last) = (index + 1, self.len);
+        let at = index + 1;
         let places = &mut self.places[..];
-        let Some(payload) = places[at].payload.take() else { nobody() };
-        let taken = places[at].link;
-        set_newer(places, taken.older(), taken.newer());
-        set_older(places, taken.newer(), taken.older());
-        self.len = last - 1;
-        // The one in the last place moves, and its neighbours in age have to know.
-        if at != last {
-            let moved = places[last].link;
-            let payload = places[last].payload.take();
-            places[at].link = moved;
-            std::mem::forget(std::mem::replace(&mut places[at].payload, payload));
-            set_newer(places, moved.older(), at);
-            set_older(places, moved.newer(), at);
-        }
+        let place = &mut places[at];
+        let Some(payload) = place.payload.take() else { nobody() };
+        let (older, newer) = (place.older, place.newer);
+        places[older as usize].newer = newer;
+        places[newer as usize].older = older;
+        self.len -= 1;
+        self.free = at;
         payload
     }
 
-    /// Takes everything out, oldest first, for the end of a run.
+    /// Takes the oldest out, for the end of a run.
     pub fn pop_oldest(&mut self) -> Option<T> {
+        self.settle();
         let oldest = self.oldest()?;
         Some(self.take(oldest))
     }
@@ -202,18 +204,6 @@ impl<T: Payload> Ready<T> {
 #[cold]
 fn nobody() -> ! {
     panic!("no such candidate")
-}
-
-#[inline(always)]
-fn set_newer<T>(places: &mut [Place<T>], of: usize, newer: usize) {
-    let link = &mut places[of].link;
-    *link = Link::new(link.older(), newer);
-}
-
-#[inline(always)]
-fn set_older<T>(places: &mut [Place<T>], of: usize, older: usize) {
-    let link = &mut places[of].link;
-    *link = Link::new(older, link.newer());
 }
 
 /// A payload for tests of strategies.
@@ -247,6 +237,7 @@ mod tests {
             let mut ready = Ready::new();
             let mut model: Vec<u32> = Vec::new();
             for n in 0..300 {
+                ready.settle();
                 if !model.is_empty() && stream.below(100) < 30 + round % 40 {
                     let index = stream.below(ready.len() as u32) as usize;
                     let Stub(candidate, payload) = ready.take(index);
@@ -256,6 +247,10 @@ mod tests {
                     ready.push(Stub::new(Key::ROOT.child(n), n, n));
                     model.push(n);
                 }
+                if stream.below(2) == 0 {
+                    continue;
+                }
+                ready.settle();
                 let ages: Vec<u32> = ready.view().by_age().map(|i| ready.view().get(i).step()).collect();
                 assert_eq!(ages, model);
                 assert_eq!(ready.len(), model.len());

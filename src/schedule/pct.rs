@@ -87,6 +87,7 @@ mod tests {
         (0..tasks).for_each(|t| ready.push(Stub::new(Key::ROOT.child(t), 0, (t, 0))));
         let mut order = Vec::new();
         while ready.len() > 0 {
+            ready.settle();
             let Pick::Candidate(index) = match ready.len() {
                 1 => Pick::Candidate(0),
                 _ => pct.pick(&ready.view()),
@@ -142,6 +143,7 @@ mod tests {
         (0..3).for_each(|t| ready.push(Stub::new(Key::ROOT.child(t), 0, t)));
         let mut seen = [false; 3];
         for step in 0..10_000 {
+            ready.settle();
             let Pick::Candidate(index) = pct.pick(&ready.view());
             let Stub(candidate, task) = ready.take(index);
             seen[task as usize] = true;

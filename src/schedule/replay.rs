@@ -60,6 +60,7 @@ mod tests {
         (0..3).for_each(|t| ready.push(Stub::new(Key::ROOT.child(t), 0, (t, 0))));
         let mut order = Vec::new();
         while ready.len() > 0 {
+            ready.settle();
             let Pick::Candidate(index) = replay.pick(&ready.view());
             let Stub(candidate, (task, step)) = ready.take(index);
             order.push(task);

@@ -396,6 +396,7 @@ impl World {
         let Some(next) = self.clock.borrow_mut().next().filter(|&next| next - now <= stall.left) else { return false };
         let front = {
             let Turns { ready, strategy } = &mut *self.turns.borrow_mut();
+            ready.settle();
             let Some(front) = ready.oldest() else { return false };
             let candidates = ready.view();
             if !strategy.slip(&candidates) {
@@ -450,6 +451,7 @@ impl World {
         let runnable = {
             let mut turns = self.turns.borrow_mut();
             let Turns { ready, strategy } = &mut *turns;
+            ready.settle();
             let Some(front) = ready.oldest() else { return false };
             if self.steps() >= self.max_steps.get() {
                 drop(turns);
