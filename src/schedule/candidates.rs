@@ -166,6 +166,11 @@ impl<T: Payload> Ready<T> {
 
     #[inline(never)]
     fn close(&mut self) {
+        if self.len < self.places.len() / 16 && self.places.len() > 4096 {
+            // After a burst: what is kept for good is a small part of what one task takes.
+            self.places.truncate(self.places.len() / 2 + 1);
+            self.places.shrink_to_fit();
+        }
         let (at, last) = (self.free, self.len + 1);
         let places = &mut self.places[..];
         let moved = std::mem::replace(&mut places[last], Place { payload: None, older: 0, newer: 0 });
