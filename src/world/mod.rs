@@ -45,7 +45,7 @@ pub(crate) struct World {
     registry: RefCell<Registry>,
     sites: RefCell<Sites>,
     clock: RefCell<Clock>,
-    user: RefCell<Stream>,
+    user: RefCell<Option<Stream>>,
     entropy: RefCell<Option<Stream>>,
     pub pool: RefCell<Pool<Runnable>>,
     workers: RefCell<Vec<Worker>>,
@@ -170,7 +170,7 @@ impl World {
             registry: RefCell::new(Registry::new()),
             sites: RefCell::new(Sites::new()),
             clock: RefCell::new(Clock::new()),
-            user: RefCell::new(Stream::new(0, StreamId::User as u64)),
+            user: RefCell::new(None),
             entropy: RefCell::new(None),
             pool: RefCell::new(Pool::new(&PoolOptions::default())),
             workers: RefCell::new(Vec::new()),
@@ -201,7 +201,7 @@ impl World {
         self.serial.set(serial);
         self.seed.set(seed);
         self.turns.borrow_mut().strategy = strategy;
-        *self.user.borrow_mut() = Stream::new(seed.get(), StreamId::User as u64);
+        *self.user.borrow_mut() = None;
         *self.entropy.borrow_mut() = None;
         self.pool.borrow_mut().reset(&options.pool);
         self.log.replace(traced.then(Log::new));
@@ -252,7 +252,8 @@ impl World {
     }
 
     pub fn with_user_stream<R>(&self, f: impl FnOnce(&mut Stream) -> R) -> R {
-        f(&mut self.user.borrow_mut())
+        let seed = self.seed.get().get();
+        f(self.user.borrow_mut().get_or_insert_with(|| Stream::new(seed, StreamId::User as u64)))
     }
 
     /// Bytes for `getrandom`.
