@@ -154,7 +154,8 @@ impl Clock {
             let bit = self.occupied.trailing_zeros();
             let bucket = &self.buckets[bit as usize + 1];
             // Whether an entry is dead is written elsewhere, and costs a cache miss to know.
-            let is_of_use = if self.dead == 0 { !bucket.is_empty() } else { bucket.iter().any(|e| self.is_live(e.timer)) };
+            let is_of_use =
+                if self.dead == 0 { !bucket.is_empty() } else { bucket.iter().any(|e| self.is_live(e.timer)) };
             if is_of_use {
                 return Some(bit);
             }

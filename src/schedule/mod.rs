@@ -12,10 +12,10 @@ mod pct;
 mod random;
 mod replay;
 
-pub(crate) use candidates::{Payload, Ready};
 #[cfg(test)]
 pub(crate) use candidates::Stub;
 pub use candidates::{Candidate, Candidates};
+pub(crate) use candidates::{Payload, Ready};
 pub(crate) use fifo::Fifo;
 pub use kind::StrategyKind;
 pub(crate) use pct::Pct;
