@@ -294,8 +294,8 @@ mod fastrand_like {
 
 impl Strategy for Demoting {
     fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
-        let all = candidates.as_slice();
-        for candidate in all {
+        let all: Vec<raddle::Candidate> = candidates.iter().collect();
+        for candidate in &all {
             let fresh = self.rng.next();
             self.priorities.entry(candidate.key()).or_insert(fresh);
         }
