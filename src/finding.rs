@@ -23,6 +23,8 @@ pub enum FindingKind {
     Divergence,
     /// A future panicked while it was dropped.
     DropPanic,
+    /// A blocking call on the loop.
+    Leak,
     /// The run could not begin.
     Setup,
 }
@@ -39,6 +41,7 @@ impl FindingKind {
             FindingKind::Pending => "pending tasks",
             FindingKind::Divergence => "divergence",
             FindingKind::DropPanic => "panic in a destructor",
+            FindingKind::Leak => "leak",
             FindingKind::Setup => "setup",
         }
     }
@@ -129,6 +132,7 @@ impl fmt::Display for Finding {
             (FindingKind::Panic, Some(place)) => write!(f, "panicked at {place}: {message}"),
             (FindingKind::Panic, None) => write!(f, "panicked: {message}"),
             (FindingKind::DropPanic, Some(place)) => write!(f, "panicked in a destructor at {place}: {message}"),
+            (FindingKind::Leak, Some(place)) => write!(f, "leak at {place}: {message}"),
             (FindingKind::Error, _) => write!(f, "returned {message}"),
             (kind, _) => write!(f, "{}: {message}", kind.name()),
         }

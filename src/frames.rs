@@ -7,6 +7,11 @@ const OURS: &[&str] = &["std", "core", "alloc", "raddle", "async_task", "backtra
 pub(crate) fn is_users(symbol: &str) -> bool {
     // `<a::B as c::D>::e`, `a::b::{{closure}}`; a symbol without a path is C's.
     let path = symbol.trim_start_matches(['<', '&', '*', '(']);
+    // `<(&str, u16) as std::net::ToSocketAddrs>::to_socket_addrs`: the type has no path, so its trait tells.
+    let path = match path.split_once(" as ") {
+        Some((this, implemented)) if !this.contains("::") => implemented,
+        _ => path,
+    };
     match path.split_once("::") {
         Some((krate, _)) => !OURS.contains(&krate) && !krate.starts_with("__"),
         None => false,
@@ -28,6 +33,7 @@ mod tests {
             "clone3",
             "start_thread",
             "__rust_try",
+            "<(&str, u16) as std::net::socket_addr::ToSocketAddrs>::to_socket_addrs",
             "raddle::run::run",
             "<raddle::executor::Tracked<F> as core::future::Future>::poll",
         ] {

@@ -31,6 +31,7 @@
 mod beacon;
 #[allow(unsafe_code)]
 mod boundary;
+mod calls;
 mod check;
 mod clock;
 mod context;
@@ -57,11 +58,13 @@ mod report;
 mod run;
 mod schedule;
 mod seed;
+mod sentinel;
 mod sim;
 mod sites;
 #[cfg(feature = "insta")]
 mod snapshot;
 mod spawn;
+mod stacks;
 mod timers;
 mod trace;
 mod user;
@@ -69,6 +72,7 @@ mod watchdog;
 mod workers;
 mod world;
 
+pub use calls::allow_blocking;
 pub use context::in_run;
 pub use deviation::Deviation;
 pub use error::{Elapsed, Error};
@@ -81,11 +85,27 @@ pub use recheck::Check;
 pub use report::{Digest, Failure, Found, OutcomeCount, Report};
 pub use schedule::{Candidate, Candidates, Pick, Strategy, StrategyKind};
 pub use seed::Seed;
+pub use sentinel::{Class, Leak, Policy};
 pub use sim::{Explore, Sim};
 pub use spawn::{TaskBuilder, spawn, spawn_local, task, unblock, yield_now};
 pub use timers::{Interval, Sleep, Timeout, interval, now, sleep, sleep_until, timeout};
 pub use trace::{Actor, ActorKind, Event, PollEnd, Source, Trace, What};
 pub use user::{Rng, rng};
+
+/// Panics if blocking calls were seen on the loop of a [`Report`]'s run, or if nobody could look for them.
+///
+/// ```no_run
+/// let report = raddle::Sim::new().run(|| async { raddle::yield_now().await });
+/// raddle::assert_no_leaks!(report);
+/// ```
+#[macro_export]
+macro_rules! assert_no_leaks {
+    ($report:expr) => {
+        if let Some(text) = $report.leaks_text() {
+            panic!("{text}");
+        }
+    };
+}
 
 /// What a blocking job may call to wait, in virtual time.
 pub mod thread {

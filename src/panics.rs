@@ -1,5 +1,6 @@
 //! Panics inside a run: noted where they happen, told in the run's report instead of on the spot.
 
+use crate::boundary::kernel;
 use crate::replay::Replay;
 use crate::world::{PanicSeen, payload_text};
 use crate::{beacon, context, frames};
@@ -22,6 +23,7 @@ pub(crate) fn install() {
 
 /// True if the panic belongs to a run, which will tell of it.
 fn note(info: &PanicHookInfo<'_>) -> bool {
+    let _quiet = kernel::quiet();
     let message = payload_text(info.payload());
     if is_fatal(&message) {
         tell_before_the_abort(&message);

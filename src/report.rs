@@ -9,6 +9,7 @@ use crate::replay::Replay;
 use crate::run::RunResult;
 use crate::schedule::StrategyKind;
 use crate::seed::Seed;
+use crate::sentinel::Leak;
 use crate::trace::{Style, Trace};
 use std::fmt::{self, Write};
 use std::time::Duration;
@@ -44,6 +45,9 @@ pub struct Report<T> {
     pending: Vec<String>,
     abandoned: Vec<String>,
     threads: (Backend, Option<&'static str>),
+    leaks: Vec<Leak>,
+    unused_allowances: Vec<String>,
+    boundary_off: Option<&'static str>,
     finding: Option<Finding>,
     trace: Trace,
     replay: Replay,
@@ -65,6 +69,9 @@ impl Report<()> {
             pending: ended.pending_names,
             abandoned: ended.abandoned,
             threads: ended.threads,
+            leaks: ended.leaks,
+            unused_allowances: ended.unused_allowances,
+            boundary_off: ended.boundary_off,
             finding: ended.finding,
             trace: ended.trace.unwrap_or_default(),
             replay,
@@ -86,6 +93,9 @@ impl Report<()> {
             pending: self.pending,
             abandoned: self.abandoned,
             threads: self.threads,
+            leaks: self.leaks,
+            unused_allowances: self.unused_allowances,
+            boundary_off: self.boundary_off,
             finding: self.finding,
             trace: self.trace,
             replay: self.replay,
@@ -179,6 +189,24 @@ impl<T> Report<T> {
         }
     }
 
+    /// Blocking calls on the loop, each call site once; those that the test allows are left out.
+    pub fn leaks(&self) -> &[Leak] {
+        &self.leaks
+    }
+
+    /// Scopes of [`allow_blocking`](crate::allow_blocking) in which nothing blocked.
+    pub fn unused_allowances(&self) -> &[String] {
+        &self.unused_allowances
+    }
+
+    /// Whether the system calls of this run were seen: `on`, or `off` with the reason.
+    pub fn boundary(&self) -> String {
+        match self.boundary_off {
+            None => "on".into(),
+            Some(why) => format!("off ({why})"),
+        }
+    }
+
     /// Everything that happened.
     pub fn trace(&self) -> &Trace {
         &self.trace
@@ -212,15 +240,32 @@ impl<T> Report<T> {
     }
 }
 
+impl<T> Report<T> {
+    /// What [`assert_no_leaks!`](crate::assert_no_leaks) says; `None` if all is well.
+    #[doc(hidden)]
+    pub fn leaks_text(&self) -> Option<String> {
+        if let Some(why) = self.boundary_off {
+            return Some(format!("nobody looked for leaks: the boundary is off here ({why})"));
+        }
+        let told: Vec<String> = self.leaks.iter().map(|leak| leak.to_string()).collect();
+        (!told.is_empty()).then(|| format!("{} leaks:\n  {}", self.name, told.join("\n  ")))
+    }
+}
+
 /// The text of a failure that was not minimised.
 impl<T> fmt::Display for Report<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(finding) = &self.finding else {
             let elapsed = crate::instant::nanos_to_text(self.elapsed.as_nanos() as u64);
             write!(f, "{} passed: seed {}, {} steps, {elapsed} virtual", self.name, self.seed, self.steps)?;
-            return match self.pending.len() {
-                0 => Ok(()),
-                _ => write!(f, "; still alive: {}", self.pending.join(", ")),
+            if !self.pending.is_empty() {
+                write!(f, "; still alive: {}", self.pending.join(", "))?;
+            }
+            self.leaks.iter().try_for_each(|leak| write!(f, "\n  {leak}"))?;
+            self.unused_allowances.iter().try_for_each(|a| write!(f, "\n  nothing blocked in allow_blocking({a})"))?;
+            return match self.boundary_off {
+                None => Ok(()),
+                Some(why) => write!(f, "\n  boundary: off ({why})"),
             };
         };
         writeln!(f, "{} failed: {finding}", self.name)?;
@@ -228,6 +273,7 @@ impl<T> fmt::Display for Report<T> {
         write_place(f, &seed, finding, self.steps)?;
         write_details(f, finding, &self.abandoned)?;
         write_lanes(f, "interleaving", &self.trace)?;
+        writeln!(f, "  boundary: {}", self.boundary())?;
         write!(f, "  replay: {}", self.replay.line(self.seed))
     }
 }

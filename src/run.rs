@@ -2,14 +2,14 @@
 
 use crate::beacon::{Beacon, Story};
 use crate::boundary::turn::Turned;
-use crate::boundary::{hooks, watchdog};
+use crate::boundary::{hooks, kernel, watchdog};
 use crate::replay::Replay;
 use crate::schedule::{Active, Strategy, StrategyKind};
 use crate::seed::Seed;
 use crate::sites::Site;
 use crate::workers::{self, Residue};
 use crate::world::{Ended, Options, Returned, World, payload_text};
-use crate::{beacon, context, panics};
+use crate::{beacon, calls, context, panics};
 use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
@@ -141,6 +141,7 @@ impl Lab<'_> {
         let setup = &mut self.setup;
         let beacon = self.stage.beacon;
         let result = on_a_fresh_thread(move || {
+            let _armed = kernel::arm(calls::on_call);
             *beacon::lock(&beacon.thread) = Some(watchdog::this_thread());
             run(world, setup, seed, strategy, traced)
         });
@@ -169,6 +170,7 @@ pub(crate) fn in_lab<R: Send>(setup: Setup<'_>, work: impl FnOnce(&mut Lab<'_>) 
     *beacon::lock(&stage.beacon.story) = Story { scenario: setup.name.into(), replay: setup.replay.clone() };
     stage.beacon.watch(setup.options.watchdog);
     let result = on_a_fresh_thread(move || {
+        let _armed = kernel::arm(calls::on_call);
         *beacon::lock(&stage.beacon.thread) = Some(watchdog::this_thread());
         let mut lab = Lab { setup, stage, is_clean: true };
         let result = work(&mut lab);

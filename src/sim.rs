@@ -12,6 +12,7 @@ use crate::report::{Found, Report};
 use crate::run::{self, CustomStrategy, Lab, RunResult, Scenario, Setup};
 use crate::schedule::{Strategy, StrategyKind};
 use crate::seed::Seed;
+use crate::sentinel::{Class, Policy};
 use crate::world::{Ended, Options, Returned};
 use std::any::TypeId;
 use std::fmt::Debug;
@@ -140,6 +141,25 @@ macro_rules! shared_options {
             self
         }
 
+        /// What is said to blocking calls of this class on the loop: denied by default, but for [`Class::Output`] and
+        /// [`Class::Close`].
+        pub fn blocking(mut self, class: Class, policy: Policy) -> Self {
+            self.config.options.policies.set(class, policy);
+            self
+        }
+
+        /// Allows blocking calls of `class` on the loop that name a path below `path`.
+        pub fn allow_path(mut self, class: Class, path: &str) -> Self {
+            self.config.options.policies.allow_path(class, path);
+            self
+        }
+
+        /// Whether a run fails where system calls cannot be seen (see [`Report::boundary`](crate::Report::boundary)).
+        pub fn require_boundary(mut self, require: bool) -> Self {
+            self.config.options.needs_boundary = require;
+            self
+        }
+
         /// How long one poll may take in real time before the process is ended with a report; 10 s by default, zero for
         /// ever.
         pub fn watchdog(mut self, patience: Duration) -> Self {
@@ -229,6 +249,10 @@ pub(crate) fn prepare(config: &Config) -> Result<Options, Box<Finding>> {
         let hint = "call `Sim::run` and `Explore::run` from an ordinary test, not from a task or a job of another run";
         return Err(Box::new(Finding::new(FindingKind::Setup, message).hint(hint)));
     }
+    if let (true, Some(why)) = (config.options.needs_boundary, crate::boundary::kernel::why_off()) {
+        let message = format!("this test requires the kernel boundary, which is off here: {why}");
+        return Err(Box::new(Finding::new(FindingKind::Setup, message)));
+    }
     let env = Env::read().map_err(|error: Error| Box::new(Finding::new(FindingKind::Setup, error.to_string())))?;
     let mut options = config.options.clone();
     if options.pool.threads == Options::default().pool.threads {
@@ -253,6 +277,9 @@ pub(crate) fn refused(seed: Seed, finding: Finding) -> RunResult {
         abandoned: Vec::new(),
         trace: None,
         threads: (Backend::Baton, None),
+        leaks: Vec::new(),
+        unused_allowances: Vec::new(),
+        boundary_off: crate::boundary::kernel::why_off(),
     };
     RunResult { seed, returned: None, ended, left_behind: false }
 }

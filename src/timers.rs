@@ -65,8 +65,10 @@ impl Future for Sleep {
         let (deadline, timer) = (self.deadline, self.timer);
         context::with("raddle::sleep", |world| {
             if world.now() >= deadline {
-                // A timer that has fired is gone from the clock; one passed by a stall has fired, too.
-                self.timer = None;
+                // A timer that has fired is gone from the clock; not so one that passed while the loop stood still.
+                if let Some(timer) = self.timer.take() {
+                    world.cancel_timer(timer);
+                }
                 return Poll::Ready(());
             }
             match timer {

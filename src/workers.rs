@@ -3,7 +3,7 @@
 //! To the scheduler a worker is a task like any other: its poll gives the thread the turn until it suspends itself.
 
 use crate::boundary::turn::Turned;
-use crate::boundary::{hooks, threads};
+use crate::boundary::{hooks, kernel, threads};
 use crate::context;
 use crate::executor::Runnable;
 use crate::finding::{Finding, FindingKind};
@@ -13,7 +13,7 @@ use crate::pool::{Effect, Pool};
 use crate::prng::{Stream, StreamId};
 use crate::sites::Site;
 use crate::trace::{ActorKind, PollEnd, What};
-use crate::world::{Birth, Running, Worker, World};
+use crate::world::{Birth, Probe, Running, Worker, World};
 use std::future::Future;
 use std::panic::Location;
 use std::pin::{Pin, pin};
@@ -67,6 +67,7 @@ fn start(world: &World, index: u32) {
     let Some(turned) = context::current() else { return };
     let name = name(index);
     world.worker(index, |worker| *worker = Worker { starting: true, ..Worker::default() });
+    let _quiet = kernel::quiet();
     let started = world.threads.start(index as usize, &name, Box::new(move || main(turned, index)));
     if let Err(error) = started {
         let message = format!("{name} cannot be started: {error}");
@@ -89,6 +90,7 @@ impl Future for Turn {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let index = self.index;
+        let _quiet = kernel::quiet();
         context::with("a worker's turn", |world| {
             world.worker(index, |worker| {
                 worker.starting = false;
@@ -127,6 +129,7 @@ fn main(world: &'static Turned<World>, index: u32) {
             world.pool.borrow_mut().begin(index);
             world.running()
         });
+        let armed = context::with("a worker", World::arm_worker);
         loop {
             while let Some(job) = context::with("a worker", |world| pool_does(world, |pool, effect| pool.pop(effect))) {
                 run_job(index, own, job);
@@ -141,6 +144,8 @@ fn main(world: &'static Turned<World>, index: u32) {
                 break;
             }
         }
+        drop(armed);
+        kernel::adopt(None);
         release_thread();
         if Residue::of_this_thread() != before {
             context::with("a worker", |world| world.mark_dirty(index));
@@ -194,7 +199,9 @@ fn run_job(index: u32, own: Running, job: Runnable) {
     });
     #[cfg(feature = "tracing")]
     let span = context::with("a worker", |world| world.span(job.metadata()));
+    kernel::watch(kernel::selector());
     job.run();
+    kernel::look_away(kernel::selector());
     #[cfg(feature = "tracing")]
     drop(span);
     context::with("a worker", |world| {
@@ -273,11 +280,87 @@ fn my_index(call: &str) -> u32 {
 fn wait(index: u32, what: &'static str, mut done: impl FnMut(&Waker) -> bool) {
     let waker = context::with("a worker", |world| world.worker(index, |w| w.waker.clone()));
     let Some(waker) = waker else { unreachable!("a worker runs only when it is polled") };
+    let _quiet = kernel::quiet();
     while !done(&waker) {
         context::with("a worker", |world| world.worker(index, |w| w.waits_for = Some(what)));
         threads::suspend();
         context::with("a worker", |world| world.worker(index, |w| w.waits_for = None));
     }
+}
+
+/// Suspends worker `index` until `done` or the deadline; whether it was done in time.
+pub(crate) fn wait_until(
+    index: u32,
+    what: &'static str,
+    deadline: Option<Instant>,
+    mut done: impl FnMut() -> bool,
+) -> bool {
+    let mut timer = None;
+    let mut is_done = false;
+    wait(index, what, |waker| {
+        is_done = done();
+        if is_done {
+            return true;
+        }
+        let Some(deadline) = deadline else { return false };
+        context::with("a worker", |world| {
+            if world.now() >= deadline {
+                return true;
+            }
+            timer.get_or_insert_with(|| world.insert_timer(deadline, waker.clone()));
+            false
+        })
+    });
+    context::with("a worker", |world| {
+        timer.into_iter().for_each(|timer| world.cancel_timer(timer));
+        world.outside.borrow_mut().retain(|&(waiting, _)| waiting != index);
+    });
+    is_done
+}
+
+/// Suspends worker `index` until `done`, which depends on what is outside the world, or the deadline.
+pub(crate) fn wait_outside(
+    index: u32,
+    what: &'static str,
+    deadline: Option<Instant>,
+    probe: Probe,
+    done: &mut dyn FnMut() -> bool,
+) -> bool {
+    wait_until(index, what, deadline, || {
+        let is_done = done();
+        if !is_done {
+            context::with("a worker", |world| world.outside.borrow_mut().push((index, probe)));
+        }
+        is_done
+    })
+}
+
+/// Others may run before worker `index` goes on, if there are any.
+pub(crate) fn switch_point(index: u32) {
+    let alone = context::with("a worker", |world| !world.is_anybody_ready());
+    if alone {
+        return;
+    }
+    let mut yielded = false;
+    wait(index, "its next turn", |waker| {
+        if std::mem::replace(&mut yielded, true) {
+            return true;
+        }
+        waker.wake_by_ref();
+        false
+    });
+}
+
+/// Wakes up to `count` threads of the world that wait for `word`, oldest first.
+pub(crate) fn wake_futex(world: &World, word: usize, count: u32) -> u32 {
+    let mut woken = 0;
+    while woken < count {
+        let Some(worker) = world.futex_wake(word) else { break };
+        woken += 1;
+        let waker = worker.and_then(|index| world.worker(index, |w| w.waker.clone()));
+        waker.into_iter().for_each(Waker::wake);
+    }
+    woken
 }
 
 /// Gives way once, from within a blocking job: other tasks and workers may run before it goes on.

@@ -6,9 +6,11 @@
 //! - [`turn`]: state that only the thread holding the world's turn can reach.
 //! - [`threads`]: the sim threads, which give the turn to one another.
 //! - [`hooks`]: the clock, entropy and thread-local symbols of libc, owned at link time.
+//! - [`kernel`]: the system calls of a world's threads, seen one by one.
 //! - [`watchdog`]: where a thread that does not come back is standing.
 
 pub mod hooks;
+pub mod kernel;
 pub mod threads;
 pub mod turn;
 pub mod watchdog;

@@ -147,6 +147,13 @@ pub enum What {
         /// Whose.
         actor: u32,
     },
+    /// A blocking call on the loop, at its first occurrence.
+    Blocked {
+        /// Who made it.
+        by: Option<u32>,
+        /// The call and its arguments.
+        call: String,
+    },
     /// The user's own line, by [`note!`](crate::note).
     Note {
         /// Who wrote it.

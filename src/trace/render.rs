@@ -183,6 +183,10 @@ impl Trace {
                 format!("-- time moves by {moved}{}", before(overtaken))
             }
             What::Dropped { actor } => format!("{} is dropped", name(actor)),
+            What::Blocked { by, call } => match by {
+                Some(by) => format!("{} BLOCKS THE LOOP: {call}", name(by)),
+                None => format!("BLOCKS THE LOOP: {call}"),
+            },
             What::Note { by, text } => match by {
                 Some(by) => format!("{} notes: {text}", name(by)),
                 None => format!("note: {text}"),

@@ -2,11 +2,13 @@
 
 use super::{NOBODY, Running, Worker, World};
 use crate::beacon;
+use crate::boundary::kernel;
 use crate::boundary::threads::Backend;
 use crate::executor::Runnable;
 use crate::finding::{Finding, FindingKind};
 use crate::id::Key;
 use crate::instant::Instant;
+use crate::sentinel::Leak;
 use crate::trace::{Actor, ActorKind, Source, Trace};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -26,6 +28,11 @@ pub(crate) struct Ended {
     pub trace: Option<Trace>,
     /// How worker threads took turns, and why not faster.
     pub threads: (Backend, Option<&'static str>),
+    /// Blocking calls on the loop, and allowances that nothing used.
+    pub leaks: Vec<Leak>,
+    pub unused_allowances: Vec<String>,
+    /// Why system calls were not seen, if they were not.
+    pub boundary_off: Option<&'static str>,
 }
 
 /// How many steps jobs get to come to their end after the scenario has returned.
@@ -202,6 +209,12 @@ impl World {
         let abandoned = if self.registry.borrow().len() > 0 { self.wind_up(panicked) } else { Vec::new() };
         let wakers = self.clock.borrow_mut().reset();
         drop(wakers);
+        let (leaks, unused_allowances) = if self.sentinel.borrow().is_idle() {
+            Default::default()
+        } else {
+            (self.tell_leaks(), self.unused_allowances())
+        };
+        self.found_leaks(&leaks);
         let trace = self.take_trace();
         self.traced.set(false);
         let finding = self.finding.take();
@@ -216,7 +229,59 @@ impl World {
             abandoned,
             trace,
             threads: (self.threads.backend(), self.threads.why_not_borrowed()),
+            leaks,
+            unused_allowances,
+            boundary_off: kernel::why_off(),
         }
+    }
+
+    /// Blocking calls that are denied are why the run failed, if nothing else is.
+    fn found_leaks(&self, leaks: &[Leak]) {
+        let denied: Vec<&Leak> = leaks.iter().filter(|leak| leak.denied).collect();
+        let Some(first) = denied.first() else { return };
+        let told = denied.iter().map(|leak| leak.to_string());
+        let mut place = self.finding.borrow_mut();
+        if let Some(finding) = place.as_mut() {
+            finding.details.extend(told);
+            return;
+        }
+        let message = match denied.len() {
+            1 => format!("{} blocks the loop", first.call),
+            n => format!("{} blocks the loop, and {} more calls do", first.call, n - 1),
+        };
+        let mut finding = Finding::new(FindingKind::Leak, message);
+        finding.place = first.place.clone();
+        finding.task = Some(first.task.clone());
+        (finding.step, finding.at) = (first.step, first.at);
+        finding.details.extend(told);
+        *place = Some(finding);
+    }
+
+    /// Waits in real time until something outside the world changes; false if nobody waits for that, or nothing does.
+    pub(super) fn wait_outside(&self) -> bool {
+        let waits_for_words = self.is_any_worker_at_a_word();
+        let rounds = match (self.outside.borrow().is_empty(), waits_for_words) {
+            (true, false) => return false,
+            (true, true) => 10,
+            (false, _) => 5_000,
+        };
+        (0..rounds).any(|_| {
+            std::thread::sleep(Duration::from_millis(1));
+            self.look_outside() || self.beacon.called.load(Ordering::Acquire)
+        })
+    }
+
+    /// Wakes workers whose outside world has changed. False if nothing did.
+    pub(super) fn look_outside(&self) -> bool {
+        let futexes = self.futexes_changed();
+        let waiting = self.outside.take();
+        let (ready, waiting): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(_, probe)| probe.is_ready());
+        *self.outside.borrow_mut() = waiting;
+        for &(index, _) in &ready {
+            let waker = self.worker(index, |w| w.waker.clone());
+            waker.into_iter().for_each(|waker| waker.wake());
+        }
+        futexes > 0 || !ready.is_empty()
     }
 
     fn alive_workers(&self) -> usize {
@@ -273,7 +338,9 @@ impl World {
             std::mem::forget(runnable);
         } else {
             // Dropping a runnable cancels its task, and drops its future here and now.
+            kernel::watch(self.selector.get());
             drop(runnable);
+            kernel::look_away(self.selector.get());
         }
     }
 
@@ -296,7 +363,9 @@ impl World {
                     *budget -= 1;
                     let meta = runnable.metadata();
                     self.running.set(Running { slot: meta.slot, key: meta.key });
+                    kernel::watch(self.selector.get());
                     runnable.run();
+                    kernel::look_away(self.selector.get());
                     self.running.set(NOBODY);
                 }
                 Some(runnable) => self.let_go(runnable, leak),

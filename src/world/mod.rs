@@ -8,12 +8,15 @@ mod options;
 mod recording;
 #[cfg(feature = "tracing")]
 mod spans;
+mod standing;
 
 pub(crate) use ending::Ended;
 pub use options::Options;
 pub(crate) use recording::Birth;
+pub(crate) use standing::Probe;
 
 use crate::beacon::{self, Beacon};
+use crate::boundary::kernel::{self, Selector};
 use crate::boundary::threads::Threads;
 use crate::clock::{Clock, TimerId};
 use crate::deviation::Deviation;
@@ -27,6 +30,7 @@ use crate::prng::{Stream, StreamId};
 use crate::registry::Registry;
 use crate::schedule::{Active, Ready};
 use crate::seed::Seed;
+use crate::sentinel::Sentinel;
 use crate::sites::{Site, Sites};
 use crate::trace::{ActorKind, Log, What};
 use std::cell::{Cell, RefCell};
@@ -54,6 +58,17 @@ pub(crate) struct World {
     /// Workers whose threads keep something from the run that goes on.
     dirty: RefCell<Vec<u32>>,
     pub threads: Threads,
+    /// What says whether the loop's system calls are seen.
+    selector: Cell<Selector>,
+    pub sentinel: RefCell<Sentinel>,
+    /// Threads that wait for words of memory, in the order of their coming.
+    futexes: RefCell<Vec<standing::FutexWaiter>>,
+    next_futex: Cell<u64>,
+    /// Workers that wait for something outside the world.
+    pub outside: RefCell<Vec<(u32, standing::Probe)>>,
+    /// The loop stood still in this step, by which incident.
+    stood: Cell<bool>,
+    stood_for: Cell<Option<usize>>,
     log: RefCell<Option<Log>>,
     counted: RefCell<recording::CountedWakers>,
     /// Who is running: the task that is polled, or the job on the worker that has the turn.
@@ -177,6 +192,13 @@ impl World {
             most_workers: Cell::new(0),
             dirty: RefCell::new(Vec::new()),
             threads: Threads::new(env::backend()),
+            selector: Cell::new(&kernel::UNUSED),
+            sentinel: RefCell::new(Sentinel::new()),
+            futexes: RefCell::new(Vec::with_capacity(64)),
+            next_futex: Cell::new(0),
+            outside: RefCell::new(Vec::new()),
+            stood: Cell::new(false),
+            stood_for: Cell::new(None),
             log: RefCell::new(None),
             counted: RefCell::default(),
             running: Cell::new(NOBODY),
@@ -205,6 +227,12 @@ impl World {
         *self.entropy.borrow_mut() = None;
         self.pool.borrow_mut().reset(&options.pool);
         self.log.replace(traced.then(Log::new));
+        self.selector.set(kernel::selector());
+        self.sentinel.borrow_mut().reset(&options.policies);
+        self.futexes.borrow_mut().clear();
+        self.outside.borrow_mut().clear();
+        self.stood.set(false);
+        self.stood_for.set(None);
         self.running.set(NOBODY);
         self.digest.set(0);
         self.decisions.set(0);
@@ -370,11 +398,13 @@ impl World {
     #[inline(never)]
     pub fn advance(&self) -> bool {
         let fired = self.clock.borrow_mut().fire();
-        let Some((now, mut due)) = fired else { return false };
+        let Some((due_at, mut due)) = fired else { return false };
         let from = self.now();
+        // Later than that, if the loop stood still.
+        let now = due_at.max(from.as_nanos());
         self.beacon.now.store(now, Ordering::Relaxed);
         self.mix(now ^ 0x7469_6d65);
-        if self.traced.get() {
+        if self.traced.get() && now > from.as_nanos() {
             self.record(|log| {
                 log.now = Instant::from_nanos(now);
                 log.event(What::TimeMoved { from, before: None });
@@ -435,12 +465,18 @@ impl World {
     fn run_as(&self, traced: bool, stalls: bool) {
         while !self.stop.get() {
             if self.beacon.called.load(Ordering::Relaxed) {
-                return self.found_foreign_wake();
+                self.beacon.called.store(false, Ordering::Relaxed);
+                if self.stood.take() {
+                    self.catch_up();
+                }
+                if !beacon::lock(&self.beacon.foreign).is_empty() {
+                    return self.found_foreign_wake();
+                }
             }
             if stalls && self.slip() {
                 continue;
             }
-            if !self.step(traced) && !self.advance() {
+            if !self.step(traced) && !self.look_outside() && !self.advance() && !self.wait_outside() {
                 return self.found_deadlock();
             }
         }
@@ -481,7 +517,10 @@ impl World {
         self.mix(meta.key.get());
         #[cfg(feature = "tracing")]
         let span = self.span(runnable.metadata());
+        let selector = self.selector.get();
+        kernel::watch(selector);
         runnable.run();
+        kernel::look_away(selector);
         #[cfg(feature = "tracing")]
         drop(span);
         if traced {

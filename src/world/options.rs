@@ -1,6 +1,7 @@
 //! What can be set for a run.
 
 use crate::pool::PoolOptions;
+use crate::sentinel::Policies;
 use std::time::Duration;
 
 /// The options of a run, the same for `Sim`, `Explore` and `#[raddle::test]`.
@@ -12,6 +13,10 @@ pub struct Options {
     pub deny_pending: bool,
     pub allow_panics: bool,
     pub watchdog: Option<Duration>,
+    /// What is said to blocking calls on the loop.
+    pub policies: Policies,
+    /// Whether a run without the kernel boundary is a failure.
+    pub needs_boundary: bool,
 }
 
 impl Default for Options {
@@ -23,6 +28,8 @@ impl Default for Options {
             deny_pending: false,
             allow_panics: false,
             watchdog: Some(Duration::from_secs(10)),
+            policies: Policies::default(),
+            needs_boundary: false,
         }
     }
 }

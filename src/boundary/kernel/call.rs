@@ -1,0 +1,121 @@
+//! What a thread asks of the kernel, whatever the architecture.
+
+/// Until when a call is ready to wait, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timeout {
+    /// For ever.
+    Never,
+    /// From now on.
+    In(u64),
+    /// As `CLOCK_MONOTONIC` shows it.
+    Monotonic(u64),
+    /// As `CLOCK_REALTIME` shows it.
+    Realtime(u64),
+}
+
+/// What sort of thing a descriptor is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file, a folder or a disk.
+    File,
+    /// A pipe or a FIFO.
+    Pipe,
+    /// A socket.
+    Socket,
+    /// A terminal, an event, a timer, …
+    Other,
+    /// No descriptor, or a file that the kernel makes up (`/proc`, `/sys`).
+    None,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    Sleep(Timeout),
+    /// Wait until woken, if `word` holds `value`.
+    FutexWait {
+        word: usize,
+        value: u32,
+        until: Timeout,
+    },
+    /// Wake so many of those who wait for `word`.
+    FutexWake {
+        word: usize,
+        count: u32,
+    },
+    /// Open the file whose name is at this address.
+    Open {
+        path: usize,
+    },
+    /// Look at, or change, names and folders. 0: told by a descriptor.
+    Name {
+        call: &'static str,
+        path: usize,
+    },
+    Read {
+        call: &'static str,
+        fd: i32,
+    },
+    Write {
+        call: &'static str,
+        fd: i32,
+    },
+    /// A call on a file that waits for the disk, or for others' locks.
+    Disk {
+        call: &'static str,
+        fd: i32,
+    },
+    Connect {
+        fd: i32,
+        address: usize,
+        length: usize,
+    },
+    Accept {
+        fd: i32,
+    },
+    /// `dont_wait`: with `MSG_DONTWAIT`.
+    Receive {
+        fd: i32,
+        dont_wait: bool,
+    },
+    Send {
+        fd: i32,
+        dont_wait: bool,
+    },
+    /// Wait until one of several descriptors is ready.
+    Poll {
+        call: &'static str,
+        until: Timeout,
+    },
+    /// Wait for a child process.
+    WaitChild {
+        hang: bool,
+    },
+    /// A child process is started.
+    Process,
+    Close {
+        fd: i32,
+    },
+    Random,
+    /// Something that does not wait.
+    Other,
+}
+
+/// A call with its arguments, as the kernel would get them.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    pub op: Op,
+    /// A wait for one of libc's own locks (the allocator's, stdio's), as far as can be told.
+    pub is_libcs: bool,
+    pub(super) number: i64,
+    pub(super) args: [i64; 6],
+}
+
+/// What becomes of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The kernel carries it out.
+    Pass,
+    /// This is its result: a number, or a negative error.
+    Return(i64),
+}

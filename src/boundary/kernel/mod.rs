@@ -1,0 +1,192 @@
+//! The system calls of a world's threads, seen one by one.
+//!
+//! Syscall User Dispatch (Linux 5.11, x86-64): a thread names a byte, its *selector*, and while that byte says BLOCK every
+//! system call the thread makes is not carried out but raises SIGSYS on it, at once and at the place of the call. The
+//! handler finds out what was asked for, has [`Handler`] answer it, and goes on behind the call with that answer. It sees
+//! whoever made the call: std, a C library, libc's own insides, a raw instruction. Arming is one `prctl` a kernel thread;
+//! from then on *watching* code is a store to a byte before it, and one behind it.
+//!
+//! # Why this is safe in a signal handler
+//! SIGSYS is synchronous: it interrupts nothing but a `syscall` instruction, at which the kernel would have taken over. So
+//! the handler may do what the code that made the call may have done instead of it, with these reservations, each of which
+//! has its rule:
+//! 1. *The caller may be the allocator*, holding an arena's lock. It makes calls for memory only (brk, mmap, munmap,
+//!    madvise, mprotect, mremap), and waits for a lock that another thread holds (futex). The former are carried out first
+//!    thing, without a look at anything else. When the latter comes the caller does not hold that lock, so that allocating
+//!    on the way can at worst wait for it, too.
+//! 2. *The caller may hold any other lock* (of stdio, of the loader), so [`Handler`] takes none that is not its own, and
+//!    writes what it finds into memory that was there before.
+//! 3. *A second trap within the handler* would recurse for ever: the handler's first act is to set ALLOW, its last to set
+//!    BLOCK. The way back (`rt_sigreturn`) is outside the selector's reach by its address.
+//! 4. *Switching to another thread of the world in the handler* leaves its frame on the stack that made the call, as any
+//!    other call frame. `SA_NODEFER` and an empty `sa_mask` leave the kernel thread's mask as it was, so a switch in the
+//!    handler does not carry a mask over; nothing is kept per kernel thread but the selector, which whoever switches sets.
+//! 5. *Nothing unwinds out of it*: the frame above has no landing pad at the call. The handler is `extern "C"`, so a panic
+//!    in it ends the process instead of going on wrongly.
+//! 6. *A trap while SIGSYS is masked ends the process.* Masks are set by a system call as well, so that one is answered here:
+//!    it is applied to the mask the handler returns to, with SIGSYS taken out.
+//! 7. *A call that returns twice* (clone, fork, vfork) must not be carried out on the handler's frame: the selector is left
+//!    at ALLOW and the instruction runs again, where it stands.
+
+mod call;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+#[path = "linux_x86_64.rs"]
+mod imp;
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri))))]
+#[path = "unsupported.rs"]
+mod imp;
+#[cfg(test)]
+mod tests;
+
+pub use call::{Answer, Call, Kind, Op, Timeout};
+pub use imp::{
+    backtrace, exported, is_nonblocking, is_over, is_ready, kind_of, peek, perform, perform_for, perform_now, word_is,
+};
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+const ALLOW: u8 = 0;
+const BLOCK: u8 = 1;
+
+/// Answers a call. It may suspend the thread, and it may allocate; it must not panic.
+pub type Handler = fn(&Call) -> Answer;
+
+/// The byte that says whether a kernel thread's calls are seen.
+pub type Selector = &'static Gate;
+
+/// The byte, and who answers the calls that it stops.
+#[derive(Debug)]
+pub struct Gate {
+    byte: AtomicU8,
+    /// A [`Handler`], or 0.
+    handler: AtomicUsize,
+}
+
+impl Gate {
+    const fn new() -> Gate {
+        Gate { byte: AtomicU8::new(ALLOW), handler: AtomicUsize::new(0) }
+    }
+}
+
+/// A selector that nothing reads.
+pub static UNUSED: Gate = Gate::new();
+
+thread_local! {
+    /// The selector of the kernel thread that runs this thread.
+    static SELECTOR: Cell<Option<Selector>> = const { Cell::new(None) };
+}
+
+/// Selectors of threads that have ended. There are as many as threads were ever armed at once.
+static SPARE: Mutex<Vec<Selector>> = Mutex::new(Vec::new());
+
+/// Why calls cannot be seen here; `None` if they can. Tried out once a process, by a call that must be trapped.
+pub fn why_off() -> Option<&'static str> {
+    static WHY: OnceLock<Option<&'static str>> = OnceLock::new();
+    *WHY.get_or_init(imp::try_out)
+}
+
+/// A kernel thread whose calls can be seen, until this is dropped on it.
+#[derive(Debug)]
+pub struct Armed {
+    selector: Option<Selector>,
+    not_send: std::marker::PhantomData<*const ()>,
+}
+
+/// Arms the calling kernel thread, with its selector at ALLOW. Where that is impossible nothing happens.
+pub fn arm(handler: Handler) -> Armed {
+    let selector = why_off().is_none().then(|| {
+        let spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let selector: Selector = spare.unwrap_or_else(|| Box::leak(Box::new(Gate::new())));
+        look_away(selector);
+        selector.handler.store(handler as usize, Ordering::Relaxed);
+        if imp::switch_on(selector) { Some(selector) } else { None }
+    });
+    let selector = selector.flatten();
+    SELECTOR.set(selector);
+    Armed { selector, not_send: std::marker::PhantomData }
+}
+
+/// [`arm`] with the handler of `selector`; `None` if that is [`UNUSED`].
+pub fn arm_like(selector: Selector) -> Option<Armed> {
+    imp::handler_of(selector).map(arm)
+}
+
+impl Drop for Armed {
+    fn drop(&mut self) {
+        let Some(selector) = self.selector.take() else { return };
+        look_away(selector);
+        SELECTOR.set(None);
+        imp::switch_off();
+        SPARE.lock().unwrap_or_else(PoisonError::into_inner).push(selector);
+    }
+}
+
+/// The selector of this thread; [`UNUSED`] if its calls are not seen.
+pub fn selector() -> Selector {
+    SELECTOR.get().unwrap_or(&UNUSED)
+}
+
+/// Makes this thread, which the kernel thread of `selector` runs, use that; `None` when it no longer does.
+pub fn adopt(selector: Option<Selector>) {
+    SELECTOR.set(selector.filter(|&s| !std::ptr::eq(s, &UNUSED)));
+}
+
+/// From here on calls are seen by the thread of `selector`, which is the calling one.
+#[inline(always)]
+pub fn watch(selector: Selector) {
+    selector.byte.store(BLOCK, Ordering::Relaxed);
+    std::sync::atomic::compiler_fence(Ordering::SeqCst);
+}
+
+/// From here on calls are not seen.
+#[inline(always)]
+pub fn look_away(selector: Selector) {
+    std::sync::atomic::compiler_fence(Ordering::SeqCst);
+    selector.byte.store(ALLOW, Ordering::Relaxed);
+}
+
+/// Whether this thread's calls are seen now.
+#[cfg(test)]
+pub fn is_watched() -> bool {
+    SELECTOR.get().is_some_and(|s| s.byte.load(Ordering::Relaxed) == BLOCK)
+}
+
+/// Calls are not seen while this lives; afterwards they are if they were before.
+#[derive(Debug)]
+pub struct Quiet {
+    /// The selector to set back.
+    restore: Option<Selector>,
+    not_send: std::marker::PhantomData<*const ()>,
+}
+
+/// For what the harness itself does amid code under test.
+pub fn quiet() -> Quiet {
+    // Two plain accesses: only this kernel thread writes the byte.
+    let restore = SELECTOR.get().filter(|selector| selector.byte.load(Ordering::Relaxed) == BLOCK);
+    if let Some(selector) = restore {
+        look_away(selector);
+    }
+    Quiet { restore, not_send: std::marker::PhantomData }
+}
+
+impl Quiet {
+    /// Whether calls were seen before, and will be again.
+    pub fn was_watched(&self) -> bool {
+        self.restore.is_some()
+    }
+}
+
+/// A child process is about to be started, by a function that is hooked. Not to be told with calls watched.
+pub fn process_starts() {
+    imp::process_starts();
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        if let Some(selector) = self.restore {
+            watch(selector);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Where calls cannot be seen.
+
+use super::{Call, Handler, Kind, Selector};
+
+pub(super) fn try_out() -> Option<&'static str> {
+    if cfg!(miri) { Some("Miri makes no system calls") } else { Some("only done on x86-64 Linux with glibc so far") }
+}
+
+pub(super) fn switch_on(_: Selector) -> bool {
+    false
+}
+
+pub(super) fn switch_off() {}
+
+pub(super) fn process_starts() {}
+
+/// Carries a call out.
+pub fn perform(_: &Call) -> i64 {
+    -1
+}
+
+/// Carries a futex's wait out, for some real time at most.
+pub fn perform_for(_: &Call, _: u64) -> i64 {
+    -1
+}
+
+/// Carries a wait for descriptors out, with a timeout of zero.
+pub fn perform_now(_: &Call) -> i64 {
+    -1
+}
+
+pub(super) fn handler_of(_: Selector) -> Option<Handler> {
+    None
+}
+
+/// Whether a wait for descriptors, or for a child, would be over at once.
+pub fn is_over(_: &Call) -> bool {
+    true
+}
+
+/// What sort of thing `fd` is.
+pub fn kind_of(_: i32) -> Kind {
+    Kind::None
+}
+
+/// Whether `fd` has `O_NONBLOCK`.
+pub fn is_nonblocking(_: i32) -> bool {
+    false
+}
+
+/// Whether reading (or writing) would not wait.
+pub fn is_ready(_: i32, _: bool) -> bool {
+    true
+}
+
+/// Copies memory at an address that may be wrong.
+pub fn peek(_: usize, _: &mut [u8]) -> usize {
+    0
+}
+
+/// Whether the word at an address holds a value.
+pub fn word_is(_: usize, _: u32) -> bool {
+    false
+}
+
+/// The name of the function that a library exports nearest below an address.
+pub fn exported(_: usize) -> Option<String> {
+    None
+}
+
+/// Return addresses, innermost first.
+pub fn backtrace(_: &mut [usize]) -> usize {
+    0
+}

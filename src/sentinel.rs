@@ -1,0 +1,480 @@
+//! The sentinel: which calls block, what a test says to that, and what was seen. A plain state machine: it makes no call.
+
+use crate::id::Key;
+use crate::instant::Instant;
+use crate::sites::SiteId;
+use std::fmt;
+use std::panic::Location;
+use std::time::Duration;
+
+/// What sort of blocking call it is: what a test allows or denies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Class {
+    /// `std::thread::sleep` and its kin.
+    Sleep,
+    /// A lock that is held, a condition variable, a channel, `park`, `block_on`.
+    Lock,
+    /// Waiting for a thread to end.
+    Join,
+    /// Starting a child process, or waiting for one.
+    Process,
+    /// Files and folders: data, durability, names.
+    File,
+    /// A socket without `O_NONBLOCK`.
+    Socket,
+    /// `poll`, `select` and `epoll_wait` with a timeout other than zero.
+    Readiness,
+    /// Resolving a host's name.
+    Dns,
+    /// An empty (or full) pipe, a terminal.
+    Pipe,
+    /// Writing to standard output or error. Allowed by default.
+    Output,
+    /// Closing a file. Allowed by default.
+    Close,
+}
+
+impl Class {
+    /// All of them.
+    pub const ALL: [Class; 11] = [
+        Class::Sleep,
+        Class::Lock,
+        Class::Join,
+        Class::Process,
+        Class::File,
+        Class::Socket,
+        Class::Readiness,
+        Class::Dns,
+        Class::Pipe,
+        Class::Output,
+        Class::Close,
+    ];
+
+    /// The class in a word or two.
+    pub fn name(self) -> &'static str {
+        match self {
+            Class::Sleep => "sleep",
+            Class::Lock => "lock",
+            Class::Join => "join",
+            Class::Process => "process",
+            Class::File => "file",
+            Class::Socket => "socket",
+            Class::Readiness => "readiness",
+            Class::Dns => "DNS",
+            Class::Pipe => "pipe",
+            Class::Output => "output",
+            Class::Close => "close",
+        }
+    }
+
+    /// What to do instead.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Class::Sleep => "await a timer (`raddle::sleep`, `smol::Timer`), or move the work into `unblock`",
+            Class::Lock => {
+                "use a lock or channel that is awaited (`async_lock::Mutex`, `async_channel`), and do not hold a \
+                 `std::sync::MutexGuard` across an await; `block_on` belongs into `unblock`"
+            }
+            Class::Join => "join the thread within `unblock`, or have it send its result through an async channel",
+            Class::Process => "use `smol::process`, or run the command within `unblock`",
+            Class::File => "use `smol::fs`, or move the work into `unblock`",
+            Class::Socket => "use `smol::net` or `smol::Async`, or set the socket nonblocking",
+            Class::Readiness => "let the reactor wait (`smol::Async`), or move the wait into `unblock`",
+            Class::Dns => "use `smol::net::resolve`, or move the look-up into `unblock`",
+            Class::Pipe => "use `smol::Unblock` for it, or move the reading into `unblock`",
+            Class::Output | Class::Close => "move it into `unblock`",
+        }
+    }
+}
+
+/// What a test says to a class of blocking calls on the loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// The run fails.
+    Deny,
+    /// It is told in the report, and the run goes on.
+    Report,
+    /// Nothing is said.
+    Allow,
+}
+
+/// What a call touches, as far as that decides whether it blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Touch {
+    Sleep {
+        nanos: u64,
+    },
+    /// A wait that has not come true already.
+    Wait {
+        is_over: bool,
+    },
+    Process,
+    /// A child: `hang` without `WNOHANG`.
+    Child {
+        hang: bool,
+    },
+    FileData,
+    FileName,
+    Socket {
+        nonblocking: bool,
+    },
+    /// A pipe, a terminal, an event.
+    Pipe {
+        nonblocking: bool,
+        ready: bool,
+    },
+    Output,
+    Poll {
+        zero: bool,
+    },
+    Close,
+}
+
+/// The class under which a call blocks; `None` if it does not.
+pub fn verdict(touch: Touch) -> Option<Class> {
+    match touch {
+        Touch::Sleep { nanos } => (nanos > 0).then_some(Class::Sleep),
+        Touch::Wait { is_over } => (!is_over).then_some(Class::Lock),
+        Touch::Process => Some(Class::Process),
+        Touch::Child { hang } => hang.then_some(Class::Process),
+        Touch::FileData | Touch::FileName => Some(Class::File),
+        Touch::Socket { nonblocking } => (!nonblocking).then_some(Class::Socket),
+        Touch::Pipe { nonblocking, ready } => (!nonblocking && !ready).then_some(Class::Pipe),
+        Touch::Output => Some(Class::Output),
+        Touch::Poll { zero } => (!zero).then_some(Class::Readiness),
+        Touch::Close => Some(Class::Close),
+    }
+}
+
+/// What a test allows.
+#[derive(Clone, Debug)]
+pub struct Policies {
+    classes: [Policy; Class::ALL.len()],
+    paths: Vec<(Class, String)>,
+}
+
+impl Default for Policies {
+    fn default() -> Policies {
+        let mut policies = Policies { classes: [Policy::Deny; Class::ALL.len()], paths: Vec::new() };
+        policies.set(Class::Output, Policy::Allow);
+        policies.set(Class::Close, Policy::Allow);
+        policies
+    }
+}
+
+impl Policies {
+    pub fn set(&mut self, class: Class, policy: Policy) {
+        self.classes[class as usize] = policy;
+    }
+
+    /// Calls of `class` that name a path below `path` are allowed.
+    pub fn allow_path(&mut self, class: Class, path: &str) {
+        self.paths.push((class, path.into()));
+    }
+
+    pub fn of(&self, class: Class) -> Policy {
+        self.classes[class as usize]
+    }
+
+    /// The allowance that covers a call of `class` with these arguments, as an index.
+    pub fn path_for(&self, class: Class, detail: &str) -> Option<usize> {
+        self.paths.iter().position(|(c, path)| *c == class && detail.starts_with(path.as_str()))
+    }
+}
+
+/// A few words in a place that was there before.
+#[derive(Clone, Copy)]
+pub struct Detail {
+    bytes: [u8; 96],
+    length: u8,
+}
+
+impl Detail {
+    pub const fn new() -> Detail {
+        Detail { bytes: [0; 96], length: 0 }
+    }
+
+    pub fn as_str(&self) -> &str {
+        let bytes = &self.bytes[..usize::from(self.length)];
+        std::str::from_utf8(bytes).unwrap_or_else(|e| std::str::from_utf8(&bytes[..e.valid_up_to()]).unwrap_or(""))
+    }
+}
+
+impl fmt::Write for Detail {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let at = usize::from(self.length);
+        let count = text.len().min(self.bytes.len() - at);
+        self.bytes[at..at + count].copy_from_slice(&text.as_bytes()[..count]);
+        self.length += count as u8;
+        Ok(())
+    }
+}
+
+/// How many return addresses are kept of a call.
+pub const DEPTH: usize = 48;
+/// How many names of those kept waiting.
+pub const NAMED: usize = 6;
+/// How many call sites of one run are kept.
+const MOST: usize = 64;
+
+/// A blocking call on the loop as it was seen: plain numbers, written without an allocation.
+#[derive(Clone, Copy)]
+pub struct Incident {
+    pub class: Class,
+    /// The call in a word, and its arguments.
+    pub verb: &'static str,
+    pub detail: Detail,
+    pub frames: [usize; DEPTH],
+    pub depth: usize,
+    pub who: Key,
+    pub site: SiteId,
+    pub step: u64,
+    pub at: Instant,
+    pub count: u32,
+    /// Virtual nanoseconds for which the loop stood still.
+    pub stood: u64,
+    pub ready: [Key; NAMED],
+    pub ready_count: usize,
+    pub late: [Key; NAMED],
+    pub late_count: usize,
+}
+
+/// An allowance by scope: [`allow_blocking`](crate::allow_blocking).
+pub struct Scope {
+    pub reason: &'static str,
+    pub at: &'static Location<'static>,
+    pub used: bool,
+}
+
+/// What was seen in a run.
+pub struct Sentinel {
+    pub policies: Policies,
+    incidents: Vec<Incident>,
+    left_out: u64,
+    scopes: Vec<Scope>,
+    open: Vec<usize>,
+}
+
+impl Sentinel {
+    pub fn new() -> Sentinel {
+        Sentinel {
+            policies: Policies::default(),
+            incidents: Vec::with_capacity(MOST),
+            left_out: 0,
+            scopes: Vec::new(),
+            open: Vec::with_capacity(8),
+        }
+    }
+
+    /// A new run.
+    pub fn reset(&mut self, policies: &Policies) {
+        if self.policies.classes != policies.classes || self.policies.paths != policies.paths {
+            self.policies = policies.clone();
+        }
+        self.incidents.clear();
+        self.left_out = 0;
+        self.scopes.clear();
+        self.open.clear();
+    }
+
+    /// Whether nothing was seen and nothing allowed.
+    pub fn is_idle(&self) -> bool {
+        self.incidents.is_empty() && self.scopes.is_empty() && self.policies.paths.is_empty()
+    }
+
+    /// Whether a blocking call of `class` is to be written down now. One that is allowed counts as a use of its allowance.
+    pub fn is_news(&mut self, class: Class) -> bool {
+        if let Some(&scope) = self.open.last() {
+            self.scopes[scope].used = true;
+            return false;
+        }
+        self.policies.of(class) != Policy::Allow || class == Class::Socket || class == Class::File
+    }
+
+    /// Writes an incident down, and gives its index; the same call site is counted, not written twice. Never allocates.
+    pub fn add(&mut self, incident: Incident) -> Option<usize> {
+        let same = |i: &Incident| i.class == incident.class && i.frames[..i.depth] == incident.frames[..incident.depth];
+        if let Some(known) = self.incidents.iter().position(same) {
+            self.incidents[known].count += 1;
+            return Some(known);
+        }
+        if self.incidents.len() == self.incidents.capacity() {
+            self.left_out += 1;
+            return None;
+        }
+        self.incidents.push(incident);
+        Some(self.incidents.len() - 1)
+    }
+
+    pub fn incident(&mut self, index: usize) -> &mut Incident {
+        &mut self.incidents[index]
+    }
+
+    pub fn incidents(&self) -> &[Incident] {
+        &self.incidents
+    }
+
+    /// Opens a scope in which blocking is allowed.
+    pub fn open(&mut self, reason: &'static str, at: &'static Location<'static>) {
+        let known = self.scopes.iter().position(|s| std::ptr::eq(s.at, at));
+        let index = known.unwrap_or_else(|| {
+            self.scopes.push(Scope { reason, at, used: false });
+            self.scopes.len() - 1
+        });
+        self.open.push(index);
+    }
+
+    /// Closes the last one.
+    pub fn close(&mut self) {
+        self.open.pop();
+    }
+
+    pub fn scopes(&self) -> &[Scope] {
+        &self.scopes
+    }
+}
+
+/// A blocking call on the loop, told in full.
+#[derive(Clone, Debug)]
+pub struct Leak {
+    pub(crate) class: Class,
+    pub(crate) denied: bool,
+    pub(crate) call: String,
+    pub(crate) task: String,
+    pub(crate) spawned_at: Option<&'static Location<'static>>,
+    /// `function at file:line`, innermost first.
+    pub(crate) frames: Vec<String>,
+    /// `file:line` of the first.
+    pub(crate) place: Option<String>,
+    pub(crate) step: u64,
+    pub(crate) at: Instant,
+    pub(crate) count: u32,
+    pub(crate) stood: Duration,
+    pub(crate) ready: Vec<String>,
+    pub(crate) late: Vec<String>,
+}
+
+impl Leak {
+    /// What sort of blocking call it is.
+    pub fn class(&self) -> Class {
+        self.class
+    }
+
+    /// The call in words, with its arguments.
+    pub fn call(&self) -> &str {
+        &self.call
+    }
+
+    /// Who made it.
+    pub fn task(&self) -> &str {
+        &self.task
+    }
+
+    /// Where that task was spawned.
+    pub fn spawned_at(&self) -> Option<&'static Location<'static>> {
+        self.spawned_at
+    }
+
+    /// The user's own frames, innermost first: `function at file:line`.
+    pub fn frames(&self) -> &[String] {
+        &self.frames
+    }
+
+    /// `file:line` of the innermost of the user's frames.
+    pub fn place(&self) -> Option<&str> {
+        self.place.as_deref()
+    }
+
+    /// The step of its first occurrence.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// The virtual moment of its first occurrence.
+    pub fn at(&self) -> Instant {
+        self.at
+    }
+
+    /// How often it happened in this run.
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// The virtual time for which the loop stood still.
+    pub fn stood_still(&self) -> Duration {
+        self.stood
+    }
+
+    /// Tasks that were ready meanwhile.
+    pub fn kept_waiting(&self) -> &[String] {
+        &self.ready
+    }
+
+    /// Tasks whose timers fired late.
+    pub fn late(&self) -> &[String] {
+        &self.late
+    }
+}
+
+impl fmt::Display for Leak {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} blocks the loop", self.call)?;
+        if self.count > 1 {
+            write!(f, ", {} times", self.count)?;
+        }
+        write!(f, " ({}), in {}", self.class.name(), self.task)?;
+        if let Some(at) = self.spawned_at {
+            write!(f, " (spawned at {at})")?;
+        }
+        write!(f, ", step {}, at {} virtual", self.step, self.at)?;
+        self.frames.iter().try_for_each(|frame| write!(f, "\n    {frame}"))?;
+        if !self.stood.is_zero() {
+            let stood = crate::instant::nanos_to_text(self.stood.as_nanos() as u64);
+            write!(f, "\n    the loop stood still for {stood} virtual")?;
+        }
+        if !self.ready.is_empty() {
+            write!(f, "\n    ready meanwhile: {}", self.ready.join(", "))?;
+        }
+        if !self.late.is_empty() {
+            write!(f, "\n    fired late: the timers of {}", self.late.join(", "))?;
+        }
+        write!(f, "\n    instead: {}", self.class.advice())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_decide_whether_a_call_blocks() {
+        for (touch, class) in [
+            (Touch::Sleep { nanos: 1 }, Some(Class::Sleep)),
+            (Touch::Sleep { nanos: 0 }, None),
+            (Touch::Wait { is_over: false }, Some(Class::Lock)),
+            (Touch::Wait { is_over: true }, None),
+            (Touch::Socket { nonblocking: false }, Some(Class::Socket)),
+            (Touch::Socket { nonblocking: true }, None),
+            (Touch::Pipe { nonblocking: false, ready: false }, Some(Class::Pipe)),
+            (Touch::Pipe { nonblocking: false, ready: true }, None),
+            (Touch::Pipe { nonblocking: true, ready: false }, None),
+            (Touch::Poll { zero: true }, None),
+            (Touch::Poll { zero: false }, Some(Class::Readiness)),
+            (Touch::Child { hang: false }, None),
+            (Touch::Child { hang: true }, Some(Class::Process)),
+        ] {
+            assert_eq!(verdict(touch), class, "{touch:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_allowed_for_its_class() {
+        let mut policies = Policies::default();
+        policies.allow_path(Class::File, "/etc");
+        assert_eq!(policies.path_for(Class::File, "/etc/hosts"), Some(0));
+        assert_eq!(policies.path_for(Class::File, "/tmp/x"), None);
+        assert_eq!(policies.path_for(Class::Socket, "/etc/hosts"), None);
+        assert_eq!(policies.of(Class::Output), Policy::Allow);
+    }
+}

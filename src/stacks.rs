@@ -1,0 +1,56 @@
+//! Return addresses as text, and what they tell of a call.
+
+use crate::boundary::kernel;
+use crate::frames;
+use std::collections::BTreeMap;
+use std::ffi::c_void;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+/// One address: the functions inlined there, innermost first, with their places.
+type Symbols = Vec<(String, Option<String>)>;
+
+/// Addresses that have been looked up: doing so reads the debug information, which takes long.
+static KNOWN: Mutex<Option<BTreeMap<usize, Symbols>>> = Mutex::new(None);
+
+/// Every function of a stack with its place (`file:line`), innermost first.
+pub(crate) fn resolve(addresses: &[usize]) -> Symbols {
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = known.get_or_insert_with(BTreeMap::new);
+    addresses.iter().flat_map(|&address| known.entry(address).or_insert_with(|| look_up(address)).clone()).collect()
+}
+
+fn look_up(address: usize) -> Symbols {
+    let mut symbols = Vec::new();
+    // A return address is behind its call, which may be another line, or another function.
+    backtrace::resolve(address.wrapping_sub(1) as *mut c_void, |symbol| {
+        let name = symbol.name().map(|n| format!("{n:#}")).unwrap_or_default();
+        let place = symbol.filename().zip(symbol.lineno()).map(|(file, line)| format!("{}:{line}", shorten(file)));
+        if !name.is_empty() {
+            symbols.push((name, place));
+        }
+    });
+    if !symbols.iter().any(|(name, _)| name.contains("::")) {
+        // A library of C's, perhaps without debug information: what it exports is known all the same.
+        symbols.extend(kernel::exported(address).map(|name| (name, None)));
+    }
+    symbols
+}
+
+/// Relative to where the test runs, if it is below that.
+fn shorten(file: &Path) -> String {
+    let here = std::path::absolute(".").unwrap_or_default();
+    file.strip_prefix(here).unwrap_or(file).display().to_string()
+}
+
+/// The user's own frames: `function at file:line`, and the first one's place.
+pub(crate) fn users(symbols: &[(String, Option<String>)]) -> (Vec<String>, Option<String>) {
+    let is_std = |place: &Option<String>| place.as_ref().is_some_and(|place| place.starts_with("/rustc/"));
+    let mine: Vec<_> = symbols.iter().filter(|(name, place)| frames::is_users(name) && !is_std(place)).collect();
+    let place = mine.iter().find_map(|(_, place)| place.clone());
+    let told = mine.iter().map(|(name, place)| match place {
+        Some(place) => format!("{name} at {place}"),
+        None => name.clone(),
+    });
+    (told.collect(), place)
+}
