@@ -134,7 +134,8 @@ fn a_million_polls_of_one_timer_leave_nothing() {
         let poll = async |times: u32| {
             let mut sleep = pin!(raddle::sleep(Duration::from_secs(60)));
             for _ in 0..times {
-                std::future::poll_fn(|cx| Poll::Ready(assert!(sleep.as_mut().poll(cx).is_pending()))).await;
+                let is_pending = std::future::poll_fn(|cx| Poll::Ready(sleep.as_mut().poll(cx).is_pending())).await;
+                assert!(is_pending);
                 raddle::yield_now().await;
             }
         };
