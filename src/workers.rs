@@ -335,12 +335,8 @@ pub(crate) fn wait_outside(
     })
 }
 
-/// Others may run before worker `index` goes on, if there are any.
-pub(crate) fn switch_point(index: u32) {
-    let alone = context::with("a worker", |world| !world.is_anybody_ready());
-    if alone {
-        return;
-    }
+/// Lets others run, and goes on at the next turn.
+fn give_way(index: u32) {
     let mut yielded = false;
     wait(index, "its next turn", |waker| {
         if std::mem::replace(&mut yielded, true) {
@@ -349,6 +345,13 @@ pub(crate) fn switch_point(index: u32) {
         waker.wake_by_ref();
         false
     });
+}
+
+/// Others may run before worker `index` goes on, if there are any.
+pub(crate) fn switch_point(index: u32) {
+    if context::with("a worker", |world| world.is_anybody_ready()) {
+        give_way(index);
+    }
 }
 
 /// Wakes up to `count` threads of the world that wait for `word`, oldest first.
@@ -376,14 +379,7 @@ pub(crate) fn wake_futex(world: &World, word: usize, count: u32) -> u32 {
 #[track_caller]
 pub fn yield_now() {
     let index = my_index("raddle::thread::yield_now");
-    let mut yielded = false;
-    wait(index, "its next turn", |waker| {
-        if std::mem::replace(&mut yielded, true) {
-            return true;
-        }
-        waker.wake_by_ref();
-        false
-    });
+    give_way(index);
 }
 
 /// Blocks the job for `duration` of virtual time, which costs no real time.
