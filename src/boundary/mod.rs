@@ -13,4 +13,6 @@ pub mod hooks;
 pub mod kernel;
 pub mod threads;
 pub mod turn;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+mod valgrind;
 pub mod watchdog;
