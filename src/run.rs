@@ -67,7 +67,7 @@ pub(crate) fn run(
                     (Some(custom), kind) if !matches!(kind, StrategyKind::Replay(_)) => Active::Other(custom(seed)),
                     (_, kind) => kind.activate(seed),
                 };
-                w.begin(seed, active, setup.options, traced);
+                w.begin(world.tag(!traced), seed, active, setup.options, traced);
                 workers::prepare_thread(w, 0);
                 let site = Site { at: setup.at, type_name: std::any::type_name::<World>, given: Some("scenario") };
                 w.spawn_scenario(site, || (setup.scenario)());

@@ -73,15 +73,15 @@ pub(crate) enum Active {
 }
 
 impl Active {
-    /// Chooses one of the candidates in `ready`, of which there are at least two; `oldest` is the plain choice.
+    /// Chooses one of the `count` candidates in `ready`, at least two; `oldest` is the plain choice.
     #[inline(always)]
-    pub fn pick<T: Payload>(&mut self, ready: &Ready<T>, oldest: usize) -> usize {
+    pub fn pick<T: Payload>(&mut self, ready: &Ready<T>, count: usize, oldest: usize) -> usize {
         match self {
+            Active::Random(random) => random.below(count),
             Active::Fifo(_) => oldest,
-            Active::Random(random) => random.below(ready.len()),
             Active::Other(other) => {
                 let Pick::Candidate(index) = other.pick(&ready.view());
-                if index < ready.len() { index } else { oldest }
+                if index < count { index } else { oldest }
             }
         }
     }

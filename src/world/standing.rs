@@ -121,7 +121,7 @@ impl World {
         }
         self.stood.set(true);
         self.stood_for.set(incident);
-        self.beacon.called.store(true, Ordering::Relaxed);
+        self.beacon.call();
     }
 
     /// Fires the timers that time has passed while the loop stood still.
