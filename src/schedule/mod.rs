@@ -67,8 +67,8 @@ pub enum Pick {
 
 /// The built-in strategies without a virtual call for the two that are used most.
 pub(crate) enum Active {
-    Fifo(Fifo),
     Random(Random),
+    Fifo(Fifo),
     Other(Box<dyn Strategy>),
 }
 
@@ -76,13 +76,20 @@ impl Active {
     /// Chooses one of the `count` candidates in `ready`, at least two; `oldest` is the plain choice.
     #[inline(always)]
     pub fn pick<T: Payload>(&mut self, ready: &Ready<T>, count: usize, oldest: usize) -> usize {
+        if let Active::Random(random) = self {
+            return random.below(count);
+        }
+        self.pick_otherwise(ready, count, oldest)
+    }
+
+    #[inline(never)]
+    fn pick_otherwise<T: Payload>(&mut self, ready: &Ready<T>, count: usize, oldest: usize) -> usize {
         match self {
-            Active::Random(random) => random.below(count),
-            Active::Fifo(_) => oldest,
             Active::Other(other) => {
                 let Pick::Candidate(index) = other.pick(&ready.view());
                 if index < count { index } else { oldest }
             }
+            _ => oldest,
         }
     }
 

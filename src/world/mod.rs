@@ -536,9 +536,9 @@ impl World {
             if count == 0 {
                 return false;
             }
-            let front = ready.oldest();
-            let mut index = front;
+            let (mut index, mut front) = (0, 0);
             if count > 1 {
+                front = ready.oldest();
                 index = strategy.pick(ready, count, front);
                 self.decisions.set(self.decisions.get() + 1);
                 if index != front {
