@@ -43,6 +43,9 @@ pub(crate) trait Host: 'static {
     fn push(&self, runnable: Runnable);
     /// A job is queued.
     fn push_job(&self, job: Runnable);
+    /// The task in `slot` waits, for the first time in its life or not; `waker` wakes it. Until then it was in the ready
+    /// set.
+    fn waits(&self, slot: u32, waker: &Waker);
     /// The waker to poll the task in `slot` with, in a run that keeps a trace.
     fn counted_waker(&self, slot: u32, plain: &Waker) -> Waker;
     /// A poll returned: whether it was `Ready`. Told only in a run that keeps a trace.
@@ -110,9 +113,20 @@ pin_project! {
     // Not a struct with an `Option`, which would take another eight bytes of every task.
     #[project = Now]
     enum State<F> {
-        Alive { #[pin] future: F, slot: u32, traced: bool },
+        Alive { #[pin] future: F, slot: u32, mode: Mode },
         Gone { slot: u32 },
     }
+}
+
+/// How a future is polled.
+#[derive(Clone, Copy, PartialEq)]
+enum Mode {
+    /// Just so.
+    Plain,
+    /// It has not waited yet: its host does not know its waker.
+    New,
+    /// The run keeps a trace.
+    Traced,
 }
 
 impl<F> State<F> {
@@ -127,7 +141,8 @@ impl<F> State<F> {
 impl<F, H: Host> Tracked<F, H> {
     #[inline]
     fn new(future: F, slot: u32, traced: bool) -> Tracked<F, H> {
-        Tracked { state: State::Alive { future, slot, traced }, host: PhantomData }
+        let mode = if traced { Mode::Traced } else { Mode::New };
+        Tracked { state: State::Alive { future, slot, mode }, host: PhantomData }
     }
 }
 
@@ -138,16 +153,16 @@ impl<F: Future, H: Host> Future for Tracked<F, H> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let mut state = self.project().state;
         let polled = catch_unwind(AssertUnwindSafe(|| {
-            let Now::Alive { future, slot, traced } = state.as_mut().project() else {
+            let Now::Alive { future, slot, mode } = state.as_mut().project() else {
                 unreachable!("polled after it was done")
             };
-            let (slot, traced) = (*slot, *traced);
-            let poll = if traced { poll_traced::<F, H>(slot, future, cx) } else { future.poll(cx) };
+            let slot = *slot;
+            let poll = match *mode {
+                Mode::Plain => future.poll(cx),
+                _ => poll_specially::<F, H>(slot, mode, future, cx),
+            };
             if poll.is_ready() {
                 state.set(State::Gone { slot });
-            }
-            if traced {
-                H::with(|host| host.poll_ended(poll.is_ready()));
             }
             poll
         }));
@@ -161,13 +176,30 @@ impl<F: Future, H: Host> Future for Tracked<F, H> {
     }
 }
 
-/// In a run that keeps a trace a task is polled with a waker that can be counted.
-#[cold]
-fn poll_traced<F: Future, H: Host>(slot: u32, future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
-    match H::with(|host| host.counted_waker(slot, cx.waker())) {
-        Some(waker) => future.poll(&mut Context::from_waker(&waker)),
+/// The first poll of a future, and every one in a run that keeps a trace: that one has a waker which can be counted.
+#[inline(never)]
+fn poll_specially<F: Future, H: Host>(
+    slot: u32,
+    mode: &mut Mode,
+    future: Pin<&mut F>,
+    cx: &mut Context<'_>,
+) -> Poll<F::Output> {
+    let counted = if *mode == Mode::Traced { H::with(|host| host.counted_waker(slot, cx.waker())) } else { None };
+    let poll = match &counted {
+        Some(waker) => future.poll(&mut Context::from_waker(waker)),
         None => future.poll(cx),
+    };
+    if poll.is_pending() {
+        H::with(|host| host.waits(slot, cx.waker()));
     }
+    match *mode {
+        Mode::Traced => H::with(|host| host.poll_ended(poll.is_ready())),
+        _ => {
+            *mode = Mode::Plain;
+            None
+        }
+    };
+    poll
 }
 
 /// Where a woken task goes: into its world's ready set, if this thread is in that world.

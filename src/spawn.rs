@@ -32,6 +32,9 @@ impl Host for World {
     fn push_job(&self, job: Runnable) {
         workers::push_job(self, job);
     }
+    fn waits(&self, slot: u32, waker: &Waker) {
+        World::waits(self, slot, waker);
+    }
     fn counted_waker(&self, slot: u32, plain: &Waker) -> Waker {
         World::counted_waker(self, slot, plain)
     }

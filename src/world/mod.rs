@@ -16,6 +16,7 @@ pub(crate) use recording::Birth;
 pub(crate) use standing::Probe;
 
 use crate::beacon::{self, Beacon};
+use crate::boundary::home::AtHome;
 use crate::boundary::kernel::{self, Selector};
 use crate::boundary::threads::Threads;
 use crate::boundary::turn;
@@ -315,7 +316,6 @@ impl World {
         F::Output: Send + 'static,
     {
         let (runnable, task) = executor::task::<World, F>(self.prepare(birth), self.traced.get(), future);
-        self.occupy(runnable.metadata().slot, runnable.waker());
         self.push(runnable);
         task
     }
@@ -328,7 +328,6 @@ impl World {
         F::Output: 'static,
     {
         let (runnable, task) = executor::local_task::<World, F>(self.prepare(birth), self.traced.get(), future);
-        self.occupy(runnable.metadata().slot, runnable.waker());
         self.push(runnable);
         task
     }
@@ -342,7 +341,6 @@ impl World {
     {
         let future = async move { closure() };
         let (runnable, task) = executor::job::<World, _>(self.prepare(birth), self.traced.get(), future);
-        self.occupy(runnable.metadata().slot, runnable.waker());
         runnable.schedule();
         task
     }
@@ -366,9 +364,12 @@ impl World {
         (registry.reserve(), key)
     }
 
-    #[inline]
-    fn occupy(&self, slot: u32, waker: Waker) {
-        self.registry.borrow_mut().occupy(slot, waker);
+    /// The task in `slot` waits, for the first time or (in a traced run) again.
+    pub fn waits(&self, slot: u32, waker: &Waker) {
+        if !self.registry.borrow().is_occupied(slot) {
+            let waker = waker.clone();
+            self.registry.borrow_mut().occupy(slot, waker);
+        }
     }
 
     pub fn running(&self) -> Running {
@@ -598,8 +599,8 @@ impl World {
                 return self.task_panicked(&*payload);
             }
         };
-        let (runnable, task) = executor::local_task::<World, _>(meta, self.traced.get(), Scenario { future });
-        self.occupy(slot, runnable.waker());
+        let scenario = AtHome::new(Scenario { future });
+        let (runnable, task) = executor::task::<World, _>(meta, self.traced.get(), scenario);
         task.detach();
         self.push(runnable);
         self.running.set(NOBODY);
