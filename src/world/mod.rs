@@ -222,15 +222,24 @@ impl World {
         }
     }
 
-    /// Makes everything ready for a run of `seed`, called `run`.
-    pub fn begin(&self, run: RunTag, seed: Seed, strategy: Active, options: &Options, traced: bool) {
+    /// Makes everything ready for a run of `seed`, called `run`; `take_over` puts its strategy in the place of the last.
+    #[inline]
+    pub fn begin(
+        &self,
+        run: RunTag,
+        seed: Seed,
+        options: &Options,
+        traced: bool,
+        take_over: impl FnOnce(&mut Active),
+    ) {
         self.run_tag.set(Some(run));
         self.seed.set(seed);
         {
             let mut turns = self.turns.borrow_mut();
             // Who is oldest is asked for at each step when a stall is allowed, and seldom by a random walk.
-            turns.ready.keep_stamps(matches!(strategy, Active::Random(_)) && options.stall_up_to.is_none());
-            turns.strategy = strategy;
+            take_over(&mut turns.strategy);
+            let is_random = matches!(turns.strategy, Active::Random(_));
+            turns.ready.keep_stamps(is_random && options.stall_up_to.is_none());
         }
         *self.user.borrow_mut() = None;
         *self.entropy.borrow_mut() = None;
