@@ -50,7 +50,7 @@ pub(crate) struct World {
     seed: Cell<Seed>,
     turns: RefCell<Turns>,
     registry: RefCell<Registry>,
-    sites: RefCell<Sites>,
+    sites: Sites,
     clock: RefCell<Clock>,
     user: RefCell<Option<Stream>>,
     entropy: RefCell<Option<Stream>>,
@@ -188,7 +188,7 @@ impl World {
             seed: Cell::new(Seed::default()),
             turns: RefCell::new(Turns { ready: Ready::new(), strategy: Active::Fifo(crate::schedule::Fifo) }),
             registry: RefCell::new(Registry::new()),
-            sites: RefCell::new(Sites::new()),
+            sites: Sites::new(),
             clock: RefCell::new(Clock::new()),
             user: RefCell::new(None),
             entropy: RefCell::new(None),
@@ -356,7 +356,7 @@ impl World {
 
     #[inline]
     fn prepare(&self, birth: &Birth<'_>) -> TaskMeta {
-        let site = self.sites.borrow_mut().id(birth.site);
+        let site = self.sites.id(birth.site);
         let (slot, key) = self.reserve(birth.key);
         if self.traced.get() {
             self.record_birth(slot, key, birth);

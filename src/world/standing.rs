@@ -59,7 +59,6 @@ impl World {
             || self.registry.try_borrow_mut().is_err()
             || self.workers.try_borrow_mut().is_err()
             || self.pool.try_borrow_mut().is_err()
-            || self.sites.try_borrow_mut().is_err()
             || self.futexes.try_borrow_mut().is_err()
     }
 
