@@ -171,7 +171,10 @@ impl<T> Turned<T> {
         let own = self.head();
         let held = HELD.get();
         assert!(held != own, "this thread is inside this world already: a run cannot start its own run again");
-        assert!(held == &raw const NOBODYS, "this thread is inside another world: a run cannot be started within a run");
+        assert!(
+            held == &raw const NOBODYS,
+            "this thread is inside another world: a run cannot be started within a run"
+        );
         assert!(
             !self.head.claimed.swap(true, Ordering::Acquire),
             "another thread is inside this world: a world has one loop thread at a time"

@@ -224,14 +224,7 @@ impl World {
 
     /// Makes everything ready for a run of `seed`, called `run`; `take_over` puts its strategy in the place of the last.
     #[inline]
-    pub fn begin(
-        &self,
-        run: RunTag,
-        seed: Seed,
-        options: &Options,
-        traced: bool,
-        take_over: impl FnOnce(&mut Active),
-    ) {
+    pub fn begin(&self, run: RunTag, seed: Seed, options: &Options, traced: bool, take_over: impl FnOnce(&mut Active)) {
         self.run_tag.set(Some(run));
         self.seed.set(seed);
         {
