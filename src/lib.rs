@@ -47,6 +47,7 @@ mod id;
 mod instant;
 mod minimise;
 mod name;
+mod natives;
 mod panics;
 mod pool;
 mod prng;
