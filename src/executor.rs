@@ -2,6 +2,12 @@
 //!
 //! What a task tells its world, and where a woken task goes, is a [`Host`]'s business: the floor above implements it.
 
+#[cfg(feature = "smol")]
+mod bare;
+
+#[cfg(feature = "smol")]
+pub(crate) use bare::{BareTask, bare_job, bare_task, tracked};
+
 use crate::beacon;
 use crate::id::Key;
 use crate::schedule::{Candidate, Payload};
@@ -59,6 +65,18 @@ impl TaskMeta {
         TaskMeta { world, slot, key, steps: AtomicU32::new(0), site }
     }
 
+    /// The task as a strategy sees it. The step it is about to take was counted when it became ready.
+    #[inline]
+    pub(crate) fn candidate(&self) -> Candidate {
+        Candidate { key: self.key, step: self.steps.load(Ordering::Relaxed).wrapping_sub(1) }
+    }
+
+    /// The number of the run it belongs to.
+    #[cfg(feature = "smol")]
+    pub(crate) fn world(&self) -> u32 {
+        self.world
+    }
+
     /// Counts one more step of its own. Only the thread with the turn calls this.
     #[inline]
     pub(crate) fn count_step(&self) {
@@ -67,16 +85,14 @@ impl TaskMeta {
 }
 
 impl Payload for Runnable {
-    /// The step it is about to take was counted when it became ready.
     fn candidate(&self) -> Candidate {
-        let meta = self.metadata();
-        Candidate { key: meta.key, step: meta.steps.load(Ordering::Relaxed).wrapping_sub(1) }
+        self.metadata().candidate()
     }
 }
 
 pin_project! {
     /// A future and its place in the registry, which it gives up when it is dropped.
-    struct Tracked<F, H: Host> {
+    pub(crate) struct Tracked<F, H: Host> {
         #[pin]
         state: State<F>,
         host: PhantomData<fn(H)>,

@@ -207,6 +207,8 @@ impl World {
         self.closing.set(true);
         self.record(|log| log.closing = true);
         let abandoned = if self.registry.borrow().len() > 0 { self.wind_up(panicked) } else { Vec::new() };
+        #[cfg(feature = "smol")]
+        self.keep_nothing(panicked);
         let wakers = self.clock.borrow_mut().reset();
         drop(wakers);
         let (leaks, unused_allowances) = if self.sentinel.borrow().is_idle() {

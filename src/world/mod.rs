@@ -3,7 +3,11 @@
 //! A world is made once and serves many runs, one after the other. Nothing in it is borrowed while user code runs: not
 //! across a poll, a wake, a drop.
 
+#[cfg(feature = "smol")]
+mod bare;
 mod ending;
+#[cfg(feature = "smol")]
+mod nested;
 mod options;
 mod recording;
 #[cfg(feature = "tracing")]
@@ -86,6 +90,9 @@ pub(crate) struct World {
     finding: RefCell<Option<Finding>>,
     returned: RefCell<Option<Returned>>,
     panic: RefCell<Option<PanicSeen>>,
+    /// What the rooms above keep for as long as a run lasts, by type.
+    #[cfg(feature = "smol")]
+    kept: RefCell<Vec<bare::Kept>>,
 }
 
 /// Who could run, and who decides.
@@ -214,6 +221,8 @@ impl World {
             finding: RefCell::new(None),
             returned: RefCell::new(None),
             panic: RefCell::new(None),
+            #[cfg(feature = "smol")]
+            kept: RefCell::new(Vec::new()),
         }
     }
 
