@@ -192,7 +192,7 @@ fn schedule<H: Host>(runnable: Runnable) {
     }
 }
 
-/// Where a job goes: once, when it is made.
+/// Where a job goes: when it is made, and if its future waits (only a bare job's does), when that is woken.
 fn schedule_job<H: Host>(job: Runnable) {
     let serial = job.metadata().world;
     let mut job = Some(job);
@@ -203,8 +203,10 @@ fn schedule_job<H: Host>(job: Runnable) {
             host.push_job(job);
         }
     });
-    // A job's future never waits, so nothing schedules it again; if something did, its run would be over.
-    std::mem::forget(job);
+    // It was woken from outside its run.
+    if let Some(job) = job {
+        beacon::foreign_wake(serial, job.metadata().key, Box::new(job));
+    }
 }
 
 /// Makes a task whose future may be dropped on any thread.

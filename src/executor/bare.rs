@@ -89,6 +89,29 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
+    carried::<H, F>(meta, traced, future, schedule::<H>)
+}
+
+/// Makes a bare job, and the carrier that is to be queued with the pool. Where its future waits it leaves the worker, and
+/// queues again once it is woken.
+pub(crate) fn bare_job<H: Host, F>(meta: TaskMeta, traced: bool, future: F) -> (Runnable, BareTask<F::Output>)
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    carried::<H, F>(meta, traced, future, schedule_job::<H>)
+}
+
+fn carried<H: Host, F>(
+    meta: TaskMeta,
+    traced: bool,
+    future: F,
+    schedule: fn(Runnable),
+) -> (Runnable, BareTask<F::Output>)
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
     let berth = Arc::new(Berth::default());
     let slot = meta.slot;
     let passenger = {
@@ -105,29 +128,11 @@ where
     };
     let (runnable, task) = async_task::Builder::new().propagate_panic(true).spawn(passenger, ready);
     let carrier = Carrier { berth: berth.clone(), passenger: runnable.waker() };
-    let (carrier, handle) = async_task::Builder::new().metadata(meta).spawn(move |_| carrier, schedule::<H>);
+    let (carrier, handle) = async_task::Builder::new().metadata(meta).spawn(move |_| carrier, schedule);
     handle.detach();
     // The carrier is queued by the caller: the first time needs no waker.
     *lock(&berth.runnable) = Some(runnable);
     let _ = berth.carrier.set(carrier.waker());
-    (carrier, task)
-}
-
-/// Makes a bare job: a closure for the pool's queue.
-pub(crate) fn bare_job<H: Host, T, F>(meta: TaskMeta, traced: bool, closure: F) -> (Runnable, BareTask<T>)
-where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
-    let slot = meta.slot;
-    let tracked = move |(): &()| Tracked::<_, H>::new(async move { closure() }, slot, traced);
-    // Its future never waits, so nothing schedules it again.
-    let (runnable, task) = async_task::Builder::new().propagate_panic(true).spawn(tracked, mem::forget);
-    let carrier = async move {
-        runnable.run();
-    };
-    let (carrier, handle) = async_task::Builder::new().metadata(meta).spawn(move |_| carrier, schedule_job::<H>);
-    handle.detach();
     (carrier, task)
 }
 

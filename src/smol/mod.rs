@@ -18,14 +18,28 @@
 //! ```
 
 mod block_on;
+#[cfg(unix)]
+mod descriptor;
 mod executor;
+#[cfg(unix)]
+pub mod fs;
 mod nest;
+#[cfg(unix)]
+pub mod net;
+mod pipe;
+#[cfg(unix)]
+pub mod process;
 mod spawn;
 mod timer;
+mod unblock;
 
-pub use ::smol::{Async, Unblock, fs, net, process};
+#[cfg(unix)]
+pub use crate::boundary::descriptor::Async;
+#[cfg(not(unix))]
+pub use ::smol::{Async, fs, net, process};
 pub use ::smol::{Task, channel, future, io, lock, pin, prelude, ready, stream};
 pub use block_on::block_on;
 pub use executor::{Executor, LocalExecutor};
 pub use spawn::{spawn, unblock};
 pub use timer::Timer;
+pub use unblock::Unblock;

@@ -61,5 +61,5 @@ where
     T: Send + 'static,
 {
     let birth = birth::<F>(ActorKind::Job, Location::caller());
-    in_world(f, |world, f| world.spawn_bare_job(&birth, f)).unwrap_or_else(::smol::unblock)
+    in_world(f, |world, f| world.spawn_bare_job(&birth, async move { f() })).unwrap_or_else(::smol::unblock)
 }

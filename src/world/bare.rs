@@ -22,13 +22,14 @@ impl World {
         task
     }
 
-    /// Makes a job whose handle knows nothing of raddle, and queues it with the pool.
-    pub fn spawn_bare_job<T, F>(&self, birth: &Birth<'_>, closure: F) -> BareTask<T>
+    /// Makes a job whose handle knows nothing of raddle, and queues it with the pool. Each poll of `future` is on a worker;
+    /// while it waits, it takes none.
+    pub fn spawn_bare_job<F>(&self, birth: &Birth<'_>, future: F) -> BareTask<F::Output>
     where
-        F: FnOnce() -> T + Send + 'static,
-        T: Send + 'static,
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
     {
-        let (carrier, task) = executor::bare_job::<World, T, F>(self.prepare(birth), self.is_traced(), closure);
+        let (carrier, task) = executor::bare_job::<World, F>(self.prepare(birth), self.is_traced(), future);
         self.occupy(carrier.metadata().slot, carrier.waker());
         carrier.schedule();
         task
@@ -46,6 +47,8 @@ impl World {
 
     /// The run is over; after a panic its things are leaked, as its tasks are.
     pub(super) fn keep_nothing(&self, leak: bool) {
+        #[cfg(unix)]
+        self.forget_tasks_outside();
         let kept = self.kept.take();
         if leak {
             std::mem::forget(kept);

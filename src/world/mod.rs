@@ -9,6 +9,7 @@ mod ending;
 #[cfg(feature = "smol")]
 mod nested;
 mod options;
+mod outside;
 mod recording;
 #[cfg(feature = "tracing")]
 mod spans;
@@ -70,6 +71,9 @@ pub(crate) struct World {
     next_futex: Cell<u64>,
     /// Workers that wait for something outside the world.
     pub outside: RefCell<Vec<(u32, standing::Probe)>>,
+    /// Tasks that do.
+    #[cfg(all(unix, feature = "smol"))]
+    tasks_outside: RefCell<Vec<(i32, bool, Waker)>>,
     /// The loop stood still in this step, by which incident.
     stood: Cell<bool>,
     stood_for: Cell<Option<usize>>,
@@ -204,6 +208,8 @@ impl World {
             futexes: RefCell::new(Vec::with_capacity(64)),
             next_futex: Cell::new(0),
             outside: RefCell::new(Vec::new()),
+            #[cfg(all(unix, feature = "smol"))]
+            tasks_outside: RefCell::new(Vec::new()),
             stood: Cell::new(false),
             stood_for: Cell::new(None),
             log: RefCell::new(None),

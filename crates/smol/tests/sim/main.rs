@@ -3,9 +3,13 @@
 extern crate raddle_smol as smol;
 
 mod executor;
+mod fs;
+mod net;
+mod process;
 mod program;
 mod spawn;
 mod timer;
+mod unblock;
 
 /// Explores `scenario` over 256 seeds and asserts that nothing is found; gives the number of distinct outcomes.
 #[track_caller]
