@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 /// Has reading and writing fail with `WouldBlock` where they would wait.
@@ -51,6 +52,9 @@ pub struct Async<T> {
     pub(crate) kind: Kind<T>,
 }
 
+/// A socket of a run's network, whatever it is made of.
+pub(crate) type Socket = dyn Any + Send + Sync + UnwindSafe + RefUnwindSafe;
+
 pub(crate) enum Kind<T> {
     /// Shared with futures that own what they wait for, and those have this as well.
     Real(Arc<::smol::Async<T>>),
@@ -59,7 +63,7 @@ pub(crate) enum Kind<T> {
         /// `None` once it has been taken out.
         io: Option<T>,
         /// The socket of the run's network that it stands for.
-        socket: Option<Arc<dyn Any + Send + Sync>>,
+        socket: Option<Arc<Socket>>,
     },
 }
 

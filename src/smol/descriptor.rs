@@ -1,7 +1,7 @@
 //! `smol::Async`: awaiting whatever has a descriptor. (The type itself, and what of it is unsafe, is the boundary's.)
 
 use super::net::Connection;
-use crate::boundary::descriptor::{self, Kind};
+use crate::boundary::descriptor::{self, Kind, Socket};
 use crate::boundary::kernel;
 use crate::context;
 use ::smol::io::{AsyncRead, AsyncWrite};
@@ -43,7 +43,7 @@ impl<T: AsFd> Async<T> {
         }
     }
 
-    pub(super) fn simulated(io: T, socket: Option<Arc<dyn Any + Send + Sync>>) -> Async<T> {
+    pub(super) fn simulated(io: T, socket: Option<Arc<Socket>>) -> Async<T> {
         let fd = io.as_fd().as_raw_fd();
         Async { kind: Kind::Simulated { fd, io: Some(io), socket } }
     }
@@ -57,7 +57,10 @@ impl<T> Async<T> {
     /// The socket of the run's network that it stands for.
     pub(super) fn socket<S: 'static>(&self) -> Option<&S> {
         match &self.kind {
-            Kind::Simulated { socket: Some(socket), .. } => socket.downcast_ref(),
+            Kind::Simulated { socket: Some(socket), .. } => {
+                let any: &dyn Any = &**socket;
+                any.downcast_ref()
+            }
             _ => None,
         }
     }

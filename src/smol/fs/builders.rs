@@ -52,7 +52,7 @@ impl OpenOptions {
     ///
     /// # Errors
     /// Those of [`std::fs::OpenOptions::open`].
-    pub fn open<P: AsRef<Path>>(&self, path: P) -> impl Future<Output = io::Result<File>> {
+    pub fn open<P: AsRef<Path>>(&self, path: P) -> impl Future<Output = io::Result<File>> + use<P> {
         let (options, path) = (self.0.clone(), path.as_ref().to_owned());
         async move { unblock(move || options.open(path)).await.map(File::clean) }
     }
@@ -81,7 +81,7 @@ impl DirBuilder {
     ///
     /// # Errors
     /// Those of [`std::fs::DirBuilder::create`].
-    pub fn create<P: AsRef<Path>>(&self, path: P) -> impl Future<Output = io::Result<()>> {
+    pub fn create<P: AsRef<Path>>(&self, path: P) -> impl Future<Output = io::Result<()>> + use<P> {
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(self.recursive);
         if let Some(mode) = self.mode {

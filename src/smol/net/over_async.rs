@@ -1,7 +1,7 @@
 //! What `smol::Async` has for each kind of socket.
 
 use super::{Bound, Connection, Listening, placeholder};
-use crate::boundary::descriptor::{Async, Kind};
+use crate::boundary::descriptor::{Async, Kind, Socket};
 use crate::boundary::kernel;
 use crate::context;
 use ::smol::stream::{self, Stream};
@@ -14,9 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// One of the run's own sockets as an `Async`.
-fn standing<T: From<OwnedFd> + std::os::fd::AsFd>(
-    socket: Arc<dyn std::any::Any + Send + Sync>,
-) -> io::Result<Async<T>> {
+fn standing<T: From<OwnedFd> + std::os::fd::AsFd>(socket: Arc<Socket>) -> io::Result<Async<T>> {
     Ok(Async::simulated(placeholder()?.into(), Some(socket)))
 }
 
