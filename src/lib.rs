@@ -62,6 +62,8 @@ mod seed;
 mod sentinel;
 mod sim;
 mod sites;
+#[cfg(feature = "smol")]
+pub mod smol;
 #[cfg(feature = "insta")]
 mod snapshot;
 mod spawn;

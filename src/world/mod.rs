@@ -3,9 +3,14 @@
 //! A world is made once and serves many runs, one after the other. Nothing in it is borrowed while user code runs: not
 //! across a poll, a wake, a drop.
 
+#[cfg(feature = "smol")]
+mod bare;
 mod ending;
 mod natives;
+#[cfg(feature = "smol")]
+mod nested;
 mod options;
+mod outside;
 mod recording;
 #[cfg(feature = "tracing")]
 mod spans;
@@ -74,6 +79,9 @@ pub(crate) struct World {
     own_words: RefCell<Vec<usize>>,
     /// Workers that wait for something outside the world.
     pub outside: RefCell<Vec<(u32, standing::Probe)>>,
+    /// Tasks that do.
+    #[cfg(all(unix, feature = "smol"))]
+    tasks_outside: RefCell<Vec<(i32, bool, Waker)>>,
     /// The loop stood still in this step, by which incident.
     stood: Cell<bool>,
     stood_for: Cell<Option<usize>>,
@@ -94,6 +102,9 @@ pub(crate) struct World {
     finding: RefCell<Option<Finding>>,
     returned: RefCell<Option<Returned>>,
     panic: RefCell<Option<PanicSeen>>,
+    /// What the rooms above keep for as long as a run lasts, by type.
+    #[cfg(feature = "smol")]
+    kept: RefCell<Vec<bare::Kept>>,
 }
 
 /// Who could run, and who decides.
@@ -211,6 +222,8 @@ impl World {
             next_futex: Cell::new(0),
             own_words: RefCell::new(Vec::new()),
             outside: RefCell::new(Vec::new()),
+            #[cfg(all(unix, feature = "smol"))]
+            tasks_outside: RefCell::new(Vec::new()),
             stood: Cell::new(false),
             stood_for: Cell::new(None),
             log: RefCell::new(None),
@@ -228,6 +241,8 @@ impl World {
             finding: RefCell::new(None),
             returned: RefCell::new(None),
             panic: RefCell::new(None),
+            #[cfg(feature = "smol")]
+            kept: RefCell::new(Vec::new()),
         }
     }
 
@@ -373,6 +388,12 @@ impl World {
         let running = self.running.get();
         let key = key.unwrap_or_else(|| running.key.child(registry.next_child(running.slot)));
         (registry.reserve(), key)
+    }
+
+    /// The task in `slot` is woken by `waker`, also before it has waited.
+    #[cfg(feature = "smol")]
+    fn occupy(&self, slot: u32, waker: Waker) {
+        self.registry.borrow_mut().occupy(slot, waker);
     }
 
     /// The task in `slot` waits, for the first time or (in a traced run) again.
