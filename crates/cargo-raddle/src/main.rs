@@ -19,6 +19,7 @@ mod seedfile;
 mod seeds;
 mod shell;
 mod stderr;
+mod timeline;
 
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Verb};
@@ -60,6 +61,7 @@ fn run(cli: &Cli) -> Result<u8> {
         Verb::Shrink(options) => replay::shrink(options, global),
         Verb::Diff(options) => diff::run(options, global),
         Verb::Seeds(options) => seeds::run(options, global),
+        Verb::Timeline(options) => timeline::run(options, global),
         Verb::Merge(options) => merge::run(options, global),
         Verb::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "cargo-raddle", &mut std::io::stdout());
@@ -70,6 +72,5 @@ fn run(cli: &Cli) -> Result<u8> {
             page.render(&mut std::io::stdout()).map_err(|error| Error::internal(error.to_string()))?;
             Ok(0)
         }
-        _ => Err(Error::usage("not yet")),
     }
 }
