@@ -229,12 +229,14 @@ impl<'a> Test<'a> {
             (None, None, None) => SEEDS,
         };
         if let Some(address) = &self.env.drive {
+            // The whole name: many tests are driven at once.
+            let name = format!("{}::{}", self.site.module, self.site.name);
             let setup = Setup {
                 scenario: scenario(),
                 at: self.at,
                 options: &options,
                 custom: None,
-                name: self.site.name,
+                name: &name,
                 replay: config.replay,
             };
             let driven = Driven {

@@ -85,6 +85,9 @@ impl Row {
     }
 }
 
+/// More of a verdict is not shown in the table.
+const WIDTH: usize = 90;
+
 /// Prints all rows, and their sum.
 pub fn print(rows: &[Row], took: Duration, shell: &Shell) {
     for row in rows {
@@ -102,7 +105,10 @@ pub fn print(rows: &[Row], took: Duration, shell: &Shell) {
     table.load_style(presets::NOTHING.into());
     table.set_header(["scenario", "seeds", "interleavings", "found"]);
     for row in rows {
-        let verdict: String = row.verdict().chars().take(90).collect();
+        let mut verdict = row.verdict();
+        if verdict.chars().count() > WIDTH {
+            verdict = verdict.chars().take(WIDTH - 1).chain(['…']).collect();
+        }
         table.add_row([row.name.clone(), grouped(row.runs), grouped(row.interleavings), verdict]);
     }
     for column in 1..3 {
