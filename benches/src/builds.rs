@@ -44,7 +44,7 @@ fn build(profile: &str, package: Package, names: &BTreeSet<&str>) -> Result<Hash
     let folder = if package == Package::Madsim { benches.join("madsim") } else { benches.to_path_buf() };
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
     // In its own folder, since that is where cargo looks for `.cargo/config.toml`.
-    cargo.current_dir(&folder).args(["build", "--locked", "--message-format=json-render-diagnostics"]);
+    cargo.current_dir(&folder).args(["build", "--message-format=json-render-diagnostics"]);
     cargo.args(["--profile", profile]).args(names.iter().flat_map(|name| ["--bin", name])).stderr(Stdio::inherit());
     let target = std::env::var_os("CARGO_TARGET_DIR").and_then(|target| std::path::absolute(target).ok());
     if let Some(target) = &target {

@@ -155,7 +155,7 @@ pub fn summary(done: &[Measured], args: &Args) -> String {
     }
     let mut text = format!("\n{OURS} reaches {} of {all} figures.", all - missed.len());
     if !missed.is_empty() {
-        let _ = write!(text, " Not: {}.", missed.join(", "));
+        let _ = write!(text, " Not:\n  {}", missed.join("\n  "));
     }
     text
 }
