@@ -9,7 +9,7 @@ pub struct Meter {
     wall: Duration,
 }
 
-/// A clock, past libc: raddle and madsim have symbols of their own there.
+/// A clock of the machine, as long as no run is under way: raddle and madsim have symbols of libc of their own.
 fn read(clock: ClockId) -> Duration {
     let time = clock_gettime(clock);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
