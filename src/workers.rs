@@ -89,14 +89,15 @@ impl Future for Turn {
         let index = self.index;
         let _quiet = kernel::quiet();
         context::with("a worker's turn", |world| {
-            world.worker(index, |worker| {
+            let own = world.running();
+            let job = world.worker(index, |worker| {
                 worker.starting = false;
                 if worker.waker.as_ref().is_none_or(|w| !w.will_wake(cx.waker())) {
                     worker.waker = Some(cx.waker().clone());
                 }
+                worker.job
             });
-            let own = world.running();
-            match world.worker(index, |w| w.job) {
+            match job {
                 Some(job) => world.set_running(job),
                 None if is_native(index) => world.native_runs(index, own),
                 None => {}
@@ -134,14 +135,9 @@ fn main(world: &'static Turned<World>, number: u32) {
         let armed = context::with("a worker", World::arm_worker);
         loop {
             while let Some(job) = context::with("a worker", |world| pool_does(world, |pool, effect| pool.pop(effect))) {
+                // Which job begins first is open, and with it who takes the next.
                 switch_point(index);
                 run_job(index, own, job);
-                let more = context::with("a worker", |world| world.pool.borrow().queued() > 0);
-                if more {
-                    // Who takes the next job is open again.
-                    wake_myself(index);
-                    threads::suspend();
-                }
             }
             if !wait_for_jobs(number) {
                 break;
@@ -195,34 +191,49 @@ fn run_job(index: u32, own: Running, job: Runnable) {
     context::with("a worker", |world| {
         world.worker(index, |worker| worker.job = Some(running));
         world.set_running(running);
-        world.record(|log| {
-            if let Some(job) = log.index(running.key) {
-                log.event(What::JobBegan { job });
-            }
-            if let Some(actor) = log.actor_mut(running.key) {
-                actor.polls += 1;
-            }
-        });
+        if world.is_traced() {
+            record_begin(world, running);
+        }
     });
     #[cfg(feature = "tracing")]
     let span = context::with("a worker", |world| world.span(job.metadata()));
-    kernel::watch(kernel::selector());
+    let selector = kernel::selector();
+    kernel::watch(selector);
     job.run();
-    kernel::look_away(kernel::selector());
+    kernel::look_away(selector);
     #[cfg(feature = "tracing")]
     drop(span);
     context::with("a worker", |world| {
         world.worker(index, |worker| worker.job = None);
         world.set_running(own);
-        world.record(|log| {
-            let end = log.poll_ended.take().unwrap_or(PollEnd::Cancelled);
-            if let Some(job) = log.index(running.key) {
-                log.event(What::JobEnded { job, end });
-            }
-        });
-        // The worker's own poll is still going on.
-        world.poll_ended(PollEnd::Pending);
+        if world.is_traced() {
+            record_end(world, running);
+        }
     });
+}
+
+#[cold]
+fn record_begin(world: &World, running: Running) {
+    world.record(|log| {
+        if let Some(job) = log.index(running.key) {
+            log.event(What::JobBegan { job });
+        }
+        if let Some(actor) = log.actor_mut(running.key) {
+            actor.polls += 1;
+        }
+    });
+}
+
+#[cold]
+fn record_end(world: &World, running: Running) {
+    world.record(|log| {
+        let end = log.poll_ended.take().unwrap_or(PollEnd::Cancelled);
+        if let Some(job) = log.index(running.key) {
+            log.event(What::JobEnded { job, end });
+        }
+    });
+    // The worker's own poll is still going on.
+    world.poll_ended(PollEnd::Pending);
 }
 
 /// Waits until there are jobs (true), or until the worker is to end (false).
@@ -344,14 +355,9 @@ pub(crate) fn wait_outside(
 
 /// Lets others run, and goes on at the next turn.
 fn give_way(index: u32) {
-    let mut yielded = false;
-    wait(index, "its next turn", |waker| {
-        if std::mem::replace(&mut yielded, true) {
-            return true;
-        }
-        waker.wake_by_ref();
-        false
-    });
+    let _quiet = kernel::quiet();
+    wake_myself(index);
+    threads::suspend();
 }
 
 /// Others may run before worker `index` goes on, if there are any.
