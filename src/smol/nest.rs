@@ -70,9 +70,9 @@ impl Seat {
 
 impl Wake for Seat {
     fn wake(self: Arc<Self>) {
-        let serial = self.meta.world();
+        let serial = self.meta.run_number();
         let is_at_home = context::try_with(|world| {
-            let is_at_home = world.serial() == serial;
+            let is_at_home = world.run_tag().number() == serial;
             if is_at_home {
                 self.clone().queue(world);
             }
@@ -125,7 +125,7 @@ struct Member<D> {
 /// An executor's tasks in one run.
 pub(super) struct Nest<D> {
     /// The run's number.
-    serial: u32,
+    serial: u64,
     core: Arc<Core>,
     members: BTreeMap<u64, Member<D>>,
     next: u64,
@@ -135,7 +135,7 @@ pub(super) struct Nest<D> {
 pub(super) type Place<D> = Mutex<Option<Nest<D>>>;
 
 impl<D> Nest<D> {
-    fn new(serial: u32) -> Nest<D> {
+    fn new(serial: u64) -> Nest<D> {
         let core = Core { ready: Mutex::new(Ready::new()), hosts: Mutex::new(Vec::new()) };
         Nest { serial, core: Arc::new(core), members: BTreeMap::new(), next: 0 }
     }
@@ -143,10 +143,10 @@ impl<D> Nest<D> {
     /// The nest of this run in `place`. One that an earlier run left there (in a static) is leaked, as the tasks of a run
     /// that was given up are: to drop its futures now would be part of this run.
     fn of<'p>(place: &'p mut Option<Nest<D>>, world: &World) -> &'p mut Nest<D> {
-        if place.as_ref().is_some_and(|nest| nest.serial != world.serial()) {
+        if place.as_ref().is_some_and(|nest| nest.serial != world.run_tag().number()) {
             mem::forget(place.take());
         }
-        place.get_or_insert_with(|| Nest::new(world.serial()))
+        place.get_or_insert_with(|| Nest::new(world.run_tag().number()))
     }
 }
 
@@ -175,7 +175,6 @@ pub(super) fn add<D, F: Future, T>(
         again: Mutex::new(None),
         gone: AtomicBool::new(false),
     });
-    world.enrolled(&seat.meta, seat.clone().into());
     let (task, driver) = spawn(Gate { future, seat: Leave(seat.clone()) });
     let member = Member { seat: seat.clone(), driver: Some(driver) };
     Nest::of(&mut lock(place), world).members.insert(number, member);

@@ -7,17 +7,11 @@ use super::{Birth, Running, World};
 use crate::executor::TaskMeta;
 use crate::schedule::{Payload, Ready};
 use std::sync::atomic::Ordering;
-use std::task::Waker;
 
 impl World {
     /// A place in the registry and an identity for a task of such an executor.
     pub fn enrol(&self, birth: &Birth<'_>) -> TaskMeta {
         self.prepare(birth)
-    }
-
-    /// The task of `meta` exists, and is woken by `waker`.
-    pub fn enrolled(&self, meta: &TaskMeta, waker: Waker) {
-        self.occupy(meta.slot, waker);
     }
 
     /// The task of `meta` became ready.
@@ -30,18 +24,18 @@ impl World {
 
     /// Takes who is to run next out of `ready`. `None` if nobody is ready, or the run is over.
     pub fn nested_pick<T: Payload>(&self, ready: &mut Ready<T>) -> Option<T> {
-        ready.settle();
-        let front = ready.oldest()?;
-        if self.stop.get() || self.closing.get() {
+        let count = ready.settle();
+        if count == 0 || self.stop.get() || self.closing.get() {
             return None;
         }
         if self.steps() >= self.max_steps.get() {
             self.found_livelock();
             return None;
         }
-        let mut index = front;
-        if ready.len() > 1 {
-            index = self.turns.borrow_mut().strategy.pick(ready, front);
+        let (mut index, mut front) = (0, 0);
+        if count > 1 {
+            front = ready.oldest();
+            index = self.turns.borrow_mut().strategy.pick(ready, count, front);
             self.decisions.set(self.decisions.get() + 1);
             if index != front {
                 self.deviations.set(self.deviations.get() + 1);
