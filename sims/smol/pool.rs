@@ -35,7 +35,7 @@ impl Connection {
         let mut rows = self.database.rows.lock().unwrap();
         let value = rows.entry(row).or_insert(0);
         *value += amount;
-        self.is_broken = *value % 3 == 0;
+        self.is_broken = (*value).is_multiple_of(3);
         *value
     }
 }
