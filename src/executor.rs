@@ -231,8 +231,7 @@ fn schedule_otherwise<H: Host>(runnable: Runnable) {
     if is_in_its_world::<H>(&runnable) {
         H::with(|host| host.push(runnable));
     } else {
-        let TaskMeta { run, key, .. } = *runnable.metadata();
-        beacon::foreign_wake(run.number(), key, Box::new(runnable));
+        foreign_wake(runnable);
     }
 }
 
@@ -240,13 +239,18 @@ fn is_in_its_world<H: Host>(runnable: &Runnable) -> bool {
     H::with(|host| host.run_tag().number() == runnable.metadata().run.number()).unwrap_or(false)
 }
 
+fn foreign_wake(runnable: Runnable) {
+    let TaskMeta { run, key, .. } = *runnable.metadata();
+    beacon::foreign_wake(run.number(), key, Box::new(runnable));
+}
+
 /// Where a job goes: when it is made, and if its future waits (only a bare job's does), when that is woken.
 fn schedule_job<H: Host>(job: Runnable) {
     if is_in_its_world::<H>(&job) {
         H::with(|host| host.push_job(job));
     } else {
-        let TaskMeta { run, key, .. } = *job.metadata();
-        beacon::foreign_wake(run.number(), key, Box::new(job));
+        // It was woken from outside its run.
+        foreign_wake(job);
     }
 }
 

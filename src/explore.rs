@@ -64,17 +64,22 @@ pub(crate) struct Explored {
     pub digest: u64,
     /// Distinct interleavings, by digest.
     pub interleavings: u64,
+    /// The digests of those.
+    pub digests: HashSet<u64>,
     pub most_decisions: u64,
 }
 
 /// Goes through the plan.
 pub(crate) fn explore(setup: Setup<'_>, plan: Plan<'_>) -> Explored {
-    run::in_lab(setup, |lab| {
-        let strategy = resolve(lab, plan.base, &plan.strategy);
-        let mut search =
-            Search { lab, strategy, found: HashMap::default(), outcomes: HashMap::default(), seen: HashSet::default() };
-        search.go(plan)
-    })
+    run::in_lab(setup, |lab| explore_in(lab, plan))
+}
+
+/// Goes through the plan in a lab that is there.
+pub(crate) fn explore_in(lab: &mut Lab<'_>, plan: Plan<'_>) -> Explored {
+    let strategy = resolve(lab, plan.base, &plan.strategy);
+    let mut search =
+        Search { lab, strategy, found: HashMap::default(), outcomes: HashMap::default(), seen: HashSet::default() };
+    search.go(plan)
 }
 
 /// Gives PCT the length it needs: the most decisions that three random runs of seeds from `base` on make. The same for
@@ -109,6 +114,7 @@ impl Search<'_, '_> {
             outcomes: Vec::new(),
             digest: 0,
             interleavings: 0,
+            digests: HashSet::default(),
             most_decisions: 0,
         };
         for seed in plan.seeds {
@@ -146,6 +152,7 @@ impl Search<'_, '_> {
             }
         }
         explored.interleavings = self.seen.len() as u64;
+        explored.digests = std::mem::take(&mut self.seen);
         if explored.outcomes.len() > 1 {
             for outcome in explored.outcomes.iter_mut().take(plan.outcomes_traced) {
                 outcome.trace = self.shortest_to(outcome, plan.shrink_budget);
@@ -310,6 +317,7 @@ pub(crate) fn refused(strategy: StrategyKind, run: RunResult) -> Explored {
         outcomes: Vec::new(),
         digest: 0,
         interleavings: 0,
+        digests: HashSet::default(),
         most_decisions: 0,
     }
 }

@@ -36,6 +36,7 @@ mod check;
 mod clock;
 mod context;
 mod deviation;
+mod drive;
 mod env;
 mod error;
 mod executor;
@@ -47,6 +48,7 @@ mod id;
 mod instant;
 mod minimise;
 mod name;
+mod natives;
 mod panics;
 mod pool;
 mod prng;
@@ -86,7 +88,7 @@ pub use raddle_macros::test;
 pub use recheck::Check;
 pub use report::{Digest, Failure, Found, OutcomeCount, Report};
 pub use schedule::{Candidate, Candidates, Pick, Strategy, StrategyKind};
-pub use seed::Seed;
+pub use seed::{SCHEDULE_VERSION, Seed};
 pub use sentinel::{Class, Leak, Policy};
 pub use sim::{Explore, Sim};
 pub use spawn::{TaskBuilder, spawn, spawn_local, task, unblock, yield_now};
@@ -113,10 +115,6 @@ macro_rules! assert_no_leaks {
 pub mod thread {
     pub use crate::workers::{block_on, sleep, yield_now};
 }
-
-/// Which schedules a seed deals. It changes whenever a release deals the seeds anew; a seed kept by another version may
-/// then have nothing to say.
-pub const SCHEDULE_VERSION: u32 = 2;
 
 #[doc(hidden)]
 pub mod __private {

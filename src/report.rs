@@ -319,7 +319,7 @@ fn write_deviations(f: &mut impl Write, trace: &Trace) -> fmt::Result {
     Ok(())
 }
 
-fn tell_deviation(trace: &Trace, deviation: &Deviation) -> String {
+pub(crate) fn tell_deviation(trace: &Trace, deviation: &Deviation) -> String {
     let before = trace.name_of(deviation.before);
     if deviation.who == Key::CLOCK {
         return format!("time passed a deadline before {before} ran");
@@ -402,6 +402,11 @@ impl Failure {
     /// The fewest deviations that still fail in this way.
     pub fn minimised(&self) -> &[Deviation] {
         self.report.trace().deviations()
+    }
+
+    /// How many reruns it took to minimise it; `None` if that was not tried or did not work.
+    pub(crate) fn reruns(&self) -> Option<usize> {
+        self.minimised
     }
 
     /// The run that shows the failure best: with the fewest deviations.
@@ -517,7 +522,8 @@ pub struct Found {
 
 impl Found {
     pub(crate) fn new(explored: Explored, name: &str, seeds: Option<u64>, replay: &Replay) -> Found {
-        let Explored { runs, steps, strategy, failures, outcomes, digest, interleavings, most_decisions } = explored;
+        let Explored { runs, steps, strategy, failures, outcomes, digest, interleavings, digests: _, most_decisions } =
+            explored;
         let mut replay = replay.clone();
         if replay.command.is_none() && strategy != StrategyKind::Random {
             replay.strategy = Some(strategy.to_string());

@@ -127,6 +127,16 @@ impl Log {
         index
     }
 
+    /// The actor has got a name of its own.
+    pub fn rename(&mut self, key: Key, name: &str) {
+        let number = self.numbers.entry(name.to_string()).or_insert(0);
+        *number += 1;
+        let name = if *number == 1 { name.to_string() } else { format!("{name}#{number}") };
+        if let Some(actor) = self.actor_mut(key) {
+            actor.name = name;
+        }
+    }
+
     pub fn index(&self, key: Key) -> Option<u32> {
         self.by_key.get(&key).copied()
     }
@@ -162,7 +172,7 @@ impl Log {
         entry.last_poll = Some((self.step, self.now));
         let woken = entry.woken_by.take();
         entry.last_woken_by = woken;
-        if entry.kind == ActorKind::Worker {
+        if entry.kind.is_thread() {
             self.worker = Some(actor);
         }
         self.event(What::Polled { actor, woken, before, end: PollEnd::Open });

@@ -6,6 +6,7 @@
 #[cfg(feature = "smol")]
 mod bare;
 mod ending;
+mod natives;
 #[cfg(feature = "smol")]
 mod nested;
 mod options;
@@ -16,6 +17,7 @@ mod spans;
 mod standing;
 
 pub(crate) use ending::Ended;
+pub(crate) use natives::{is_native, of_worker};
 pub use options::Options;
 pub(crate) use recording::Birth;
 pub(crate) use standing::Probe;
@@ -23,7 +25,7 @@ pub(crate) use standing::Probe;
 use crate::beacon::{self, Beacon};
 use crate::boundary::home::AtHome;
 use crate::boundary::kernel::{self, Selector};
-use crate::boundary::threads::Threads;
+use crate::boundary::threads::{self, Threads};
 use crate::boundary::turn;
 use crate::clock::{Clock, TimerId};
 use crate::deviation::Deviation;
@@ -61,6 +63,7 @@ pub(crate) struct World {
     entropy: RefCell<Option<Stream>>,
     pub pool: RefCell<Pool<Runnable>>,
     workers: RefCell<Vec<Worker>>,
+    natives: RefCell<Vec<Option<natives::Native>>>,
     /// How many workers there were at most, in all runs since their threads were last ended.
     most_workers: Cell<usize>,
     /// Workers whose threads keep something from the run that goes on.
@@ -72,6 +75,8 @@ pub(crate) struct World {
     /// Threads that wait for words of memory, in the order of their coming.
     futexes: RefCell<Vec<standing::FutexWaiter>>,
     next_futex: Cell<u64>,
+    /// Words in statics that threads of this world wait for each other with, in all runs.
+    own_words: RefCell<Vec<usize>>,
     /// Workers that wait for something outside the world.
     pub outside: RefCell<Vec<(u32, standing::Probe)>>,
     /// Tasks that do.
@@ -132,9 +137,11 @@ impl Future for Scenario {
     }
 }
 
-/// A worker of the pool, as its world sees it.
+/// A worker of the pool, or a thread that code under test started, as its world sees it.
 #[derive(Default)]
 pub(crate) struct Worker {
+    /// Its identity.
+    pub key: Option<Key>,
     /// It has been started, and not been polled yet.
     pub starting: bool,
     /// Wakes the task that gives the worker its turns.
@@ -205,6 +212,7 @@ impl World {
             entropy: RefCell::new(None),
             pool: RefCell::new(Pool::new(&PoolOptions::default())),
             workers: RefCell::new(Vec::new()),
+            natives: RefCell::new(Vec::new()),
             most_workers: Cell::new(0),
             dirty: RefCell::new(Vec::new()),
             threads: Threads::new(env::backend()),
@@ -212,6 +220,7 @@ impl World {
             sentinel: RefCell::new(Sentinel::new()),
             futexes: RefCell::new(Vec::with_capacity(64)),
             next_futex: Cell::new(0),
+            own_words: RefCell::new(Vec::new()),
             outside: RefCell::new(Vec::new()),
             #[cfg(all(unix, feature = "smol"))]
             tasks_outside: RefCell::new(Vec::new()),
@@ -665,6 +674,9 @@ impl World {
 
     /// What the panic hook saw on a thread of this world.
     pub fn saw_panic(&self, seen: PanicSeen) {
+        if let Some(index) = threads::current().filter(|&index| is_native(index as u32)) {
+            return self.native_panicked(index as u32, seen);
+        }
         self.panic.replace(Some(seen));
     }
 

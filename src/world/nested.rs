@@ -32,9 +32,9 @@ impl World {
             self.found_livelock();
             return None;
         }
-        let (mut index, mut front) = (0, 0);
+        let front = ready.oldest();
+        let mut index = front;
         if count > 1 {
-            front = ready.oldest();
             index = self.turns.borrow_mut().strategy.pick(ready, count, front);
             self.decisions.set(self.decisions.get() + 1);
             if index != front {
