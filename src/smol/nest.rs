@@ -175,7 +175,6 @@ pub(super) fn add<D, F: Future, T>(
         again: Mutex::new(None),
         gone: AtomicBool::new(false),
     });
-    world.enrolled(&seat.meta, seat.clone().into());
     let (task, driver) = spawn(Gate { future, seat: Leave(seat.clone()) });
     let member = Member { seat: seat.clone(), driver: Some(driver) };
     Nest::of(&mut lock(place), world).members.insert(number, member);

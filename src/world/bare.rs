@@ -17,7 +17,6 @@ impl World {
         F::Output: Send + 'static,
     {
         let (carrier, task) = executor::bare_task::<World, F>(self.prepare(birth), self.is_traced(), future);
-        self.occupy(carrier.metadata().slot, carrier.waker());
         self.push(carrier);
         task
     }
@@ -30,7 +29,6 @@ impl World {
         F::Output: Send + 'static,
     {
         let (carrier, task) = executor::bare_job::<World, F>(self.prepare(birth), self.is_traced(), future);
-        self.occupy(carrier.metadata().slot, carrier.waker());
         carrier.schedule();
         task
     }

@@ -390,12 +390,6 @@ impl World {
         (registry.reserve(), key)
     }
 
-    /// The task in `slot` is woken by `waker`, also before it has waited.
-    #[cfg(feature = "smol")]
-    fn occupy(&self, slot: u32, waker: Waker) {
-        self.registry.borrow_mut().occupy(slot, waker);
-    }
-
     /// The task in `slot` waits, for the first time or (in a traced run) again.
     pub fn waits(&self, slot: u32, waker: &Waker) {
         if !self.registry.borrow().is_occupied(slot) {

@@ -7,17 +7,11 @@ use super::{Birth, Running, World};
 use crate::executor::TaskMeta;
 use crate::schedule::{Payload, Ready};
 use std::sync::atomic::Ordering;
-use std::task::Waker;
 
 impl World {
     /// A place in the registry and an identity for a task of such an executor.
     pub fn enrol(&self, birth: &Birth<'_>) -> TaskMeta {
         self.prepare(birth)
-    }
-
-    /// The task of `meta` exists, and is woken by `waker`.
-    pub fn enrolled(&self, meta: &TaskMeta, waker: Waker) {
-        self.occupy(meta.slot, waker);
     }
 
     /// The task of `meta` became ready.

@@ -1,7 +1,7 @@
 //! `smol::fs`: files and folders, by jobs of the pool.
 //!
 //! In a run they are the run's pool's, and the files are real ones: a scenario that writes gives itself a folder of its
-//! own, and takes care that the next run finds it as the last one did (see [`smol::fs`](::smol::fs) for each item).
+//! own, and takes care that the next run finds it as the last one did (see [`smol::fs`] for each item).
 
 mod builders;
 mod file;

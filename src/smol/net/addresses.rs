@@ -44,21 +44,19 @@ pub async fn resolve<A: AsyncToSocketAddrs>(addr: A) -> io::Result<Vec<SocketAdd
 }
 
 /// The same, without holding what was asked while it waits.
-pub(super) fn look_up(question: Question) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send {
-    async move {
-        let (name, port) = match question {
-            Question::Known(known) => return known,
-            Question::Name(name, port) => (name, port),
-        };
-        if !context::in_run() {
-            return ::smol::net::resolve((name, port)).await;
-        }
-        match name.as_str() {
-            "localhost" => Ok(vec![SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)]),
-            _ => Err(io::Error::other(format!(
-                "failed to lookup address information: {name:?} is not known in this run (localhost is)"
-            ))),
-        }
+pub(super) async fn look_up(question: Question) -> io::Result<Vec<SocketAddr>> {
+    let (name, port) = match question {
+        Question::Known(known) => return known,
+        Question::Name(name, port) => (name, port),
+    };
+    if !context::in_run() {
+        return ::smol::net::resolve((name, port)).await;
+    }
+    match name.as_str() {
+        "localhost" => Ok(vec![SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)]),
+        _ => Err(io::Error::other(format!(
+            "failed to lookup address information: {name:?} is not known in this run (localhost is)"
+        ))),
     }
 }
 

@@ -102,7 +102,10 @@ impl UdpSocket {
             Face::Simulated(own) => {
                 first_of(addresses, |address| async move {
                     match own.socket::<Bound>() {
-                        Some(bound) => Ok(bound.connect(address)),
+                        Some(bound) => {
+                            bound.connect(address);
+                            Ok(())
+                        }
                         None => own.get_ref().connect(address),
                     }
                 })

@@ -35,7 +35,7 @@ macro_rules! asked {
     )+};
 }
 
-/// A server at a path: [`smol::net::unix::UnixListener`](::smol::net::unix::UnixListener).
+/// A server at a path: [`smol::net::unix::UnixListener`].
 #[derive(Clone)]
 pub struct UnixListener(Face<real::UnixListener, std_unix::UnixListener>);
 
@@ -96,7 +96,7 @@ impl fmt::Debug for Incoming<'_> {
     }
 }
 
-/// A connection: [`smol::net::unix::UnixStream`](::smol::net::unix::UnixStream).
+/// A connection: [`smol::net::unix::UnixStream`].
 #[derive(Clone)]
 pub struct UnixStream(Face<real::UnixStream, std_unix::UnixStream>);
 
@@ -164,7 +164,7 @@ impl AsyncWrite for UnixStream {
     }
 }
 
-/// A socket for datagrams: [`smol::net::unix::UnixDatagram`](::smol::net::unix::UnixDatagram).
+/// A socket for datagrams: [`smol::net::unix::UnixDatagram`].
 #[derive(Clone)]
 pub struct UnixDatagram(Face<real::UnixDatagram, std_unix::UnixDatagram>);
 

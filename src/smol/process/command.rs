@@ -206,14 +206,12 @@ impl Command {
 
 impl Plan {
     fn start(&mut self, default: &Streams) -> io::Result<Child> {
+        let collects = matches!(default, Streams::Collected);
         let [stdin, stdout, stderr] = self.streams;
-        let (input, output): (fn() -> Stdio, fn() -> Stdio) = match default {
-            Streams::Inherited => (Stdio::inherit, Stdio::inherit),
-            Streams::Collected => (Stdio::null, Stdio::piped),
-        };
         if !stdin {
-            self.command.stdin(input());
+            self.command.stdin(if collects { Stdio::null() } else { Stdio::inherit() });
         }
+        let output = || if collects { Stdio::piped() } else { Stdio::inherit() };
         if !stdout {
             self.command.stdout(output());
         }

@@ -2,7 +2,7 @@
 //!
 //! They are real ones, in a run as well. There, waiting for a child and for what it writes is the business of the pool's
 //! workers, and takes no virtual time: the run goes on when the child has done something (see
-//! [`smol::process`](::smol::process) for each item).
+//! [`smol::process`] for each item).
 
 mod child;
 mod command;

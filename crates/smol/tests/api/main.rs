@@ -4,6 +4,8 @@
 //! against this crate; which traits each type has is computed in both, and compared. That `names.rs` leaves nothing out is
 //! found out from the sources of the crates that smol is made of, as cargo has them.
 
+#![allow(clippy::type_complexity, reason = "types are written out, since that is what is compared")]
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;

@@ -35,7 +35,7 @@ macro_rules! awaits {
 /// The function is of this type.
 macro_rules! is {
     ($($function:expr => $type:ty;)+) => {$({
-        let _: $type = $function;
+        let _value: $type = $function;
     })+};
 }
 
