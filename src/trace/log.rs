@@ -60,6 +60,12 @@ impl Trace {
     }
 }
 
+/// A step of a run with a trace begins. Does nothing: debuggers stop here (`cargo raddle replay --break`).
+#[inline(never)]
+fn reached(step: u64) {
+    std::hint::black_box(step);
+}
+
 /// How many events are kept from the beginning of a run, and how many from its end.
 const KEPT: usize = 20_000;
 
@@ -163,6 +169,7 @@ impl Log {
         let woken = entry.woken_by.take();
         entry.last_woken_by = woken;
         self.worker = (entry.kind == ActorKind::Worker).then_some(actor);
+        reached(self.step);
         self.event(What::Polled { actor, woken, before, end: PollEnd::Open });
     }
 

@@ -51,7 +51,12 @@ pub fn run(options: &cli::Explore, global: &Global) -> Result<u8> {
     let deadline = options.time.map(|time| Instant::now() + time);
     let board = Mutex::new(Board::new(slots, jobs, deadline));
     let manner = Manner {
-        launch: Launch { library_dirs: built.library_dirs.clone(), patience: options.patience, shows_output: false },
+        launch: Launch {
+            library_dirs: built.library_dirs.clone(),
+            patience: options.patience,
+            shows_output: false,
+            debugger: None,
+        },
         strategy: options.strategy.clone(),
         keep_going: options.keep_going,
         check: options.check,
