@@ -15,7 +15,7 @@ use crate::error::{Error, FOUND, Result};
 use crate::process::Launch;
 use crate::protocol::Kept;
 use crate::scenario::{self, Scenario};
-use crate::shell::{BAD, Shell, WARNING};
+use crate::shell::{BAD, Shell, WARNING, count};
 use crate::{github, interrupt};
 use board::{Board, Slot};
 use dealer::Dealer;
@@ -136,8 +136,8 @@ fn tell(happening: &Happening, board: &Board, shell: &Shell) {
         Happening::Done { slot } => {
             let Slot { scenario, tally, .. } = &board.slots[*slot];
             if tally.failures.is_empty() {
-                let done = format!("{} ({} seeds, {} interleavings)", scenario.name, tally.runs, tally.interleavings());
-                shell.status("Explored", &done);
+                let (seeds, orders) = (count(tally.runs, "seed"), count(tally.interleavings(), "interleaving"));
+                shell.status("Explored", &format!("{} ({seeds}, {orders})", scenario.name));
             }
         }
         Happening::Broken { slot } => {

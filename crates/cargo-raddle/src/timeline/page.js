@@ -11,7 +11,7 @@
 
   const LOOP = "loop";
   const workerIndexes = actors.map((a, i) => (a.kind === "worker" ? i : -1)).filter((i) => i >= 0);
-  const leakOf = new Map();
+  const leakOf = new Map(), told = new Set();
   const deviations = [], leakEvents = [], sources = new Int32Array(events.length).fill(-1);
   const threadRow = new Int32Array(events.length), actorRow = new Int32Array(events.length);
   const timeMoves = [];
@@ -41,8 +41,13 @@
     if (e.before != null) deviations.push(i);
     if (e.what === "blocked") {
       leakEvents.push(i);
-      const leak = leaks.find((l) => l.call === e.call && l.step === e.step) || leaks.find((l) => l.call === e.call);
-      if (leak) leakOf.set(i, leak);
+      // The same words for a call are not to be relied on: one event for each, in order.
+      const who = e.actor == null ? null : actors[e.actor].name;
+      const leak = leaks.find((l) => l.step === e.step && (who === null || l.task === who) && !told.has(l));
+      if (leak) {
+        told.add(leak);
+        leakOf.set(i, leak);
+      }
     }
     if (e.what === "polled") {
       if (e.woken === "clock") sources[i] = lastMove;

@@ -86,8 +86,11 @@ impl Told {
     }
 }
 
-/// A line without paths of this machine and without seconds.
+/// A line without paths of this machine, without seconds, and without what differs from platform to platform.
 fn steady(line: &str) -> String {
+    if line.trim_start().starts_with("digest ") && line.contains(", boundary ") {
+        return "  digest [digest], threads [threads], boundary [boundary]".into();
+    }
     let line = line.replace(&yard::place().display().to_string(), "[place]");
     let mut words: Vec<String> = line.split(' ').map(String::from).collect();
     for at in 1..words.len() {

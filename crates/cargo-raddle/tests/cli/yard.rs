@@ -57,7 +57,7 @@ async fn in_order() -> Result<u32, String> {
     Ok(raddle::spawn(async { 7 }).await)
 }
 
-#[raddle::test]
+#[raddle::test(strategy = "fifo")]
 #[should_panic(expected = "as it should")]
 async fn expected() {
     panic!("as it should");
