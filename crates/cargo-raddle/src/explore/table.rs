@@ -102,7 +102,7 @@ pub fn print(rows: &[Row], took: Duration, shell: &Shell) {
         );
     }
     let mut table = Table::new();
-    table.load_style(presets::NOTHING.into());
+    table.load_style(presets::NOTHING);
     table.set_header(["scenario", "seeds", "interleavings", "found"]);
     for row in rows {
         let mut verdict = row.verdict();

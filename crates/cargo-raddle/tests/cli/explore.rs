@@ -142,6 +142,10 @@ fn what_was_done_is_not_done_again() {
     let (more, _) = sum(&["-n", "1000", "--resume"]);
     let (again, _) = sum(&["-n", "1000"]);
     assert_eq!(more, again, "in two goes or in one");
+    let (still, _) = sum(&["-n", "1000", "--resume"]);
+    assert_eq!(still, again, "there was nothing left to do");
+    let (still, _) = sum(&["-n", "1000", "--resume"]);
+    assert_eq!(still, again, "and what was done is still there");
     let (other, warning) = sum(&["-n", "100", "--resume", "--strategy", "pct:2"]);
     assert_eq!(other["seeds"], 100, "seeds of another strategy are others");
     assert!(warning.contains("steady::hay begins anew"), "{warning}");
