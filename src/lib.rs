@@ -48,6 +48,7 @@ mod id;
 mod instant;
 mod minimise;
 mod name;
+mod natives;
 mod panics;
 mod pool;
 mod prng;
@@ -62,6 +63,8 @@ mod seed;
 mod sentinel;
 mod sim;
 mod sites;
+#[cfg(feature = "smol")]
+pub mod smol;
 #[cfg(feature = "insta")]
 mod snapshot;
 mod spawn;

@@ -125,6 +125,7 @@ fn actor(actor: &Actor) -> String {
         ActorKind::Task => "task",
         ActorKind::Job => "job",
         ActorKind::Worker => "worker",
+        ActorKind::Thread => "thread",
     };
     let object = Object::new().text("name", actor.name()).text("kind", kind);
     object.text("spawned_at", &actor.spawned_at().to_string()).index("parent", actor.parent()).end()

@@ -15,7 +15,7 @@ pub fn trace(name: &str, looked: &Looked) -> String {
     let mut out = vec![json!({
         "ph": "M", "pid": PROCESS, "name": "process_name", "args": { "name": format!("{name} at seed {}", looked.seed) },
     })];
-    let workers = run.actors.iter().enumerate().filter(|(_, actor)| actor.kind == "worker");
+    let workers = run.actors.iter().enumerate().filter(|(_, actor)| actor.kind == "worker" || actor.kind == "thread");
     let lanes = std::iter::once((0, "loop")).chain(workers.map(|(index, actor)| (index as u32 + 1, &*actor.name)));
     for (order, (lane, name)) in lanes.enumerate() {
         out.push(json!({ "ph": "M", "pid": PROCESS, "tid": lane, "name": "thread_name", "args": { "name": name } }));

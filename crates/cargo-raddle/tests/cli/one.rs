@@ -61,6 +61,31 @@ fn two_runs_part_somewhere() {
 }
 
 #[test]
+fn a_run_stops_at_a_step_under_a_debugger() {
+    use std::io::Write;
+    let is_there =
+        |name: &str| std::process::Command::new(name).arg("--version").output().is_ok_and(|o| o.status.success());
+    if !is_there("gdb") {
+        eprintln!("NOT TESTED: replay --break. Install gdb (Debian: apt-get install gdb).");
+        if !is_there("lldb") {
+            raddle(yard(), &["replay", "in_order", "7", "--break", "2"]).ends(2).says(&["--break needs gdb or lldb"]);
+        }
+        return;
+    }
+    let mut command = crate::run::command(yard());
+    command.args(["replay", "in_order", "7", "--break", "2"]);
+    let piped = || std::process::Stdio::piped();
+    let mut child = command.stdin(piped()).stdout(piped()).stderr(piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"print step\nbacktrace 2\ncontinue\nquit\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    for wanted in ["raddle::trace::log::reached", "$1 = 2", "it::in_order passed"] {
+        assert!(out.contains(wanted), "{wanted} in {out}\n{err}");
+    }
+    assert!(err.contains("under gdb where step 2 begins"), "{err}");
+}
+
+#[test]
 fn a_strategy_can_be_given() {
     let told = raddle(yard(), &["replay", "hay", "1", "--strategy", "fifo"]);
     told.ends(0).says(&["strategy fifo"]);
