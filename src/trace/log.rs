@@ -178,14 +178,10 @@ impl Log {
         entry.last_poll = Some((self.step, self.now));
         let woken = entry.woken_by.take();
         entry.last_woken_by = woken;
-<<<<<<< HEAD
-        self.worker = (entry.kind == ActorKind::Worker).then_some(actor);
-        reached(self.step);
-=======
         if entry.kind.is_thread() {
             self.worker = Some(actor);
         }
->>>>>>> main
+        reached(self.step);
         self.event(What::Polled { actor, woken, before, end: PollEnd::Open });
     }
 

@@ -10,13 +10,8 @@
   // ---- what the drawing needs to know of each event
 
   const LOOP = "loop";
-<<<<<<< HEAD
-  const workerIndexes = actors.map((a, i) => (a.kind === "worker" ? i : -1)).filter((i) => i >= 0);
-  const leakOf = new Map(), told = new Set();
-=======
   const workerIndexes = actors.map((a, i) => (a.kind === "worker" || a.kind === "thread" ? i : -1)).filter((i) => i >= 0);
-  const leakOf = new Map();
->>>>>>> main
+  const leakOf = new Map(), told = new Set();
   const deviations = [], leakEvents = [], sources = new Int32Array(events.length).fill(-1);
   const threadRow = new Int32Array(events.length), actorRow = new Int32Array(events.length);
   const timeMoves = [];
