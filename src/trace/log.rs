@@ -60,6 +60,12 @@ impl Trace {
     }
 }
 
+/// A step of a run with a trace begins. Does nothing: debuggers stop here (`cargo raddle replay --break`).
+#[inline(never)]
+fn reached(step: u64) {
+    std::hint::black_box(step);
+}
+
 /// How many events are kept from the beginning of a run, and how many from its end.
 const KEPT: usize = 20_000;
 
@@ -175,6 +181,7 @@ impl Log {
         if entry.kind.is_thread() {
             self.worker = Some(actor);
         }
+        reached(self.step);
         self.event(What::Polled { actor, woken, before, end: PollEnd::Open });
     }
 

@@ -227,6 +227,9 @@ pub struct Replay {
     /// Print every event, and what each was woken by.
     #[arg(long)]
     pub trace: bool,
+    /// Run it under gdb or lldb and stop at this step.
+    #[arg(long = "break", value_name = "STEP", value_parser = count)]
+    pub break_at: Option<u64>,
 }
 
 #[derive(Args, Debug)]

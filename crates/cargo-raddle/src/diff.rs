@@ -2,7 +2,7 @@
 
 use crate::cli::{self, Global};
 use crate::error::Result;
-use crate::one::{One, View};
+use crate::one::{One, Output, View};
 use crate::protocol::{Event, Run, Seed};
 use crate::replay::nanos;
 use crate::shell::Shell;
@@ -10,7 +10,7 @@ use serde_json::json;
 
 pub fn run(options: &cli::Diff, global: &Global) -> Result<u8> {
     let shell = Shell::new(global);
-    let mut one = One::open(&options.scenario, &options.how, global, false)?;
+    let mut one = One::open(&options.scenario, &options.how, global, Output::Dropped)?;
     let [a, b] = [Seed(options.one), Seed(options.other)];
     let (left, right) = (one.look_whole(a, View::default())?, one.look_whole(b, View::default())?);
     let name = &one.scenario.name;

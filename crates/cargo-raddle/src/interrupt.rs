@@ -1,7 +1,10 @@
 //! Ctrl-C: noted, and looked at by whoever waits.
 
 use crate::error::{Error, Result};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+/// A debugger has the terminal: Ctrl-C is for it.
+static IGNORED: AtomicBool = AtomicBool::new(false);
 
 static TIMES: AtomicU32 = AtomicU32::new(0);
 
@@ -11,6 +14,9 @@ static TIMES: AtomicU32 = AtomicU32::new(0);
 /// The system does not allow it.
 pub fn install() -> Result<()> {
     let handler = || {
+        if IGNORED.load(Ordering::SeqCst) {
+            return;
+        }
         if TIMES.fetch_add(1, Ordering::SeqCst) >= 2 {
             std::process::exit(130);
         }
@@ -20,4 +26,9 @@ pub fn install() -> Result<()> {
 
 pub fn is_set() -> bool {
     TIMES.load(Ordering::SeqCst) > 0
+}
+
+/// Leaves Ctrl-C to a debugger from now on.
+pub fn ignore() {
+    IGNORED.store(true, Ordering::SeqCst);
 }

@@ -19,7 +19,7 @@ pub fn run(options: &cli::List, global: &Global) -> Result<u8> {
         return Ok(0);
     }
     let mut table = Table::new();
-    table.load_style(presets::NOTHING.into());
+    table.load_style(presets::NOTHING);
     table.set_header(["scenario", "place", "strategy", "seeds", "kept"]);
     for one in &scenarios {
         let kept: Vec<Kept> = seedfile::of(one)?;

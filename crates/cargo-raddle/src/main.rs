@@ -3,6 +3,7 @@
 
 mod cargo;
 mod cli;
+mod debugger;
 mod diff;
 mod error;
 mod explore;
@@ -64,13 +65,18 @@ fn run(cli: &Cli) -> Result<u8> {
         Verb::Timeline(options) => timeline::run(options, global),
         Verb::Merge(options) => merge::run(options, global),
         Verb::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Cli::command(), "cargo-raddle", &mut std::io::stdout());
+            clap_complete::generate(*shell, &mut program(), "cargo-raddle", &mut std::io::stdout());
             Ok(0)
         }
         Verb::Man => {
-            let page = clap_mangen::Man::new(Cli::command());
+            let page = clap_mangen::Man::new(program());
             page.render(&mut std::io::stdout()).map_err(|error| Error::internal(error.to_string()))?;
             Ok(0)
         }
     }
+}
+
+/// The command under the name of the program, which has no space in it.
+fn program() -> clap::Command {
+    Cli::command().name("cargo-raddle").bin_name("cargo-raddle")
 }

@@ -16,6 +16,15 @@ pub struct One {
     strategy: Option<String>,
 }
 
+/// What becomes of what the test prints.
+pub enum Output {
+    Dropped,
+    /// It goes to this program's stderr.
+    Shown,
+    /// A debugger, with its words, has the terminal.
+    Debugged(Vec<String>),
+}
+
 /// What came of a look.
 pub enum Seen {
     Looked(Box<Looked>),
@@ -37,11 +46,20 @@ impl One {
     ///
     /// # Errors
     /// None is meant or several are; or it cannot be started.
-    pub fn open(test: &str, how: &How, global: &Global, shows_output: bool) -> Result<One> {
+    pub fn open(test: &str, how: &How, global: &Global, output: Output) -> Result<One> {
         let built = cargo::build(&how.build, global)?;
         let scenario = scenario::the_one(scenario::find(&built.binaries)?, test)?;
         interrupt::install()?;
-        let launch = Launch { library_dirs: built.library_dirs, patience: how.patience, shows_output };
+        let mut launch =
+            Launch { library_dirs: built.library_dirs, patience: how.patience, shows_output: false, debugger: None };
+        match output {
+            Output::Dropped => {}
+            Output::Shown => launch.shows_output = true,
+            Output::Debugged(words) => {
+                interrupt::ignore();
+                launch.debugger = Some(words);
+            }
+        }
         let process = Process::start(&scenario, &launch)?;
         Ok(One { scenario, process, strategy: how.strategy.clone() })
     }

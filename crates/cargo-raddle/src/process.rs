@@ -26,6 +26,8 @@ pub struct Launch {
     pub patience: Duration,
     /// Whether to pass on what the test prints.
     pub shows_output: bool,
+    /// A debugger to run it under, with the words before the binary's own; it gets the terminal.
+    pub debugger: Option<Vec<String>>,
 }
 
 /// A process that has called back.
@@ -76,7 +78,9 @@ impl Process {
         let mut child =
             command.spawn().map_err(|e| system(&format!("{} cannot be started", scenario.binary.path.display()), e))?;
         let stderr = Tail::follow(child.stderr.take(), child.stdout.take(), launch.shows_output);
-        let stream = match wait_for_call(&listener, &mut child, &word, launch.patience) {
+        // Nobody knows how long somebody looks at a program that stands still.
+        let patience = if launch.debugger.is_some() { Duration::MAX } else { launch.patience };
+        let stream = match wait_for_call(&listener, &mut child, &word, patience) {
             Ok(stream) => stream,
             Err(how) => {
                 let _ = child.kill();
@@ -92,7 +96,7 @@ impl Process {
             line: BufReader::new(stream),
             mark,
             stderr,
-            patience: launch.patience,
+            patience,
             hello: Hello { protocol: 0, raddle: String::new(), schedule: 0, first: Seed(0), strategy: String::new() },
         };
         match process.hear() {
@@ -184,7 +188,14 @@ impl Drop for Process {
 
 fn command(scenario: &Scenario, launch: &Launch) -> Command {
     let binary = &scenario.binary;
-    let mut command = Command::new(&binary.path);
+    let mut command = match launch.debugger.as_deref() {
+        Some([debugger, words @ ..]) => {
+            let mut command = Command::new(debugger);
+            command.args(words).arg(&binary.path).env("RADDLE_WATCHDOG", "0");
+            command
+        }
+        _ => Command::new(&binary.path),
+    };
     command.args([&scenario.path, "--exact", "--include-ignored", "--nocapture", "--test-threads=1"]);
     for name in ["RADDLE_SEED", "RADDLE_SEEDS", "RADDLE_CHECK", "RADDLE_REGRESSIONS", "RADDLE_TRACE", "RADDLE_SHRINK"] {
         command.env_remove(name);
@@ -200,6 +211,9 @@ fn command(scenario: &Scenario, launch: &Launch) -> Command {
     let dirs = launch.library_dirs.iter().cloned().chain(std::env::split_paths(&inherited));
     if let Ok(joined) = std::env::join_paths(dirs) {
         command.env(variable, joined);
+    }
+    if launch.debugger.is_some() {
+        return command;
     }
     // Ctrl-C in a terminal goes to a whole group of processes: it is for this program to answer it.
     #[cfg(unix)]

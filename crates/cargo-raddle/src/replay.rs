@@ -1,8 +1,9 @@
 //! `cargo raddle replay` and `cargo raddle shrink`: one run, as it is or as short as it can be.
 
 use crate::cli::{self, Global};
+use crate::debugger;
 use crate::error::{FOUND, Result};
-use crate::one::{One, Seen, View, death_text};
+use crate::one::{One, Output, Seen, View, death_text};
 use crate::protocol::{Looked, Run, Seed};
 use crate::shell::Shell;
 use serde_json::json;
@@ -10,7 +11,12 @@ use serde_json::json;
 pub fn replay(options: &cli::Replay, global: &Global) -> Result<u8> {
     let shell = Shell::new(global);
     let seed = Seed(options.one.seed);
-    let mut one = One::open(&options.one.scenario, &options.one.how, global, !shell.is_json())?;
+    let output = match (options.break_at, shell.is_json()) {
+        (Some(step), _) => Output::Debugged(debugger::words(step, &shell)?),
+        (None, true) => Output::Dropped,
+        (None, false) => Output::Shown,
+    };
+    let mut one = One::open(&options.one.scenario, &options.one.how, global, output)?;
     let looked = match one.look(seed, View::default())? {
         Seen::Looked(looked) => looked,
         Seen::Died(death) => return Ok(tell_death(&one, seed, &death, &shell)),
@@ -27,7 +33,7 @@ pub fn replay(options: &cli::Replay, global: &Global) -> Result<u8> {
 pub fn shrink(options: &cli::Shrink, global: &Global) -> Result<u8> {
     let shell = Shell::new(global);
     let seed = Seed(options.one.seed);
-    let mut one = One::open(&options.one.scenario, &options.one.how, global, false)?;
+    let mut one = One::open(&options.one.scenario, &options.one.how, global, Output::Dropped)?;
     let looked = match one.look(seed, View { shrink: options.budget, minimised: true })? {
         Seen::Looked(looked) => looked,
         Seen::Died(death) => return Ok(tell_death(&one, seed, &death, &shell)),

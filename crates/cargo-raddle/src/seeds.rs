@@ -18,7 +18,8 @@ pub fn run(options: &cli::Seeds, global: &Global) -> Result<u8> {
     filter.include_ignored = true;
     let scenarios = scenario::choose(scenario::find(&built.binaries)?, &filter)?;
     interrupt::install()?;
-    let launch = Launch { library_dirs: built.library_dirs, patience: options.patience, shows_output: false };
+    let launch =
+        Launch { library_dirs: built.library_dirs, patience: options.patience, shows_output: false, debugger: None };
     let (mut all, mut failing) = (0, 0);
     let mut passing: Vec<(Scenario, Vec<Seed>)> = Vec::new();
     for scenario in scenarios {

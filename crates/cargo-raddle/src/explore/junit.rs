@@ -11,7 +11,8 @@ use std::path::Path;
 /// The file cannot be written.
 pub fn write(path: &Path, rows: &[Row]) -> Result<()> {
     let mut report = Report::new("cargo raddle");
-    let mut packages: Vec<&str> = rows.iter().map(|row| suite(row)).collect();
+    let mut packages: Vec<&str> = rows.iter().map(suite).collect();
+    packages.sort_unstable();
     packages.dedup();
     for package in packages {
         let mut suite_of = TestSuite::new(package);

@@ -15,7 +15,7 @@ use crate::error::{Error, FOUND, Result};
 use crate::process::Launch;
 use crate::protocol::Kept;
 use crate::scenario::{self, Scenario};
-use crate::shell::{BAD, Shell, WARNING};
+use crate::shell::{BAD, Shell, WARNING, count};
 use crate::{github, interrupt};
 use board::{Board, Slot};
 use dealer::Dealer;
@@ -23,7 +23,7 @@ use display::Display;
 use record::{Failure, Tally};
 use results::Saved;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -36,7 +36,7 @@ const TICK: Duration = Duration::from_millis(100);
 
 pub fn run(options: &cli::Explore, global: &Global) -> Result<u8> {
     let shell = Shell::new(global);
-    if options.build.package.is_empty() && options.filter.exact && options.filter.words.is_empty() {
+    if options.filter.exact && options.filter.words.is_empty() {
         return Err(Error::usage("--exact needs the names that are meant"));
     }
     let built = cargo::build(&options.build, global)?;
@@ -51,7 +51,12 @@ pub fn run(options: &cli::Explore, global: &Global) -> Result<u8> {
     let deadline = options.time.map(|time| Instant::now() + time);
     let board = Mutex::new(Board::new(slots, jobs, deadline));
     let manner = Manner {
-        launch: Launch { library_dirs: built.library_dirs.clone(), patience: options.patience, shows_output: false },
+        launch: Launch {
+            library_dirs: built.library_dirs.clone(),
+            patience: options.patience,
+            shows_output: false,
+            debugger: None,
+        },
         strategy: options.strategy.clone(),
         keep_going: options.keep_going,
         check: options.check,
@@ -82,7 +87,7 @@ fn results_file(options: &cli::Explore, built: &Built) -> PathBuf {
 }
 
 /// The scenarios with what was found out about them before, if that is asked for and still holds.
-fn slots(options: &cli::Explore, scenarios: Vec<Scenario>, file: &PathBuf, shell: &Shell) -> Result<Vec<Slot>> {
+fn slots(options: &cli::Explore, scenarios: Vec<Scenario>, file: &Path, shell: &Shell) -> Result<Vec<Slot>> {
     let saved = if options.resume { results::load(file)? } else { Vec::new() };
     if options.resume && saved.is_empty() {
         shell.warn(&format!("there is nothing to resume in {}: all begins anew", file.display()));
@@ -98,9 +103,12 @@ fn slots(options: &cli::Explore, scenarios: Vec<Scenario>, file: &PathBuf, shell
             }
             is_same
         };
-        let tally = before.filter(still_holds).map_or_else(Tally::default, Saved::tally);
+        let before = before.filter(still_holds);
+        let tally = before.map_or_else(Tally::default, Saved::tally);
         let done = tally.records.iter().map(|record| record.range()).collect();
-        Slot::new(scenario, Dealer::new(end, options.shard, done), tally)
+        let mut slot = Slot::new(scenario, Dealer::new(end, options.shard, done), tally);
+        slot.about = before.map(Saved::about);
+        slot
     };
     Ok(scenarios.into_iter().map(slot).collect())
 }
@@ -131,8 +139,8 @@ fn tell(happening: &Happening, board: &Board, shell: &Shell) {
         Happening::Done { slot } => {
             let Slot { scenario, tally, .. } = &board.slots[*slot];
             if tally.failures.is_empty() {
-                let done = format!("{} ({} seeds, {} interleavings)", scenario.name, tally.runs, tally.interleavings());
-                shell.status("Explored", &done);
+                let (seeds, orders) = (count(tally.runs, "seed"), count(tally.interleavings(), "interleaving"));
+                shell.status("Explored", &format!("{} ({seeds}, {orders})", scenario.name));
             }
         }
         Happening::Broken { slot } => {
@@ -188,7 +196,7 @@ fn short(scenario: &Scenario, file: &str) -> String {
 }
 
 /// The table, the files, the exit code.
-fn conclude(options: &cli::Explore, board: &Board, file: &PathBuf, took: Duration, shell: &Shell) -> Result<u8> {
+fn conclude(options: &cli::Explore, board: &Board, file: &Path, took: Duration, shell: &Shell) -> Result<u8> {
     let saved: Vec<Saved> = board.slots.iter().filter_map(|slot| results::saved(slot, options)).collect();
     let is_stopped = interrupt::is_set();
     if let Err(error) = results::store(file, &saved, options.shard) {

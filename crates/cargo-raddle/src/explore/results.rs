@@ -2,7 +2,7 @@
 //!
 //! JSON lines: a header, then each scenario followed by its records and by the texts of its failures.
 
-use super::board::Slot;
+use super::board::{About, Slot};
 use super::record::{Record, Tally};
 use crate::cli::{self, Shard};
 use crate::error::{Error, Result};
@@ -60,6 +60,11 @@ impl Saved {
     /// The sum of the records.
     pub fn tally(&self) -> Tally {
         self.with_texts(Tally::of(self.records.clone()))
+    }
+
+    pub fn about(&self) -> About {
+        let Saved { first, strategy, raddle, schedule, .. } = self.clone();
+        About { first, strategy, raddle, schedule }
     }
 
     pub fn with_texts(&self, mut tally: Tally) -> Tally {

@@ -102,7 +102,7 @@ pub fn print(rows: &[Row], took: Duration, shell: &Shell) {
         );
     }
     let mut table = Table::new();
-    table.load_style(presets::NOTHING.into());
+    table.load_style(presets::NOTHING);
     table.set_header(["scenario", "seeds", "interleavings", "found"]);
     for row in rows {
         let mut verdict = row.verdict();
@@ -124,15 +124,19 @@ pub fn print(rows: &[Row], took: Duration, shell: &Shell) {
     let (runs, orders) = (sum(|r| r.runs), sum(|r| r.interleavings));
     let found = sum(|r| if r.should_fail { 0 } else { r.failures.len() as u64 });
     let expected = sum(|r| if r.should_fail { r.failures.len() as u64 } else { 0 });
+    let missing = sum(|r| u64::from(r.is_missing()));
     let broken = sum(|r| u64::from(r.broken.is_some()));
     shell.json(
         "summary",
         json!({
-            "scenarios": rows.len(), "seeds": runs, "interleavings": orders, "findings": found, "expected": expected,
+            "scenarios": rows.len(), "seeds": runs, "interleavings": orders, "findings": found, "expected": expected, "missing": missing,
             "broken": broken, "seconds": took.as_secs_f64(),
         }),
     );
-    let also = if expected > 0 { format!(" ({expected} more as expected)") } else { String::new() };
+    let mut also = if expected > 0 { format!(" ({expected} more as expected)") } else { String::new() };
+    if missing > 0 {
+        also += &format!(", {missing} missed that should fail");
+    }
     let text = format!(
         "{} in {}, {}, {:.1} s: {}{also}",
         count(runs, "seed"),

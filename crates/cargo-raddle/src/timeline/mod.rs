@@ -5,7 +5,7 @@ mod perfetto;
 
 use crate::cli::{self, Global};
 use crate::error::{Error, Result};
-use crate::one::{One, View};
+use crate::one::{One, Output, View};
 use crate::protocol::Seed;
 use crate::shell::Shell;
 use serde_json::json;
@@ -17,7 +17,7 @@ const RERUNS: u64 = 2000;
 pub fn run(options: &cli::Timeline, global: &Global) -> Result<u8> {
     let shell = Shell::new(global);
     let seed = Seed(options.one.seed);
-    let mut one = One::open(&options.one.scenario, &options.one.how, global, false)?;
+    let mut one = One::open(&options.one.scenario, &options.one.how, global, Output::Dropped)?;
     let shrink = if options.minimised { RERUNS } else { 0 };
     let looked = one.look_whole(seed, View { shrink, minimised: options.minimised })?;
     let name = &one.scenario.name;

@@ -8,7 +8,13 @@ use serde_json::json;
 
 const HTML: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
+const SCRIPT: &str = concat!(
+    "\"use strict\";\n(() => {\n",
+    include_str!("model.js"),
+    include_str!("draw.js"),
+    include_str!("act.js"),
+    "})();"
+);
 
 /// The page of a run.
 pub fn page(name: &str, looked: &Looked) -> String {

@@ -1,0 +1,12 @@
+//! `cargo raddle` tried on workspaces as its users have them.
+
+mod explore;
+mod misuse;
+mod one;
+mod run;
+mod seeds;
+mod shards;
+mod stops;
+mod timeline;
+mod victims;
+mod yard;

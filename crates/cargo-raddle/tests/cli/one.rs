@@ -1,0 +1,94 @@
+//! Single runs: replay, shrink, diff.
+
+use crate::run::{raddle, results, snapshot};
+use crate::yard::yard;
+
+/// A seed of `lost_update` that fails.
+fn failing_seed() -> String {
+    let results = results();
+    let dir = results.path().to_str().unwrap();
+    let words = ["explore", "lost_update", "-n", "500", "--no-keep", "--message-format", "json", "--results", dir];
+    raddle(yard(), &words).json("finding")[0]["seed"].as_str().unwrap().to_string()
+}
+
+#[test]
+fn a_run_is_replayed() {
+    snapshot!("replay", raddle(yard(), &["replay", "in_order", "7"]).shown());
+    snapshot!("replay_trace", raddle(yard(), &["replay", "in_order", "0x7", "--trace"]).shown());
+}
+
+#[test]
+fn what_a_replayed_test_prints_is_shown() {
+    let told = raddle(yard(), &["replay", "chatters", "1", "-q"]);
+    assert!(told.err.contains("and this") && told.err.contains("\"runs\":1"), "{told:?}");
+    assert!(!told.err.contains("running 1 test") && !told.out.contains("and this"), "{told:?}");
+}
+
+#[test]
+fn a_failing_run_is_replayed_and_shrunk() {
+    let seed = failing_seed();
+    let told = raddle(yard(), &["replay", "lost_update", &seed]);
+    told.ends(1).says(&[
+        "it::lost_update failed: panicked at ",
+        &format!("seed {seed}, strategy "),
+        "scenario spawns one",
+    ]);
+    let told = raddle(yard(), &["shrink", "lost_update", &seed, "--message-format", "json"]);
+    let run = &told.ends(1).json("run")[0]["run"];
+    let was = run["minimised"]["was"].as_u64().unwrap();
+    let left = run["minimised"]["deviations"].as_array().unwrap().len() as u64;
+    assert!(left <= was && left <= 4, "{left} of {was}");
+    assert_eq!(run["finding"]["kind"], "panic");
+    // The same as cargo test has it.
+    let told = raddle(yard(), &["shrink", "lost_update", &seed]);
+    told.says(&["minimised: ", "replay: RADDLE_SEED="]);
+}
+
+#[test]
+fn two_runs_part_somewhere() {
+    let told = raddle(yard(), &["diff", "within", "0", "0"]);
+    told.ends(0).says(&["it::deep::within: seeds 0x0 and 0x0 go the same way, all "]);
+    let told = raddle(yard(), &["diff", "hay", "1", "2", "--message-format", "json"]);
+    let diff = &told.ends(0).json("diff")[0];
+    let at = diff["parts_at"].as_u64().expect("they differ") as usize;
+    let event = |run: usize, at: usize| diff["runs"][run]["events"][at].clone();
+    for before in 0..at {
+        let text = |run| event(run, before)["step"].clone();
+        assert_eq!(text(0), text(1));
+    }
+    assert_ne!(event(0, at), event(1, at));
+    raddle(yard(), &["diff", "hay", "1", "2"]).ends(0).says(&["part at step ", "0x1 ", "| 0x2", "\n> ", "0x1: passes"]);
+}
+
+#[test]
+fn a_run_stops_at_a_step_under_a_debugger() {
+    use std::io::Write;
+    let is_there =
+        |name: &str| std::process::Command::new(name).arg("--version").output().is_ok_and(|o| o.status.success());
+    if !is_there("gdb") {
+        eprintln!("NOT TESTED: replay --break. Install gdb (Debian: apt-get install gdb).");
+        if !is_there("lldb") {
+            raddle(yard(), &["replay", "in_order", "7", "--break", "2"]).ends(2).says(&["--break needs gdb or lldb"]);
+        }
+        return;
+    }
+    let mut command = crate::run::command(yard());
+    command.args(["replay", "in_order", "7", "--break", "2"]);
+    let piped = || std::process::Stdio::piped();
+    let mut child = command.stdin(piped()).stdout(piped()).stderr(piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"print step\nbacktrace 2\ncontinue\nquit\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    for wanted in ["raddle::trace::log::reached", "$1 = 2", "it::in_order passed"] {
+        assert!(out.contains(wanted), "{wanted} in {out}\n{err}");
+    }
+    assert!(err.contains("under gdb where step 2 begins"), "{err}");
+}
+
+#[test]
+fn a_strategy_can_be_given() {
+    let told = raddle(yard(), &["replay", "hay", "1", "--strategy", "fifo"]);
+    told.ends(0).says(&["strategy fifo"]);
+    let told = raddle(yard(), &["replay", "hay", "1", "--strategy", "lifo"]);
+    told.ends(2).says(&["error: ", "strategy=lifo"]);
+}
