@@ -70,7 +70,8 @@ impl Payload for Runnable {
     /// The step it is about to take was counted when it became ready.
     fn candidate(&self) -> Candidate {
         let meta = self.metadata();
-        Candidate { key: meta.key, step: meta.steps.load(Ordering::Relaxed).wrapping_sub(1) }
+        let step = meta.steps.load(Ordering::Relaxed).wrapping_sub(1);
+        Candidate { key: meta.key, step, slot: meta.slot, operation: None }
     }
 }
 

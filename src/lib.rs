@@ -35,6 +35,7 @@ mod calls;
 mod check;
 mod clock;
 mod context;
+mod coverage;
 mod deviation;
 mod env;
 mod error;
@@ -47,6 +48,7 @@ mod id;
 mod instant;
 mod minimise;
 mod name;
+mod operation;
 mod panics;
 mod pool;
 mod prng;
@@ -59,6 +61,7 @@ mod run;
 mod schedule;
 mod seed;
 mod sentinel;
+mod shorten;
 mod sim;
 mod sites;
 #[cfg(feature = "insta")]
@@ -66,6 +69,7 @@ mod snapshot;
 mod spawn;
 mod stacks;
 mod timers;
+mod token;
 mod trace;
 mod user;
 mod watchdog;
@@ -74,12 +78,14 @@ mod world;
 
 pub use calls::allow_blocking;
 pub use context::in_run;
+pub use coverage::{Complete, Coverage, Share};
 pub use deviation::Deviation;
 pub use error::{Elapsed, Error};
 pub use executor::{Task, TaskMeta};
 pub use finding::{Finding, FindingKind};
 pub use id::Key;
 pub use instant::Instant;
+pub use operation::{Access, Operation};
 pub use raddle_macros::test;
 pub use recheck::Check;
 pub use report::{Digest, Failure, Found, OutcomeCount, Report};
@@ -89,8 +95,9 @@ pub use sentinel::{Class, Leak, Policy};
 pub use sim::{Explore, Sim};
 pub use spawn::{TaskBuilder, spawn, spawn_local, task, unblock, yield_now};
 pub use timers::{Interval, Sleep, Timeout, interval, now, sleep, sleep_until, timeout};
+pub use token::Schedule;
 pub use trace::{Actor, ActorKind, Event, PollEnd, Source, Trace, What};
-pub use user::{Rng, rng};
+pub use user::{Rng, announce, chance, choose, rng};
 
 /// Panics if blocking calls were seen on the loop of a [`Report`]'s run, or if nobody could look for them.
 ///

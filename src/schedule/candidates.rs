@@ -1,12 +1,17 @@
 //! The candidates: a dense list to pick from, and a linked list through it that remembers age.
 
+use super::announced::Operations;
 use crate::id::Key;
+use crate::operation::Operation;
 
 /// One task or worker that could run now, as a strategy sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidate {
     pub(crate) key: Key,
     pub(crate) step: u32,
+    /// Its place in the registry, small and used again once it is gone.
+    pub(crate) slot: u32,
+    pub(crate) operation: Option<Operation>,
 }
 
 impl Candidate {
@@ -18,6 +23,13 @@ impl Candidate {
     /// How many steps it has taken before this one.
     pub fn step(&self) -> u32 {
         self.step
+    }
+
+    /// What it is about to do, as far as anybody knows: what it has [announced](crate::announce), or else a resource
+    /// that stands for whoever woke it last. Known where the strategy is one that asks for it (`surw`, `pos`,
+    /// `exhaustive`), and in a run that keeps a trace.
+    pub fn operation(&self) -> Option<Operation> {
+        self.operation
     }
 }
 
@@ -57,6 +69,11 @@ impl<'a> Candidates<'a> {
         self.0.newer(None).unwrap_or(0)
     }
 
+    /// The index of the one that became ready last.
+    pub fn newest(&self) -> usize {
+        self.0.newest()
+    }
+
     /// Indices from the oldest to the newest.
     pub fn by_age(&self) -> impl Iterator<Item = usize> + use<'a> {
         let all = self.0;
@@ -70,6 +87,7 @@ trait View {
     fn candidate(&self, index: usize) -> Candidate;
     /// Who became ready just after the one at `index`; the oldest of all for `None`.
     fn newer(&self, index: Option<usize>) -> Option<usize>;
+    fn newest(&self) -> usize;
 }
 
 impl<T: Payload> View for Ready<T> {
@@ -78,14 +96,20 @@ impl<T: Payload> View for Ready<T> {
     }
 
     fn candidate(&self, index: usize) -> Candidate {
-        match &self.places[1..=self.len][index].payload {
-            Some(payload) => payload.candidate(),
-            None => nobody(),
+        let Some(payload) = &self.places[1..=self.len][index].payload else { nobody() };
+        let mut candidate = payload.candidate();
+        if let Some(operations) = &self.operations {
+            candidate.operation = operations.of(candidate.slot, candidate.key);
         }
+        candidate
     }
 
     fn newer(&self, index: Option<usize>) -> Option<usize> {
         (self.places[index.map_or(0, |index| index + 1)].newer as usize).checked_sub(1)
+    }
+
+    fn newest(&self) -> usize {
+        (self.places[0].older as usize).saturating_sub(1)
     }
 }
 
@@ -108,11 +132,36 @@ pub(crate) struct Ready<T> {
     len: usize,
     /// Where the next one goes: behind all others, or into the gap.
     free: usize,
+    /// What they are about to do, where the strategy wants to know.
+    operations: Option<Box<Operations>>,
 }
 
 impl<T: Payload> Ready<T> {
     pub fn new() -> Ready<T> {
-        Ready { places: vec![Place { payload: None, older: 0, newer: 0 }], len: 0, free: 1 }
+        Ready { places: vec![Place { payload: None, older: 0, newer: 0 }], len: 0, free: 1, operations: None }
+    }
+
+    /// For a run that begins: whether to keep what candidates are about to do.
+    pub fn keep_operations(&mut self, keep: bool) {
+        self.operations = keep.then(Box::default);
+    }
+
+    pub fn keeps_operations(&self) -> bool {
+        self.operations.is_some()
+    }
+
+    /// Whoever runs now, in `slot`, says what its next step does.
+    pub fn announce(&mut self, slot: u32, key: Key, operation: Operation) {
+        if let Some(operations) = &mut self.operations {
+            operations.announce(slot, key, operation);
+        }
+    }
+
+    /// The wakes to come are the clock's.
+    pub fn clock_wakes(&mut self) {
+        if let Some(operations) = &mut self.operations {
+            operations.runs(u32::MAX, Key::CLOCK);
+        }
     }
 
     #[inline(always)]
@@ -135,6 +184,9 @@ impl<T: Payload> Ready<T> {
     /// Adds the newest candidate.
     #[inline(always)]
     pub fn push(&mut self, payload: T) {
+        if self.operations.is_some() {
+            self.note_wake(&payload);
+        }
         let at = self.free;
         if at == self.places.len() {
             self.grow();
@@ -149,6 +201,22 @@ impl<T: Payload> Ready<T> {
         std::mem::forget(place.payload.replace(payload));
         self.len += 1;
         self.free = self.len + 1;
+    }
+
+    #[inline(never)]
+    fn note_wake(&mut self, payload: &T) {
+        let woken = payload.candidate();
+        if let Some(operations) = &mut self.operations {
+            operations.wakes(woken.slot, woken.key);
+        }
+    }
+
+    #[inline(never)]
+    fn note_run(&mut self, payload: &T) {
+        let taken = payload.candidate();
+        if let Some(operations) = &mut self.operations {
+            operations.runs(taken.slot, taken.key);
+        }
     }
 
     #[cold]
@@ -195,6 +263,9 @@ impl<T: Payload> Ready<T> {
         places[newer as usize].older = older;
         self.len -= 1;
         self.free = at;
+        if self.operations.is_some() {
+            self.note_run(&payload);
+        }
         payload
     }
 
@@ -218,7 +289,7 @@ pub(crate) struct Stub<P>(pub Candidate, pub P);
 #[cfg(test)]
 impl<P> Stub<P> {
     pub fn new(key: Key, step: u32, payload: P) -> Stub<P> {
-        Stub(Candidate { key, step }, payload)
+        Stub(Candidate { key, step, slot: step, operation: None }, payload)
     }
 }
 

@@ -13,15 +13,18 @@ use crate::id::Key;
 pub(crate) struct Replay {
     /// For each (overtaken, its step): (who, its step), the next to play last.
     by_front: HashMap<(Key, u32), Vec<(Key, u32)>>,
+    /// For each task and choice of its own: the number.
+    choices: HashMap<(Key, u32), u32>,
 }
 
 impl Replay {
     pub fn new(deviations: &[Deviation]) -> Replay {
         let mut by_front: HashMap<_, Vec<_>> = HashMap::default();
-        for d in deviations.iter().rev() {
+        let choices = deviations.iter().filter_map(|d| Some(((d.who, d.step), d.chosen()?))).collect();
+        for d in deviations.iter().rev().filter(|d| d.chosen().is_none()) {
             by_front.entry((d.before, d.before_step)).or_default().push((d.who, d.step));
         }
-        Replay { by_front }
+        Replay { by_front, choices }
     }
 }
 
@@ -36,6 +39,10 @@ impl Strategy for Replay {
             }
         }
         Pick::Candidate(candidates.oldest())
+    }
+
+    fn choose(&mut self, who: Key, nth: u32, n: u32) -> Option<u32> {
+        Some(self.choices.get(&(who, nth)).copied().unwrap_or(0).min(n - 1))
     }
 
     fn slip(&mut self, candidates: &Candidates<'_>) -> bool {

@@ -3,6 +3,7 @@
 //! A world is made once and serves many runs, one after the other. Nothing in it is borrowed while user code runs: not
 //! across a poll, a wake, a drop.
 
+mod choices;
 mod ending;
 mod options;
 mod recording;
@@ -50,6 +51,8 @@ pub(crate) struct World {
     sites: RefCell<Sites>,
     clock: RefCell<Clock>,
     user: RefCell<Option<Stream>>,
+    /// How many choices of its own each task has made, and the stream that answers them.
+    choices: RefCell<choices::Choices>,
     entropy: RefCell<Option<Stream>>,
     pub pool: RefCell<Pool<Runnable>>,
     workers: RefCell<Vec<Worker>>,
@@ -186,6 +189,7 @@ impl World {
             sites: RefCell::new(Sites::new()),
             clock: RefCell::new(Clock::new()),
             user: RefCell::new(None),
+            choices: RefCell::default(),
             entropy: RefCell::new(None),
             pool: RefCell::new(Pool::new(&PoolOptions::default())),
             workers: RefCell::new(Vec::new()),
@@ -222,7 +226,12 @@ impl World {
         let serial = NEXT_SERIAL.fetch_add(1, Ordering::Relaxed).max(1);
         self.serial.set(serial);
         self.seed.set(seed);
-        self.turns.borrow_mut().strategy = strategy;
+        {
+            let mut turns = self.turns.borrow_mut();
+            turns.ready.keep_operations(traced || strategy.wants_operations());
+            turns.strategy = strategy;
+        }
+        self.choices.borrow_mut().clear();
         *self.user.borrow_mut() = None;
         *self.entropy.borrow_mut() = None;
         self.pool.borrow_mut().reset(&options.pool);
@@ -414,6 +423,7 @@ impl World {
         stall.left = stall.most;
         self.stall.set(stall);
         self.running.set(Running { slot: u32::MAX, key: Key::CLOCK });
+        self.turns.borrow_mut().ready.clock_wakes();
         due.drain(..).for_each(|(_, waker)| waker.wake());
         self.clock.borrow_mut().recycle(due);
         true
@@ -502,6 +512,8 @@ impl World {
                 if index != front {
                     self.deviations.set(self.deviations.get() + 1);
                 }
+            } else if ready.keeps_operations() {
+                strategy.alone(ready);
             }
             if traced {
                 self.record_step(ready.view().get(index), ready.view().get(front));

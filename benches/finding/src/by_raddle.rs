@@ -13,15 +13,20 @@ impl Host for Raddle {
         Box::pin(raddle::spawn(task))
     }
 
-    fn point(what: u32, access: Access) -> impl Future<Output = ()> + Send {
-        let _ = (what, access);
-        raddle::yield_now()
+    /// What comes next is said, as raddle's own locks and channels say it.
+    async fn point(what: u32, access: Access) {
+        let access = match access {
+            Access::Read => raddle::Access::Read,
+            Access::Write => raddle::Access::Write,
+        };
+        raddle::announce(u64::from(what), access);
+        raddle::yield_now().await;
     }
 }
 
 /// How many schedules until the first bug, in campaign number `campaign`; `None` if there was none in `cap`.
 pub fn campaign(program: &Program, strategy: &StrategyKind, campaign: u64, cap: u64) -> Option<u64> {
-    let first = campaign * 100_000_000;
+    let first = campaign << 32;
     let found = Explore::new()
         .seeds(first..first + cap)
         .strategy(strategy.clone())
@@ -29,5 +34,7 @@ pub fn campaign(program: &Program, strategy: &StrategyKind, campaign: u64, cap: 
         .stop_at_first_failure(true)
         .shrink_budget(0)
         .run(program.start);
-    (!found.is_ok()).then_some(found.runs())
+    let kind = found.first_failure()?.finding()?.kind();
+    // A strategy that lets a task spin for ever has found nothing.
+    (kind != raddle::FindingKind::Livelock).then_some(found.runs())
 }

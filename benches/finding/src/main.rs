@@ -39,7 +39,7 @@ struct Options {
 }
 
 /// raddle's strategies, unless told otherwise.
-const STRATEGIES: &[&str] = &["random", "pct:2", "pct:3"];
+const STRATEGIES: &[&str] = &["portfolio", "random", "urw", "surw", "pos", "pct:2", "pct:3", "delay:2"];
 
 fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
     let mut options =

@@ -1,0 +1,77 @@
+//! A failing run made short: the fewest deviations, the smallest choices, and the schedule beside it that passes.
+
+use crate::deviation::Deviation;
+use crate::id::Key;
+use crate::minimise::{minimise, smallest};
+use crate::run::{Lab, RunResult};
+use crate::schedule::{Player, StrategyKind};
+use crate::seed::Seed;
+
+/// The shortest run found that ends in the same way.
+pub(crate) struct Shortened {
+    pub run: RunResult,
+    /// How many reruns it took to find.
+    pub reruns: usize,
+    pub critical: Option<Critical>,
+}
+
+/// The one deviation that decides: without it the same schedule ends otherwise.
+#[derive(Clone, Debug)]
+pub(crate) struct Critical {
+    pub deviation: Deviation,
+    /// The others, which do not fail without it.
+    pub rest: Vec<Deviation>,
+    /// Whether the run with the rest alone found nothing at all.
+    pub passes: bool,
+}
+
+/// Looks for the shortest schedule of `original`'s seed that is still the `same`, by at most `budget` reruns.
+pub(crate) fn shorten(
+    lab: &mut Lab<'_>,
+    original: &RunResult,
+    budget: usize,
+    same: impl Fn(&RunResult) -> bool,
+) -> Option<Shortened> {
+    let deviations = original.ended.trace.as_ref().map(|t| t.deviations.clone()).filter(|_| budget > 0)?;
+    let seed = original.seed;
+    let (kept, mut reruns) = minimise(&deviations, budget, |kept| same(&play(lab, seed, kept, false)))?;
+    let (mut kept, more) = smallest(&kept, budget - reruns, |kept| same(&play(lab, seed, kept, false)));
+    reruns += more;
+    let mut run = play(lab, seed, &kept, true);
+    if !same(&run) {
+        return None;
+    }
+    // What did not apply is no part of it; and what did is in its order.
+    let played = run.ended.trace.as_ref().map(|trace| trace.deviations.clone()).unwrap_or_default();
+    if played.len() < kept.len() {
+        let again = play(lab, seed, &played, true);
+        if same(&again) {
+            (run, kept) = (again, played);
+        }
+    }
+    let critical = critical(lab, seed, &kept, &same);
+    Some(Shortened { run, reruns, critical })
+}
+
+fn play(lab: &mut Lab<'_>, seed: Seed, kept: &[Deviation], traced: bool) -> RunResult {
+    lab.run(seed, &Player::plain(StrategyKind::Replay(kept.to_vec())), traced)
+}
+
+/// The last deviation without which it does not end that way; one whose rest passes goes before one whose rest fails in
+/// another way.
+fn critical(lab: &mut Lab<'_>, seed: Seed, kept: &[Deviation], same: impl Fn(&RunResult) -> bool) -> Option<Critical> {
+    let mut found: Option<Critical> = None;
+    for place in (0..kept.len()).rev().take(8) {
+        let rest = [&kept[..place], &kept[place + 1..]].concat();
+        let run = play(lab, seed, &rest, false);
+        let passes = run.ended.finding.is_none();
+        if same(&run) || kept[place].before == Key::CHOICE || !passes && found.is_some() {
+            continue;
+        }
+        found = Some(Critical { deviation: kept[place], rest, passes });
+        if passes {
+            break;
+        }
+    }
+    found
+}
