@@ -26,7 +26,18 @@ impl Player {
         Player { kind: self.kind.dealt(seed, self.profile.as_deref()), ..self.clone() }
     }
 
-    pub fn activate(&self, seed: Seed) -> Active {
+    /// Puts the strategy for a run of `seed` in the place of `active`.
+    pub fn take_over(&self, active: &mut Active, seed: Seed) {
+        match (&self.kind, active) {
+            // Some hundred bytes that need not be moved about for each run.
+            (StrategyKind::Random, Active::Random(random)) => {
+                random.restart(Stream::new(seed.get(), StreamId::Schedule as u64));
+            }
+            (_, active) => *active = self.activate(seed),
+        }
+    }
+
+    fn activate(&self, seed: Seed) -> Active {
         let stream = || Stream::new(seed.get(), StreamId::Schedule as u64);
         let profile = || self.profile.clone().unwrap_or_default();
         match self.kind.dealt(seed, self.profile.as_deref()) {

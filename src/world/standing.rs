@@ -59,7 +59,6 @@ impl World {
             || self.registry.try_borrow_mut().is_err()
             || self.workers.try_borrow_mut().is_err()
             || self.pool.try_borrow_mut().is_err()
-            || self.sites.try_borrow_mut().is_err()
             || self.futexes.try_borrow_mut().is_err()
     }
 
@@ -121,7 +120,7 @@ impl World {
         }
         self.stood.set(true);
         self.stood_for.set(incident);
-        self.beacon.called.store(true, Ordering::Relaxed);
+        self.beacon.call();
     }
 
     /// Fires the timers that time has passed while the loop stood still.
