@@ -184,7 +184,11 @@ impl<T> Report<T> {
         for (deviation, item) in schedule.deviations().iter().zip(schedule.items()) {
             match played.iter().position(|p| p == deviation) {
                 Some(place) => drop(played.remove(place)),
-                None => misfits.push(format!("{item} does not fit: {}", self.trace.why_not(deviation))),
+                None => {
+                    let written = [item.as_str(), item.rsplit_once('/').map_or("", |(_, before)| before)]
+                        .map(|text| text.split(['@', ':']).next().unwrap_or_default());
+                    misfits.push(format!("{item} does not fit: {}", self.trace.why_not(deviation, written)));
+                }
             }
         }
         misfits

@@ -27,11 +27,14 @@ pub(crate) struct Surw {
     free: Weights,
     /// 1 for each place that may not: its step is interesting, and another is meant.
     held: Weights,
-    /// How many interesting steps each task has left, by its place in the registry.
+    /// How many interesting steps each task has left, by the order in which they were met: places in the registry are
+    /// others in each run.
     left: Weights,
-    /// Who has which place in the registry, and where among the candidates it stood last.
+    /// For each task that was met: who, and where among the candidates it stood last.
     tasks: Vec<(Key, u32)>,
-    slots: HashMap<Key, u32>,
+    /// Who was met as which, by key and by place in the registry.
+    met: HashMap<Key, u32>,
+    by_slot: Vec<(Key, u32)>,
     meant: Option<u32>,
     /// How many decisions others have been held for the one that is meant, and how many they may be: it may spin, or have
     /// less left than was measured.
@@ -57,7 +60,8 @@ impl Surw {
             held: Weights::default(),
             left: Weights::default(),
             tasks: Vec::new(),
-            slots: HashMap::default(),
+            met: HashMap::default(),
+            by_slot: Vec::new(),
             meant: None,
             held_for: 0,
             patience,
@@ -69,36 +73,44 @@ impl Surw {
     }
 
     fn look(&mut self, place: usize, candidate: &Candidate) {
-        let slot = candidate.slot as usize;
-        if self.tasks.get(slot).is_none_or(|(key, _)| *key != candidate.key) {
-            self.meet(candidate);
-        }
-        self.tasks[slot].1 = place as u32;
-        let may = !self.is_interesting(candidate) || self.meant == Some(candidate.slot);
+        let task = self.task(candidate);
+        self.tasks[task as usize].1 = place as u32;
+        let may = !self.is_interesting(candidate) || self.meant == Some(task);
         self.free.set(place, u64::from(may));
         self.held.set(place, u64::from(!may));
     }
 
+    /// As which the candidate was met.
+    #[inline]
+    fn task(&mut self, candidate: &Candidate) -> u32 {
+        match self.by_slot.get(candidate.slot as usize) {
+            Some(&(key, task)) if key == candidate.key => task,
+            _ => self.meet(candidate),
+        }
+    }
+
     /// A task that was not there before: what is its own is no longer its parent's.
     #[cold]
-    fn meet(&mut self, candidate: &Candidate) {
+    fn meet(&mut self, candidate: &Candidate) -> u32 {
         let slot = candidate.slot as usize;
-        if slot >= self.tasks.len() {
-            self.tasks.resize(slot + 1, (Key::CLOCK, 0));
+        if slot >= self.by_slot.len() {
+            self.by_slot.resize(slot + 1, (Key::CLOCK, 0));
         }
-        self.tasks[slot] = (candidate.key, 0);
-        self.slots.insert(candidate.key, candidate.slot);
+        let task = self.tasks.len() as u32;
+        self.tasks.push((candidate.key, 0));
+        self.by_slot[slot] = (candidate.key, task);
+        self.met.insert(candidate.key, task);
         let own = self.profile.touches(candidate.key, self.resource);
-        self.left.set(slot, own);
-        let Some(&parent) = self.profile.parent(candidate.key).and_then(|parent| self.slots.get(&parent)) else {
-            return;
-        };
-        let rest = self.left.get(parent as usize).saturating_sub(own);
-        self.left.set(parent as usize, rest);
-        if self.meant == Some(parent) && own > 0 {
-            // It may have been meant for this child.
-            self.meant = None;
+        self.left.set(task as usize, own);
+        if let Some(&parent) = self.profile.parent(candidate.key).and_then(|parent| self.met.get(&parent)) {
+            let rest = self.left.get(parent as usize).saturating_sub(own);
+            self.left.set(parent as usize, rest);
+            if self.meant == Some(parent) && own > 0 {
+                // It may have been meant for this child.
+                self.meant = None;
+            }
         }
+        task
     }
 
     /// Draws who is meant to take the next interesting step.
@@ -112,8 +124,8 @@ impl Surw {
 
     /// Frees the one that is meant, if it stands among the candidates.
     fn let_go(&mut self, candidates: &Candidates<'_>) {
-        let Some(slot) = self.meant else { return };
-        let Some(&(key, place)) = self.tasks.get(slot as usize) else { return };
+        let Some(task) = self.meant else { return };
+        let (key, place) = self.tasks[task as usize];
         let place = place as usize;
         if place < candidates.len() && candidates.get(place).key == key {
             self.held.set(place, 0);
@@ -144,14 +156,15 @@ impl Strategy for Surw {
             self.held_for = 0;
             // Whoever is meant waits for one of these.
             let place = self.held.find(self.stream.below_wide(self.held.total()));
-            self.meant = Some(candidates.get(place).slot);
+            let task = self.task(&candidates.get(place));
+            self.meant = Some(task);
             self.let_go(candidates);
         }
         let index = self.free.find(self.stream.below_wide(self.free.total()));
         let chosen = candidates.get(index);
         if self.is_interesting(&chosen) {
-            let left = self.left.get(chosen.slot as usize).saturating_sub(1);
-            self.left.set(chosen.slot as usize, left);
+            let task = self.task(&chosen) as usize;
+            self.left.set(task, self.left.get(task).saturating_sub(1));
             self.meant = None;
             self.held_for = 0;
         }

@@ -75,13 +75,13 @@ impl Trace {
         polls.nth(own as usize).map(|event| event.step)
     }
 
-    /// Why `deviation` could not be made in this run.
-    pub(crate) fn why_not(&self, deviation: &Deviation) -> String {
+    /// Why `deviation` could not be made in this run; `who` and `before` as they are written, for those who are not in it.
+    pub(crate) fn why_not(&self, deviation: &Deviation, written: [&str; 2]) -> String {
         let actor = |key: Key| self.actors.iter().find(|actor| actor.key == key);
         let Deviation { who, step, before, before_step } = *deviation;
         let missing = |key: Key, own: u32| match actor(key) {
             _ if key == Key::CLOCK => None,
-            None => Some(format!("there is no task {}", self.path_of(key))),
+            None => Some(format!("there is no task {}", written[usize::from(key != who)])),
             Some(actor) if actor.polls <= own => {
                 Some(format!("{} takes {} steps, and has no step {own}", actor.name, actor.polls))
             }
