@@ -4,7 +4,7 @@ use crate::deviation::Deviation;
 use crate::id::Key;
 use crate::minimise::{minimise, smallest};
 use crate::run::{Lab, RunResult};
-use crate::schedule::{Player, StrategyKind};
+use crate::schedule::{Player, Promotion, StrategyKind};
 use crate::seed::Seed;
 
 /// The shortest run found that ends in the same way.
@@ -34,9 +34,11 @@ pub(crate) fn shorten(
 ) -> Option<Shortened> {
     let deviations = original.ended.trace.as_ref().map(|t| t.deviations.clone()).filter(|_| budget > 0)?;
     let seed = original.seed;
-    let (kept, mut reruns) = minimise(&deviations, budget, |kept| same(&play(lab, seed, kept, false)))?;
-    let (mut kept, more) = smallest(&kept, budget - reruns, |kept| same(&play(lab, seed, kept, false)));
-    reruns += more;
+    let mut fails = |kept: &[Deviation]| same(&play(lab, seed, kept, false));
+    let (mut kept, mut reruns) = minimise(&deviations, budget, &mut fails)?;
+    let (smaller, more) = smallest(&kept, budget - reruns, &mut fails);
+    (kept, reruns) = (smaller, reruns + more);
+    reruns += promote(lab, seed, &mut kept, budget - reruns, &same);
     let mut run = play(lab, seed, &kept, true);
     if !same(&run) {
         return None;
@@ -51,6 +53,57 @@ pub(crate) fn shorten(
     }
     let critical = critical(lab, seed, &kept, &same);
     Some(Shortened { run, reruns, critical })
+}
+
+/// Looks for a schedule with fewer deviations than `kept` that is another one: what deviates is taken as soon as it can be,
+/// one step or one task's steps alone, or two of them. Returns how many runs that took.
+fn promote(
+    lab: &mut Lab<'_>,
+    seed: Seed,
+    kept: &mut Vec<Deviation>,
+    budget: usize,
+    same: impl Fn(&RunResult) -> bool,
+) -> usize {
+    let mut spent = 0;
+    let mut goes_on = kept.len() > 1 && kept.iter().all(|d| d.chosen().is_none() && d.who != Key::CLOCK);
+    while goes_on {
+        goes_on = false;
+        for promotions in attempts(kept) {
+            if spent + 1 >= budget {
+                return spent;
+            }
+            spent += 1;
+            let run = lab.run(seed, &Player::promoting(promotions), true);
+            let trace = run.ended.trace.as_ref().filter(|trace| same(&run) && trace.deviations.len() < 2 * kept.len());
+            let Some(deviations) = trace.map(|trace| trace.deviations.clone()) else { continue };
+            let fails = |kept: &[Deviation]| same(&play(lab, seed, kept, false));
+            let Some((fewer, more)) = minimise(&deviations, budget - spent, fails) else { continue };
+            spent += more;
+            if fewer.len() < kept.len() {
+                *kept = fewer;
+                goes_on = kept.len() > 1;
+                break;
+            }
+        }
+    }
+    spent
+}
+
+/// What to promote, the simplest first.
+fn attempts(kept: &[Deviation]) -> Vec<Vec<Promotion>> {
+    let mut steps: Vec<Promotion> = Vec::new();
+    for deviation in kept.iter().take(12) {
+        let Deviation { who, step, .. } = *deviation;
+        for (from, to) in [(step, step), (step, u32::MAX), (step.saturating_sub(1), step), (0, step)] {
+            let promotion = Promotion { who, from, to };
+            if !steps.contains(&promotion) {
+                steps.push(promotion);
+            }
+        }
+    }
+    let pairs = steps.iter().flat_map(|&one| steps.iter().map(move |&other| vec![one, other]));
+    let pairs = pairs.filter(|pair| pair[0].who != pair[1].who || pair[0].to < pair[1].from);
+    steps.iter().map(|&one| vec![one]).chain(pairs).collect()
 }
 
 fn play(lab: &mut Lab<'_>, seed: Seed, kept: &[Deviation], traced: bool) -> RunResult {

@@ -1,6 +1,9 @@
 //! A strategy with all that was measured for it: what answers the decisions of any number of runs.
 
-use super::{Active, Delay, Exhaustive, Fifo, Pct, Pos, Profile, Random, Replay, StrategyKind, Surw, Tree, Urw};
+use super::{
+    Active, Delay, Exhaustive, Fifo, Pct, Pos, Profile, Promote, Promotion, Random, Replay, StrategyKind, Surw, Tree,
+    Urw,
+};
 use crate::prng::{Stream, StreamId};
 use crate::seed::Seed;
 use std::sync::{Arc, Mutex};
@@ -13,12 +16,19 @@ pub(crate) struct Player {
     pub profile: Option<Arc<Profile>>,
     /// How far an exhaustive search is.
     pub tree: Option<Arc<Mutex<Tree>>>,
+    /// Steps to be taken as soon as they can be, in place of a schedule that is played.
+    pub promotions: Vec<Promotion>,
 }
 
 impl Player {
     /// One that needs no measuring.
     pub fn plain(kind: StrategyKind) -> Player {
-        Player { kind, profile: None, tree: None }
+        Player { kind, ..Player::default() }
+    }
+
+    /// One that plays no deviations, but takes some steps early.
+    pub fn promoting(promotions: Vec<Promotion>) -> Player {
+        Player { promotions, ..Player::plain(StrategyKind::Replay(Vec::new())) }
     }
 
     /// The one that answers the run of `seed`: itself, but for a portfolio.
@@ -53,6 +63,9 @@ impl Player {
                 Active::Other(Box::new(Delay::new(stream(), delays, length.unwrap_or(100))))
             }
             StrategyKind::Exhaustive => Active::Other(Box::new(Exhaustive::new(self.tree.clone().unwrap_or_default()))),
+            StrategyKind::Replay(_) if !self.promotions.is_empty() => {
+                Active::Other(Box::new(Promote(self.promotions.clone())))
+            }
             StrategyKind::Replay(deviations) => Active::Other(Box::new(Replay::new(&deviations))),
         }
     }

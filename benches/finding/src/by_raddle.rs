@@ -38,3 +38,12 @@ pub fn campaign(program: &Program, strategy: &StrategyKind, campaign: u64, cap: 
     // A strategy that lets a task spin for ever has found nothing.
     (kind != raddle::FindingKind::Livelock).then_some(found.runs())
 }
+
+/// Of the first failure of a campaign: how many deviations are left of it, after how many reruns.
+pub fn shrink(program: &Program, campaign: u64, cap: u64) -> Option<(usize, usize)> {
+    let first = campaign << 32;
+    let explore = Explore::new().seeds(first..first + cap).strategy(StrategyKind::Portfolio);
+    let found = explore.check(raddle::Check::Off).stop_at_first_failure(true).run(program.start);
+    let failure = found.first_failure()?;
+    Some((failure.minimised().len(), failure.reruns()?))
+}

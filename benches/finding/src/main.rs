@@ -19,13 +19,14 @@ use raddle::StrategyKind;
 use std::process::{Command, ExitCode, Stdio};
 
 const USAGE: &str = "\
-usage: raddle-finding [--quick] [--campaigns N] [--cap N] [--only PART,…] [--strategies NAME,…] [--raddle | --shuttle]
+usage: raddle-finding [--quick] [--campaigns N] [--cap N] [--only PART,…] [--strategies NAME,…] [--raddle | --shuttle | --shrink]
 
   --quick             3 campaigns capped at 500 schedules
   --campaigns N       how many campaigns (20)
   --cap N             at most so many schedules in each (10,000)
   --only PART,…       the programs whose names have one of these in them
   --strategies NAME,… these of raddle's strategies
+  --shrink            instead: how short the first failure of each campaign of raddle's portfolio becomes
   --raddle            without shuttle
   --shuttle           without raddle";
 
@@ -36,14 +37,22 @@ struct Options {
     strategies: Vec<StrategyKind>,
     raddle: bool,
     shuttle: bool,
+    shrink: bool,
 }
 
 /// raddle's strategies, unless told otherwise.
 const STRATEGIES: &[&str] = &["portfolio", "random", "urw", "surw", "pos", "pct:2", "pct:3", "delay:2"];
 
 fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
-    let mut options =
-        Options { campaigns: 20, cap: 10_000, only: Vec::new(), strategies: Vec::new(), raddle: true, shuttle: true };
+    let mut options = Options {
+        campaigns: 20,
+        cap: 10_000,
+        only: Vec::new(),
+        strategies: Vec::new(),
+        raddle: true,
+        shuttle: true,
+        shrink: false,
+    };
     let mut names: Vec<String> = STRATEGIES.iter().map(|s| s.to_string()).collect();
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or(format!("{arg} wants a value"));
@@ -55,6 +64,7 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
             "--cap" => options.cap = number(value()?)?,
             "--only" => options.only = list(value()?),
             "--strategies" => names = list(value()?),
+            "--shrink" => options.shrink = true,
             "--raddle" => options.shuttle = false,
             "--shuttle" => options.raddle = false,
             other => return Err(format!("{other}: unknown")),
@@ -81,7 +91,11 @@ fn main() -> ExitCode {
     };
     // Every bug is a panic, and hundreds of them are wanted.
     std::panic::set_hook(Box::new(|_| {}));
-    table(&options);
+    if options.shrink {
+        shrink(&options);
+    } else {
+        table(&options);
+    }
     ExitCode::SUCCESS
 }
 
@@ -102,6 +116,23 @@ fn table(options: &Options) {
     println!();
     let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|part| name.contains(part.as_str()));
     programs::all::<Raddle>().iter().filter(|program| wanted(program.name)).for_each(|program| row(options, program));
+}
+
+/// How many deviations are left of the first failure, and how many reruns that took.
+fn shrink(options: &Options) {
+    println!("deviations left of the first failure, and reruns: medians of {} campaigns", options.campaigns);
+    println!("{:16} {:>10} {:>6} {:>10} {:>8} {:>8}", "", "depth", "found", "deviations", "most", "reruns");
+    let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|part| name.contains(part.as_str()));
+    for program in programs::all::<Raddle>().iter().filter(|program| wanted(program.name)) {
+        let all = (0..options.campaigns).filter_map(|campaign| by_raddle::shrink(program, campaign, options.cap));
+        let (mut deviations, mut reruns): (Vec<usize>, Vec<usize>) = all.unzip();
+        deviations.sort_unstable();
+        reruns.sort_unstable();
+        let median = |sorted: &[usize]| sorted.get(sorted.len() / 2).map_or("-".to_string(), |n| n.to_string());
+        let most = deviations.last().copied().unwrap_or(0);
+        let (kept, took) = (median(&deviations), median(&reruns));
+        println!("{:16} {:>10} {:>6} {kept:>10} {most:>8} {took:>8}", program.name, program.depth, deviations.len());
+    }
 }
 
 fn row(options: &Options, by_raddle: &Program) {
