@@ -179,16 +179,12 @@ impl<T> Report<T> {
     /// What of `schedule` this run, which was to play it, did not do: each item that did not fit, with the step it was for
     /// and why.
     pub fn misfits(&self, schedule: &Schedule) -> Vec<String> {
-        let mut played = self.trace.deviations().to_vec();
         let mut misfits = Vec::new();
         for (deviation, item) in schedule.deviations().iter().zip(schedule.items()) {
-            match played.iter().position(|p| p == deviation) {
-                Some(place) => drop(played.remove(place)),
-                None => {
-                    let written = [item.as_str(), item.rsplit_once('/').map_or("", |(_, before)| before)]
-                        .map(|text| text.split(['@', ':']).next().unwrap_or_default());
-                    misfits.push(format!("{item} does not fit: {}", self.trace.why_not(deviation, written)));
-                }
+            if !self.trace.kept_to(deviation) {
+                let written = [item.as_str(), item.rsplit_once('/').map_or("", |(_, before)| before)]
+                    .map(|text| text.split(['@', ':']).next().unwrap_or_default());
+                misfits.push(format!("{item} does not fit: {}", self.trace.why_not(deviation, written)));
             }
         }
         misfits
@@ -353,8 +349,8 @@ fn write_lanes(f: &mut impl Write, title: &str, trace: &Trace) -> fmt::Result {
     lanes.lines().try_for_each(|line| writeln!(f, "    {line}"))
 }
 
-fn write_deviations(f: &mut impl Write, trace: &Trace) -> fmt::Result {
-    for deviation in trace.deviations() {
+fn write_deviations(f: &mut impl Write, trace: &Trace, deviations: &[Deviation]) -> fmt::Result {
+    for deviation in deviations {
         let told = tell_deviation(trace, deviation);
         match trace.step_of(deviation) {
             Some(step) => writeln!(f, "    step {step:>3}  {told}")?,
@@ -387,7 +383,9 @@ pub struct Failure {
     strategy: StrategyKind,
     /// A portfolio dealt the strategy.
     is_dealt: bool,
-    minimised: Option<usize>,
+    reruns: Option<usize>,
+    /// What is left of the deviations.
+    kept: Vec<Deviation>,
     /// The run that is shown: minimised, if that worked.
     report: Report<()>,
     /// The failing run itself.
@@ -415,9 +413,9 @@ impl Failure {
         }
         let report = |run| Report::new(name, strategy.clone(), run, replay.clone());
         let original = report(original);
-        let (shown, reruns, critical) = match minimised {
-            Some(Shortened { run, reruns, critical }) => (report(run), Some(reruns), critical),
-            None => (original.clone(), None, None),
+        let (shown, kept, reruns, critical) = match minimised {
+            Some(Shortened { run, deviations, reruns, critical }) => (report(run), deviations, Some(reruns), critical),
+            None => (original.clone(), original.trace.deviations().to_vec(), None, None),
         };
         Failure {
             name: name.into(),
@@ -428,7 +426,8 @@ impl Failure {
             deviations,
             is_dealt: *explored == StrategyKind::Portfolio,
             strategy,
-            minimised: reruns,
+            reruns,
+            kept,
             report: shown,
             original,
             critical,
@@ -460,9 +459,10 @@ impl Failure {
         self.deviations
     }
 
-    /// The fewest deviations that still fail in this way.
+    /// The fewest deviations found that still fail in this way: the orders that matter. Where somebody has to be held back
+    /// for long for one of them, the [run](Failure::report) leaves plain order in more places than these.
     pub fn minimised(&self) -> &[Deviation] {
-        self.report.trace().deviations()
+        &self.kept
     }
 
     /// The run that shows the failure best: with the fewest deviations.
@@ -487,12 +487,12 @@ impl Failure {
 
     /// How many runs it took to minimise; `None` where that was not tried or did not work.
     pub fn reruns(&self) -> Option<usize> {
-        self.minimised
+        self.reruns
     }
 
     /// The shortest schedule found that fails in this way.
     pub fn schedule(&self) -> Schedule {
-        self.report.schedule()
+        self.report.schedule_of(&self.kept)
     }
 
     /// The nearest schedule that does not fail in this way: the minimised one without its last decisive deviation.
@@ -543,14 +543,14 @@ impl Failure {
         if self.count > 1 {
             writeln!(f, "  {} of {} seeds fail in this way", self.count, self.tried)?;
         }
-        if let Some(reruns) = self.minimised {
+        if let Some(reruns) = self.reruns {
             let count = self.minimised().len();
             let plural = if count == 1 { "" } else { "s" };
             writeln!(f, "  minimised: {count} deviation{plural} (was {}), by {reruns} reruns", self.deviations)?;
             if count == 0 {
                 writeln!(f, "    it fails in plain order, too: first in, first out")?;
             }
-            write_deviations(f, self.report.trace())?;
+            write_deviations(f, self.report.trace(), &self.kept)?;
             self.write_critical(f)?;
         }
         write_details(f, finding, &self.report.abandoned)?;
@@ -561,7 +561,7 @@ impl Failure {
             lanes.lines().try_for_each(|line| writeln!(f, "    {line}"))?;
         }
         let schedule = self.schedule();
-        if self.minimised.is_some() && schedule.deviations().len() <= MOST_ITEMS {
+        if self.reruns.is_some() && schedule.deviations().len() <= MOST_ITEMS {
             writeln!(f, "  schedule: {schedule}")?;
         }
         write!(f, "  replay: {}", self.replay())

@@ -39,22 +39,33 @@ impl Trace {
 
     /// The step at which `deviation` was made; `None` if its event was not kept.
     pub(crate) fn step_of(&self, deviation: &Deviation) -> Option<u64> {
-        if deviation.chosen().is_some() {
-            return None;
+        if deviation.who != Key::CLOCK {
+            return self.step_number(deviation.who, deviation.step).filter(|_| deviation.chosen().is_none());
         }
         let is_it = |what: &What| match *what {
-            What::Polled { actor, before: Some(before), .. } => {
-                (self.actors[actor as usize].key, self.actors[before as usize].key) == (deviation.who, deviation.before)
-            }
-            What::TimeMoved { before: Some(before), .. } => {
-                deviation.who == Key::CLOCK && self.actors[before as usize].key == deviation.before
-            }
+            What::TimeMoved { before: Some(before), .. } => self.actors[before as usize].key == deviation.before,
             _ => false,
         };
-        // The same two may meet more than once: as often as this pair stands before it in the list.
+        // The same may be overtaken more than once: as often as it stands before this in the list.
         let same = |d: &&Deviation| (d.who, d.before) == (deviation.who, deviation.before);
         let nth = self.deviations.iter().take_while(|d| *d != deviation).filter(same).count();
         self.events.iter().filter(|event| is_it(&event.what)).nth(nth).map(|event| event.step)
+    }
+
+    /// Whether this run did what `deviation` says.
+    pub(crate) fn kept_to(&self, deviation: &Deviation) -> bool {
+        let Deviation { who, step, before, before_step } = *deviation;
+        if self.deviations.contains(deviation) {
+            return true;
+        }
+        if who == Key::CLOCK || deviation.chosen().is_some() || self.gap.is_some() {
+            return false;
+        }
+        match (self.step_number(who, step), self.step_number(before, before_step)) {
+            (Some(one), Some(other)) => one < other,
+            (Some(_), None) => self.actors.iter().any(|actor| actor.key == before),
+            (None, _) => false,
+        }
     }
 
     /// A task and which of its own steps, with the step of the run if it came to that.
