@@ -4,18 +4,25 @@
 
 use crate::boundary::hooks::{MONOTONIC_ORIGIN, REALTIME_ORIGIN};
 use crate::boundary::kernel::{self, Answer, Call, Kind, Op, Timeout};
-use crate::boundary::threads;
+use crate::boundary::threads::{self, Backend};
 use crate::context;
 use crate::instant::Instant;
 use crate::sentinel::{Class, Detail, Touch, verdict};
 use crate::workers;
-use crate::world::{Probe, World};
+use crate::world::{Probe, World, is_native};
 use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::panic::Location;
 
 /// For how many milliseconds of real time a thread outside the world may hold a lock that the loop waits for.
 const PATIENCE: u32 = 3;
+
+/// For how many milliseconds of real time the loop waits for what only a thread outside the world can still do.
+const OUTSIDE: u32 = 50;
+
+/// For how many milliseconds of real time a lock in a static is taken to be held outside the world. If it is not free by
+/// then its world holds it, and from then on it is not waited for in real time.
+const SHARED: u32 = 20;
 
 const NANOS: u64 = 1_000_000_000;
 
@@ -161,7 +168,7 @@ fn address_at(address: usize, length: usize) -> Detail {
 }
 
 /// The virtual moment at which a wait is over; `None` for never.
-fn deadline(world: &World, until: Timeout) -> Option<Instant> {
+pub(crate) fn deadline(world: &World, until: Timeout) -> Option<Instant> {
     let absolute = |nanos: u64, origin: u64| Instant::from_nanos(nanos.saturating_sub(origin * NANOS));
     match until {
         Timeout::Never => None,
@@ -197,11 +204,37 @@ fn loop_waits(world: &World, call: &Call, word: usize, value: u32, until: Timeou
     let class = verdict(Touch::Wait { is_over: false }).unwrap_or(Class::Lock);
     let incident = world.saw_blocking(class, "wait for a lock", Detail::new());
     let place = world.futex_waits(word, value, None);
-    let answer = loop {
-        if world.futex_is_woken(place) || !kernel::word_is(word, value) {
-            break Answer::Return(0);
+    let stood = stand_until(world, incident, end, &|| world.futex_is_woken(place) || !kernel::word_is(word, value));
+    world.futex_done(place);
+    match stood {
+        Stood::Done => Answer::Return(0),
+        Stood::TimedOut => TIMED_OUT,
+        // The watchdog tells, should it never come.
+        Stood::Never => Answer::Pass,
+    }
+}
+
+/// What a loop that stood still waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stood {
+    Done,
+    TimedOut,
+    /// Nobody who could run will ever do it.
+    Never,
+}
+
+/// The loop stands still until `is_done` or the moment `end`, and sim threads have their turns.
+pub(crate) fn stand_until(
+    world: &World,
+    incident: Option<usize>,
+    end: Option<Instant>,
+    is_done: &dyn Fn() -> bool,
+) -> Stood {
+    loop {
+        if is_done() {
+            return Stood::Done;
         }
-        if world.step_a_worker() {
+        if world.step_a_worker() || world.look_outside() {
             continue;
         }
         let next = world.next_deadline();
@@ -212,14 +245,12 @@ fn loop_waits(world: &World, call: &Call, word: usize, value: u32, until: Timeou
             }
             (_, Some(end)) => {
                 world.stand_still(end.as_nanos().saturating_sub(world.now().as_nanos()), incident);
-                break TIMED_OUT;
+                return Stood::TimedOut;
             }
-            // The watchdog tells, should it never come.
-            (_, None) => break Answer::Pass,
+            (_, None) if world.look_outside_for(OUTSIDE, is_done) => {}
+            (_, None) => return Stood::Never,
         }
-    };
-    world.futex_done(place);
-    answer
+    }
 }
 
 /// Wakes waiters of the world, oldest first, and then any outside it.
@@ -235,7 +266,23 @@ fn wake(world: &World, call: &Call, word: usize, count: u32) -> Answer {
 }
 
 fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
+    if is_native(index) && !std::thread::panicking() {
+        world.native_goes_on(index);
+    }
     match call.op {
+        Op::Rename { name } => {
+            if is_native(index) {
+                let mut bytes = [0; 16];
+                let read = kernel::peek(name, &mut bytes);
+                let name = bytes[..read].split(|&b| b == 0).next().unwrap_or_default();
+                world.rename(&String::from_utf8_lossy(name));
+            }
+            match world.threads.backend() {
+                // The kernel thread is the loop's.
+                Backend::Borrowed => Answer::Return(0),
+                Backend::Baton => Answer::Pass,
+            }
+        }
         Op::Sleep(until) => {
             workers::wait_until(index, "the end of its sleep", deadline(world, until), || false);
             Answer::Return(0)
@@ -243,6 +290,14 @@ fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
         Op::FutexWait { word, value, until } => {
             if !kernel::word_is(word, value) {
                 return AGAIN;
+            }
+            if kernel::is_static(word) && !world.is_own_word(word) {
+                // A lock in a static may be shared with threads outside the world, as std's own are.
+                let result = in_reality(call, SHARED);
+                if result != TIMED_OUT {
+                    return result;
+                }
+                world.owns_word(word);
             }
             let place = world.futex_waits(word, value, Some(index));
             let in_time = workers::wait_until(index, "a lock or a wake-up", deadline(world, until), || {

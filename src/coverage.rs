@@ -1,6 +1,6 @@
 //! What an exploration has seen, and what it may have missed.
 
-use crate::hash::HashMap;
+use crate::hash::{HashMap, HashSet};
 use std::fmt;
 
 /// How much of a scenario an exploration covered. Its [`Display`](fmt::Display) text is a few short lines.
@@ -183,6 +183,11 @@ impl Count {
                 None => coverage.pct.push(Pct { depth, length, tasks, runs: 1 }),
             }
         }
+    }
+
+    /// The digests of distinct interleavings.
+    pub fn digests(&self) -> HashSet<u64> {
+        self.seen.keys().copied().collect()
     }
 
     pub fn finish(mut self, outcomes: u64, complete: Option<Complete>) -> Coverage {

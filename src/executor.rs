@@ -2,6 +2,12 @@
 //!
 //! What a task tells its world, and where a woken task goes, is a [`Host`]'s business: the floor above implements it.
 
+#[cfg(feature = "smol")]
+mod bare;
+
+#[cfg(feature = "smol")]
+pub(crate) use bare::{BareTask, bare_job, bare_task, tracked};
+
 use crate::beacon;
 use crate::boundary::turn::Tag;
 use crate::id::Key;
@@ -72,6 +78,19 @@ impl TaskMeta {
         TaskMeta { run, slot, key, steps: AtomicU32::new(0), site }
     }
 
+    /// The task as a strategy sees it. The step it is about to take was counted when it became ready.
+    #[inline]
+    pub(crate) fn candidate(&self) -> Candidate {
+        let step = self.steps.load(Ordering::Relaxed).wrapping_sub(1);
+        Candidate { key: self.key, step, slot: self.slot, operation: None }
+    }
+
+    /// The number of the run it belongs to.
+    #[cfg(feature = "smol")]
+    pub(crate) fn run_number(&self) -> u64 {
+        self.run.number()
+    }
+
     /// Counts one more step of its own. Only the thread with the turn calls this.
     #[inline]
     pub(crate) fn count_step(&self) {
@@ -80,17 +99,14 @@ impl TaskMeta {
 }
 
 impl Payload for Runnable {
-    /// The step it is about to take was counted when it became ready.
     fn candidate(&self) -> Candidate {
-        let meta = self.metadata();
-        let step = meta.steps.load(Ordering::Relaxed).wrapping_sub(1);
-        Candidate { key: meta.key, step, slot: meta.slot, operation: None }
+        self.metadata().candidate()
     }
 }
 
 pin_project! {
     /// A future and its place in the registry, which it gives up when it is dropped.
-    struct Tracked<F, H: Host> {
+    pub(crate) struct Tracked<F, H: Host> {
         #[pin]
         state: State<F>,
         host: PhantomData<fn(H)>,
@@ -216,8 +232,7 @@ fn schedule_otherwise<H: Host>(runnable: Runnable) {
     if is_in_its_world::<H>(&runnable) {
         H::with(|host| host.push(runnable));
     } else {
-        let TaskMeta { run, key, .. } = *runnable.metadata();
-        beacon::foreign_wake(run.number(), key, Box::new(runnable));
+        foreign_wake(runnable);
     }
 }
 
@@ -225,13 +240,18 @@ fn is_in_its_world<H: Host>(runnable: &Runnable) -> bool {
     H::with(|host| host.run_tag().number() == runnable.metadata().run.number()).unwrap_or(false)
 }
 
-/// Where a job goes: once, when it is made.
+fn foreign_wake(runnable: Runnable) {
+    let TaskMeta { run, key, .. } = *runnable.metadata();
+    beacon::foreign_wake(run.number(), key, Box::new(runnable));
+}
+
+/// Where a job goes: when it is made, and if its future waits (only a bare job's does), when that is woken.
 fn schedule_job<H: Host>(job: Runnable) {
     if is_in_its_world::<H>(&job) {
         H::with(|host| host.push_job(job));
     } else {
-        // A job's future never waits, so nothing schedules it again; if something did, its run would be over.
-        std::mem::forget(job);
+        // It was woken from outside its run.
+        foreign_wake(job);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::coverage::{Complete, Count, Coverage, Covered};
 use crate::finding::{Finding, FindingKind};
-use crate::hash::HashMap;
+use crate::hash::{HashMap, HashSet};
 use crate::id::mix;
 use crate::recheck::Check;
 use crate::run::{self, Lab, RunResult, Setup};
@@ -70,6 +70,8 @@ pub(crate) struct Explored {
     pub outcomes: Vec<OutcomeSeen>,
     /// The digests of all runs, in order, in one.
     pub digest: u64,
+    /// The digests of distinct interleavings.
+    pub digests: HashSet<u64>,
     pub coverage: Coverage,
 }
 
@@ -77,19 +79,28 @@ pub(crate) struct Explored {
 pub(crate) fn explore(setup: Setup<'_>, plan: Plan<'_>) -> Explored {
     run::in_lab(setup, |lab| {
         let (player, measuring) = measure(lab, &plan.strategy);
-        let explored = Explored::new(player.kind.clone());
-        let mut search = Search {
-            lab,
-            player,
-            explored,
-            found: HashMap::default(),
-            outcomes: HashMap::default(),
-            count: Count::default(),
-            schedules: 0,
-        };
-        search.go(plan, measuring);
-        search.explored
+        explore_in(lab, plan, player, measuring)
     })
+}
+
+/// Goes through the plan in a lab that is there, with a strategy that has what it needs to know.
+pub(crate) fn explore_in(
+    lab: &mut Lab<'_>,
+    plan: Plan<'_>,
+    player: Player,
+    measuring: Vec<(Player, RunResult)>,
+) -> Explored {
+    let mut search = Search {
+        explored: Explored::new(player.kind.clone()),
+        lab,
+        player,
+        found: HashMap::default(),
+        outcomes: HashMap::default(),
+        count: Count::default(),
+        schedules: 0,
+    };
+    search.go(plan, measuring);
+    search.explored
 }
 
 /// The runs that are made to measure a program: in plain order, and at random. Always the same, so that what a strategy
@@ -119,8 +130,16 @@ pub(crate) fn measure(lab: &mut Lab<'_>, strategy: &StrategyKind) -> (Player, Ve
 
 impl Explored {
     pub fn new(strategy: StrategyKind) -> Explored {
-        let coverage = Coverage::default();
-        Explored { runs: 0, steps: 0, strategy, failures: Vec::new(), outcomes: Vec::new(), digest: 0, coverage }
+        Explored {
+            runs: 0,
+            steps: 0,
+            strategy,
+            failures: Vec::new(),
+            outcomes: Vec::new(),
+            digest: 0,
+            digests: HashSet::default(),
+            coverage: Coverage::default(),
+        }
     }
 }
 
@@ -171,7 +190,9 @@ impl Search<'_, '_> {
             Complete { finished: tree.is_finished(), reduced: tree.is_reduced(), schedules: self.schedules }
         });
         let outcomes = (self.explored.outcomes.len() + self.explored.failures.len()) as u64;
-        self.explored.coverage = std::mem::take(&mut self.count).finish(outcomes, complete);
+        let count = std::mem::take(&mut self.count);
+        self.explored.digests = count.digests();
+        self.explored.coverage = count.finish(outcomes, complete);
         if outcomes > 1 {
             let mut outcomes = std::mem::take(&mut self.explored.outcomes);
             for outcome in outcomes.iter_mut().take(plan.outcomes_traced) {

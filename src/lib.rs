@@ -37,6 +37,7 @@ mod clock;
 mod context;
 mod coverage;
 mod deviation;
+mod drive;
 mod env;
 mod error;
 mod executor;
@@ -48,6 +49,7 @@ mod id;
 mod instant;
 mod minimise;
 mod name;
+mod natives;
 mod operation;
 mod panics;
 mod pool;
@@ -64,6 +66,8 @@ mod sentinel;
 mod shorten;
 mod sim;
 mod sites;
+#[cfg(feature = "smol")]
+pub mod smol;
 #[cfg(feature = "insta")]
 mod snapshot;
 mod spawn;
@@ -90,7 +94,7 @@ pub use raddle_macros::test;
 pub use recheck::Check;
 pub use report::{Digest, Failure, Found, OutcomeCount, Report};
 pub use schedule::{Candidate, Candidates, Pick, Strategy, StrategyKind};
-pub use seed::Seed;
+pub use seed::{SCHEDULE_VERSION, Seed};
 pub use sentinel::{Class, Leak, Policy};
 pub use sim::{Explore, Sim};
 pub use spawn::{TaskBuilder, spawn, spawn_local, task, unblock, yield_now};
@@ -118,10 +122,6 @@ macro_rules! assert_no_leaks {
 pub mod thread {
     pub use crate::workers::{block_on, sleep, yield_now};
 }
-
-/// Which schedules a seed deals. It changes whenever a release deals the seeds anew; a seed kept by another version may
-/// then have nothing to say.
-pub const SCHEDULE_VERSION: u32 = 2;
 
 #[doc(hidden)]
 pub mod __private {

@@ -8,12 +8,15 @@ use crate::id::mix;
 pub enum StreamId {
     /// Which candidate runs next.
     Schedule = 0,
-    /// What the user's own choices come to.
-    Choices = 5,
+    /// How long what is sent over the network is under way.
+    #[cfg(all(unix, feature = "smol"))]
+    Latency = 1,
     /// What the user draws with `raddle::rng()`.
     User = 3,
     /// What `getrandom` gives: hash keys, `rand`, uuid.
     Entropy = 4,
+    /// What the user's own choices come to.
+    Choices = 5,
 }
 
 /// The seed of fastrand on thread number `thread` of a run. Not a stream: one word is wanted, by a generator that is not

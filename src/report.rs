@@ -360,7 +360,7 @@ fn write_deviations(f: &mut impl Write, trace: &Trace, deviations: &[Deviation])
     Ok(())
 }
 
-fn tell_deviation(trace: &Trace, deviation: &Deviation) -> String {
+pub(crate) fn tell_deviation(trace: &Trace, deviation: &Deviation) -> String {
     if let Some(number) = deviation.chosen() {
         return format!("{} chose {number} (its choice number {})", trace.name_of(deviation.who), deviation.step);
     }
@@ -620,7 +620,7 @@ pub struct Found {
 
 impl Found {
     pub(crate) fn new(explored: Explored, name: &str, seeds: Option<u64>, replay: &Replay) -> Found {
-        let Explored { runs, steps, strategy, failures, outcomes, digest, coverage } = explored;
+        let Explored { runs, steps, strategy, failures, outcomes, digest, digests: _, coverage } = explored;
         let failure = |failing| Failure::new(failing, name, runs, seeds, &strategy, replay);
         let failures = failures.into_iter().map(failure).collect();
         let outcome = |seen: OutcomeSeen| {

@@ -9,7 +9,7 @@ use crate::seed::Seed;
 use crate::sites::Site;
 use crate::workers::{self, Residue};
 use crate::world::{Ended, Options, Returned, World, payload_text};
-use crate::{beacon, calls, context, panics};
+use crate::{beacon, calls, context, natives, panics};
 use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
@@ -173,6 +173,7 @@ impl Lab<'_> {
 pub(crate) fn in_lab<R: Send>(setup: Setup<'_>, work: impl FnOnce(&mut Lab<'_>) -> R + Send) -> R {
     panics::install();
     crate::watchdog::start();
+    natives::look_after();
     let spare = beacon::lock(&SPARE).pop();
     let stage = spare.unwrap_or_else(Stage::build);
     *beacon::lock(&stage.beacon.story) = Story { scenario: setup.name.into(), replay: setup.replay.clone() };

@@ -109,6 +109,10 @@ pub enum Touch {
     Wait {
         is_over: bool,
     },
+    /// The end of a thread.
+    Join {
+        is_over: bool,
+    },
     Process,
     /// A child: `hang` without `WNOHANG`.
     Child {
@@ -136,6 +140,7 @@ pub fn verdict(touch: Touch) -> Option<Class> {
     match touch {
         Touch::Sleep { nanos } => (nanos > 0).then_some(Class::Sleep),
         Touch::Wait { is_over } => (!is_over).then_some(Class::Lock),
+        Touch::Join { is_over } => (!is_over).then_some(Class::Join),
         Touch::Process => Some(Class::Process),
         Touch::Child { hang } => hang.then_some(Class::Process),
         Touch::FileData | Touch::FileName => Some(Class::File),
@@ -454,6 +459,8 @@ mod tests {
             (Touch::Sleep { nanos: 0 }, None),
             (Touch::Wait { is_over: false }, Some(Class::Lock)),
             (Touch::Wait { is_over: true }, None),
+            (Touch::Join { is_over: false }, Some(Class::Join)),
+            (Touch::Join { is_over: true }, None),
             (Touch::Socket { nonblocking: false }, Some(Class::Socket)),
             (Touch::Socket { nonblocking: true }, None),
             (Touch::Pipe { nonblocking: false, ready: false }, Some(Class::Pipe)),

@@ -13,7 +13,7 @@ use crate::pool::{Effect, Pool};
 use crate::prng;
 use crate::sites::Site;
 use crate::trace::{ActorKind, PollEnd, What};
-use crate::world::{Birth, Probe, Running, Worker, World};
+use crate::world::{Birth, Probe, Running, Worker, World, is_native, of_worker};
 use std::future::Future;
 use std::panic::Location;
 use std::pin::{Pin, pin};
@@ -32,11 +32,11 @@ fn pool_does<R>(world: &World, f: impl FnOnce(&mut Pool<Runnable>, &mut dyn FnMu
     effects.first.into_iter().flatten().chain(effects.more).for_each(|effect| match effect {
         Effect::Start(worker) => start(world, worker),
         Effect::Wake(worker) => {
-            let waker = world.worker(worker, |w| {
+            // A wake goes to the ready set, and comes back to no worker.
+            world.worker(of_worker(worker), |w| {
                 w.notified = true;
-                w.waker.clone()
+                w.waker.iter().for_each(Waker::wake_by_ref);
             });
-            waker.into_iter().for_each(Waker::wake);
         }
     });
     result
@@ -58,31 +58,28 @@ impl Effects {
     }
 }
 
-/// The name of worker `index`, in traces and as its thread's name.
-pub(crate) fn name(index: u32) -> String {
-    format!("worker-{}", index + 1)
-}
-
-fn start(world: &World, index: u32) {
+/// Starts worker `number` of the pool.
+fn start(world: &World, number: u32) {
     let Some(turned) = context::current() else { return };
-    let name = name(index);
-    world.worker(index, |worker| *worker = Worker { starting: true, ..Worker::default() });
+    let name = format!("worker-{}", number + 1);
+    let (index, key) = (of_worker(number), Key::worker(number));
+    world.worker(index, |worker| *worker = Worker { starting: true, key: Some(key), ..Worker::default() });
     let _quiet = kernel::quiet();
-    let started = world.threads.start(index as usize, &name, Box::new(move || main(turned, index)));
+    let started = world.threads.start(index as usize, &name, Box::new(move || main(turned, number)));
     if let Err(error) = started {
         let message = format!("{name} cannot be started: {error}");
         let hint = "lower the number of threads with `pool_threads`, or raise the system's limit";
         return world.find(Finding::new(FindingKind::Setup, message).hint(hint));
     }
     let site = Site { at: Location::caller(), type_name: std::any::type_name::<Turn>, given: Some("worker") };
-    let birth = Birth { kind: ActorKind::Worker, site, name: Some(&name), key: Some(Key::worker(index)) };
+    let birth = Birth { kind: ActorKind::Worker, site, name: Some(&name), key: Some(key) };
     // Not on the loop, perhaps: a job may queue another. The task itself may be polled on the loop only, and is.
     world.spawn(&birth, Turn { index }).detach();
 }
 
-/// The task that gives worker `index` its turns.
-struct Turn {
-    index: u32,
+/// The task that gives sim thread `index` its turns.
+pub(crate) struct Turn {
+    pub index: u32,
 }
 
 impl Future for Turn {
@@ -99,8 +96,10 @@ impl Future for Turn {
                 }
             });
             let own = world.running();
-            if let Some(job) = world.worker(index, |w| w.job) {
-                world.set_running(job);
+            match world.worker(index, |w| w.job) {
+                Some(job) => world.set_running(job),
+                None if is_native(index) => world.native_runs(index, own),
+                None => {}
             }
             let resumed = world.threads.resume(index as usize);
             world.set_running(own);
@@ -108,7 +107,9 @@ impl Future for Turn {
                 threads::Resumed::Suspended => Poll::Pending,
                 threads::Resumed::Finished(None) => {
                     let ended = world.worker(index, std::mem::take);
-                    if !ended.quit {
+                    if is_native(index) {
+                        world.native_ended(index);
+                    } else if !ended.quit {
                         // Its idleness ended it, not the run: the next worker of this number is a new thread.
                         world.retire_worker(index);
                     }
@@ -120,18 +121,20 @@ impl Future for Turn {
     }
 }
 
-/// What a worker's thread runs.
-fn main(world: &'static Turned<World>, index: u32) {
+/// What the thread of worker `number` runs.
+fn main(world: &'static Turned<World>, number: u32) {
+    let index = of_worker(number);
     context::within(world, || {
         let before = Residue::of_this_thread();
         let own = context::with("a worker", |world| {
-            prepare_thread(world, 1 + u64::from(index));
-            world.pool.borrow_mut().begin(index);
+            prepare_thread(world, 1 + u64::from(number));
+            world.pool.borrow_mut().begin(number);
             world.running()
         });
         let armed = context::with("a worker", World::arm_worker);
         loop {
             while let Some(job) = context::with("a worker", |world| pool_does(world, |pool, effect| pool.pop(effect))) {
+                switch_point(index);
                 run_job(index, own, job);
                 let more = context::with("a worker", |world| world.pool.borrow().queued() > 0);
                 if more {
@@ -140,7 +143,7 @@ fn main(world: &'static Turned<World>, index: u32) {
                     threads::suspend();
                 }
             }
-            if !wait_for_jobs(index) {
+            if !wait_for_jobs(number) {
                 break;
             }
         }
@@ -170,6 +173,11 @@ impl Residue {
 /// Makes the calling thread one of the world's in what it reads of clocks and randomness.
 pub(crate) fn prepare_thread(world: &World, thread: u64) {
     fastrand::seed(prng::of_thread(world.seed().get(), thread));
+    read_virtually(world);
+}
+
+/// Has the calling thread read the world's clock and entropy.
+pub(crate) fn read_virtually(world: &World) {
     hooks::virtual_clock(Some(&world.beacon.now));
     hooks::entropy(Some(|bytes| {
         context::try_with(|world| world.fill_entropy(bytes));
@@ -218,16 +226,17 @@ fn run_job(index: u32, own: Running, job: Runnable) {
 }
 
 /// Waits until there are jobs (true), or until the worker is to end (false).
-fn wait_for_jobs(index: u32) -> bool {
+fn wait_for_jobs(number: u32) -> bool {
+    let index = of_worker(number);
     let timer = context::with("a worker", |world| {
         let keep_alive = {
             let mut pool = world.pool.borrow_mut();
-            pool.wait(index);
+            pool.wait(number);
             pool.keep_alive()
         };
         let waker = world.worker(index, |worker| {
             worker.notified = false;
-            worker.waker.clone()
+            keep_alive.and_then(|_| worker.waker.clone())
         });
         keep_alive.zip(waker).map(|(after, waker)| {
             let deadline = world.now() + after;
@@ -247,11 +256,11 @@ fn wait_for_jobs(index: u32) -> bool {
                 if let Some((_, timer)) = timer {
                     world.cancel_timer(timer);
                 }
-                world.pool.borrow_mut().begin(index);
+                world.pool.borrow_mut().begin(number);
                 return Some(true);
             }
             let is_late = timer.is_some_and(|(deadline, _)| world.now() >= deadline);
-            (is_late && world.pool.borrow_mut().retire(index)).then_some(false)
+            (is_late && world.pool.borrow_mut().retire(number)).then_some(false)
         });
         if let Some(decided) = decided {
             return decided;
@@ -260,8 +269,7 @@ fn wait_for_jobs(index: u32) -> bool {
 }
 
 fn wake_myself(index: u32) {
-    let waker = context::with("a worker", |world| world.worker(index, |w| w.waker.clone()));
-    waker.into_iter().for_each(Waker::wake);
+    context::with("a worker", |world| world.worker(index, |w| w.waker.iter().for_each(Waker::wake_by_ref)));
 }
 
 #[track_caller]

@@ -12,7 +12,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::task::{Context, Poll, Waker};
 
 /// The finding of a fifo run, whose text must hold `wanted`, in order, and end in the line that replays it.
@@ -343,18 +343,34 @@ fn tasks_that_are_still_pending() {
     );
 }
 
-/// A task that waits for a real thread, which sends when it is told to.
+type Deed = Box<dyn FnOnce() + Send>;
+
+/// A thread outside every world: to be called before the run first.
+fn intruder() -> &'static Mutex<mpsc::Sender<Deed>> {
+    static SENDER: OnceLock<Mutex<mpsc::Sender<Deed>>> = OnceLock::new();
+    SENDER.get_or_init(|| {
+        let (sender, receiver) = mpsc::channel::<Deed>();
+        let work = move || receiver.iter().for_each(|deed| deed());
+        std::thread::Builder::new().name("intruder".into()).spawn(work).unwrap();
+        Mutex::new(sender)
+    })
+}
+
+/// A task that waits for a thread outside the world, which sends when it is told to.
 async fn waits_for_a_thread() {
     let (sender, receiver) = async_channel::bounded(1);
-    let (begin, begun) = std::sync::mpsc::channel();
-    let thread = std::thread::Builder::new().name("intruder".into()).spawn(move || {
-        begun.recv().unwrap();
-        sender.try_send(()).unwrap();
-    });
     raddle::task("waiter").spawn(async move { receiver.recv().await }).detach();
     raddle::yield_now().await;
-    begin.send(()).unwrap();
-    thread.unwrap().join().unwrap();
+    let done = Arc::new(AtomicBool::new(false));
+    let told = done.clone();
+    let deed = move || {
+        sender.try_send(()).unwrap();
+        told.store(true, SeqCst);
+    };
+    intruder().lock().unwrap().send(Box::new(deed)).unwrap();
+    while !done.load(SeqCst) {
+        std::hint::spin_loop();
+    }
     future::pending::<()>().await;
 }
 
@@ -367,12 +383,14 @@ const FOREIGN: &[&str] = &[
 
 #[test]
 fn a_wake_from_outside() {
+    intruder();
     let finding = caught(Sim::new(), FOREIGN, waits_for_a_thread);
     assert_eq!(finding.kind(), FindingKind::ForeignWake);
 }
 
 #[test]
 fn a_wake_from_outside_in_an_exploration() {
+    intruder();
     let found = Explore::new().name("canary").seeds(0..1).strategy(StrategyKind::Fifo).run(waits_for_a_thread);
     told(found.first_failure().expect("it is found").report(), FOREIGN);
 }
@@ -380,18 +398,17 @@ fn a_wake_from_outside_in_an_exploration() {
 /// Nothing can run when the thread is about to wake somebody. Untraced, that is a deadlock; told in full, it is not.
 #[test]
 fn a_wake_from_outside_that_comes_late() {
+    intruder();
     let scenario = || async {
         let (sender, receiver) = async_channel::bounded(1);
         let waiter = raddle::task("waiter").spawn(async move { receiver.recv().await });
         raddle::yield_now().await;
-        std::thread::Builder::new()
-            .name("intruder".into())
-            .spawn(move || {
-                // After the loop has come to rest, most likely; either way it is the same finding.
-                std::thread::yield_now();
-                let _ = sender.try_send(());
-            })
-            .unwrap();
+        let deed = move || {
+            // After the loop has come to rest, most likely; either way it is the same finding.
+            std::thread::yield_now();
+            let _ = sender.try_send(());
+        };
+        intruder().lock().unwrap().send(Box::new(deed)).unwrap();
         waiter.await.unwrap();
     };
     for _ in 0..5 {
@@ -512,12 +529,11 @@ fn a_run_within_a_run() {
             "what to do: call `Sim::run` and `Explore::run` from an ordinary test",
         ],
     );
-    // A thread of its own may.
+    // A thread of the run's own is of its world, where system calls are seen.
     let beside = Sim::new().run(|| async {
-        let join = || std::thread::spawn(|| Sim::new().run(|| async { 2 }).unwrap()).join().unwrap();
-        raddle::allow_blocking("it is about the other thread", join)
+        raddle::unblock(|| std::thread::spawn(|| Sim::new().run(|| async {}).is_ok()).join().unwrap()).await
     });
-    assert_eq!(beside.unwrap(), 2);
+    assert_eq!(*beside.value().unwrap(), beside.boundary() != "on");
 }
 
 #[test]

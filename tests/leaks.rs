@@ -343,13 +343,6 @@ fn a_pipe_between_jobs() {
     assert_eq!(report.value(), Some(&("hello".to_string(), 5_000)));
 }
 
-/// A thread that a job starts is outside the world so far, but joining it works.
-#[test]
-fn a_thread_of_a_job() {
-    let report = run(|| async { raddle::unblock(|| std::thread::spawn(|| 1).join().unwrap()).await });
-    assert_eq!(report.value(), Some(&1), "{report}");
-}
-
 #[test]
 fn a_command_in_a_job() {
     let report = run(|| async {

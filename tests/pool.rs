@@ -110,7 +110,7 @@ fn jobs_start_in_the_order_they_were_queued() {
 
 #[test]
 fn two_workers_may_overtake_each_other_but_never_run_at_once() {
-    let found = Explore::new().seeds(0..200).pool_threads(2).shrink_budget(0).run(|| async {
+    let found = Explore::new().seeds(0..1000).pool_threads(2).shrink_budget(0).run(|| async {
         let (inside, diary) = (Arc::new(AtomicU32::new(0)), Diary::default());
         let jobs = [0, 1].map(|n| {
             let (inside, diary) = (inside.clone(), diary.clone());
@@ -129,8 +129,8 @@ fn two_workers_may_overtake_each_other_but_never_run_at_once() {
         diary.read()
     });
     assert!(found.is_ok(), "{found}");
-    // The first job is the first to begin, for they queue; from there on all ways to weave two steps with three.
-    assert_eq!(found.outcomes().len(), 10);
+    // The first job is taken first, for they queue, but may be the second to begin: all ways to weave three with three.
+    assert_eq!(found.outcomes().len(), 20);
 }
 
 /// `jobs` jobs that each wait until all of them have begun.

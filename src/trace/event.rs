@@ -15,6 +15,15 @@ pub enum ActorKind {
     Job,
     /// A thread of the pool.
     Worker,
+    /// A thread that the code under test started itself.
+    Thread,
+}
+
+impl ActorKind {
+    /// Whether it has a lane of its own.
+    pub(crate) fn is_thread(self) -> bool {
+        matches!(self, ActorKind::Worker | ActorKind::Thread)
+    }
 }
 
 /// A task, a job or a worker of a run.

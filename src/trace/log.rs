@@ -208,6 +208,16 @@ impl Log {
         index
     }
 
+    /// The actor has got a name of its own.
+    pub fn rename(&mut self, key: Key, name: &str) {
+        let number = self.numbers.entry(name.to_string()).or_insert(0);
+        *number += 1;
+        let name = if *number == 1 { name.to_string() } else { format!("{name}#{number}") };
+        if let Some(actor) = self.actor_mut(key) {
+            actor.name = name;
+        }
+    }
+
     pub fn index(&self, key: Key) -> Option<u32> {
         self.by_key.get(&key).copied()
     }
@@ -243,19 +253,25 @@ impl Log {
         entry.last_poll = Some((self.step, self.now));
         let woken = entry.woken_by.take();
         entry.last_woken_by = woken;
-        self.worker = (entry.kind == ActorKind::Worker).then_some(actor);
+        if entry.kind.is_thread() {
+            self.worker = Some(actor);
+        }
         self.event(What::Polled { actor, woken, before, end: PollEnd::Open });
     }
 
-    /// The step's poll ends: its event, which may be some way back, is told how.
+    /// The step's poll ends: its event, which may be some way back, is told how. Of steps within a step the inner one
+    /// ends first.
     pub fn poll_ends(&mut self, how: PollEnd) {
-        self.worker = None;
         for event in self.tail.iter_mut().rev().chain(self.trace.events.iter_mut().rev()) {
-            if let What::Polled { end, .. } = &mut event.what {
+            if let What::Polled { actor, end: end @ PollEnd::Open, .. } = &mut event.what {
                 *end = how;
+                if self.worker == Some(*actor) {
+                    self.worker = None;
+                }
                 return;
             }
         }
+        self.worker = None;
     }
 
     /// The future that is polled panicked.

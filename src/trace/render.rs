@@ -30,6 +30,11 @@ impl Trace {
         self.render(Style { steps: false, most_lines: usize::MAX })
     }
 
+    /// The same with the number of each event's step.
+    pub(crate) fn lanes_with_steps(&self) -> String {
+        self.render(Style { steps: true, most_lines: usize::MAX })
+    }
+
     pub(crate) fn render(&self, style: Style) -> String {
         let lanes = self.lane_names();
         let mut lines = self.lines();
@@ -86,7 +91,7 @@ impl Trace {
 
     fn workers(&self) -> impl Iterator<Item = (u32, &Actor)> {
         let actors = self.actors.iter().enumerate().map(|(index, actor)| (index as u32, actor));
-        actors.filter(|(_, actor)| actor.kind == ActorKind::Worker)
+        actors.filter(|(_, actor)| actor.kind.is_thread())
     }
 
     fn lane_of(&self, worker: Option<u32>) -> usize {
@@ -130,7 +135,7 @@ impl Trace {
     fn is_news(&self, event: &Event) -> bool {
         match &event.what {
             What::Polled { actor, before: None, end, .. } => {
-                *end == PollEnd::Panicked || self.actors[*actor as usize].kind != ActorKind::Worker
+                *end == PollEnd::Panicked || !self.actors[*actor as usize].kind.is_thread()
             }
             _ => true,
         }
@@ -153,15 +158,18 @@ impl Trace {
         let before = |index: &Option<u32>| index.map_or(String::new(), |b| format!(", before {}", self.actor_name(b)));
         match &event.what {
             What::Spawned { actor, by } => {
-                let is_job = self.actors[*actor as usize].kind == ActorKind::Job;
-                let verb = if is_job { "queues job" } else { "spawns" };
+                let verb = match self.actors[*actor as usize].kind {
+                    ActorKind::Job => "queues job",
+                    ActorKind::Thread => "starts thread",
+                    _ => "spawns",
+                };
                 match by {
                     Some(by) => format!("{} {verb} {}", name(by), name(actor)),
                     None => format!("{verb} {}", name(actor)),
                 }
             }
             What::Polled { actor, woken, before: overtaken, end } => {
-                if self.actors[*actor as usize].kind == ActorKind::Worker {
+                if self.actors[*actor as usize].kind.is_thread() {
                     return format!("takes its turn{}", before(overtaken));
                 }
                 let woken = match woken {

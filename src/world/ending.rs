@@ -1,6 +1,6 @@
 //! How runs end: the findings of the scheduler itself, and the winding up.
 
-use super::{NOBODY, Running, Worker, World};
+use super::{NOBODY, Running, Worker, World, is_native};
 use crate::beacon;
 use crate::boundary::kernel;
 use crate::boundary::threads::Backend;
@@ -154,7 +154,9 @@ impl World {
                 continue;
             }
             if let Some((what, job)) = worker {
-                let job = job.map_or(String::new(), |j| format!(" in job {}", self_name(log, j.key)));
+                let job = job
+                    .filter(|j| j.key != actor.key)
+                    .map_or(String::new(), |j| format!(" in job {}", self_name(log, j.key)));
                 line += &format!(": suspended{job}, waiting for {what}");
                 lines.push(line);
                 continue;
@@ -177,8 +179,7 @@ impl World {
     /// What the worker behind `actor` waits for, and in which job.
     fn worker_of(&self, actor: &Actor) -> Option<(&'static str, Option<Running>)> {
         let workers = self.workers.borrow();
-        let place = (0..workers.len() as u32).find(|&i| Key::worker(i) == actor.key)?;
-        let worker = &workers[place as usize];
+        let worker = workers.iter().find(|worker| worker.key == Some(actor.key))?;
         Some((worker.waits_for?, worker.job))
     }
 
@@ -191,6 +192,7 @@ impl World {
             std::mem::take(&mut *foreign)
         };
         drop(strays);
+        self.find_unjoined_panics();
         let pending = self.registry.borrow().len() - self.alive_workers();
         let pending_names = self.pending_names();
         if deny_pending && pending > 0 && self.finding.borrow().is_none() {
@@ -207,6 +209,9 @@ impl World {
         self.closing.set(true);
         self.record(|log| log.closing = true);
         let abandoned = if self.registry.borrow().len() > 0 { self.wind_up(panicked) } else { Vec::new() };
+        self.release_natives();
+        #[cfg(feature = "smol")]
+        self.keep_nothing(panicked);
         let wakers = self.clock.borrow_mut().reset();
         drop(wakers);
         let (leaks, unused_allowances) = if self.sentinel.borrow().is_idle() {
@@ -260,21 +265,27 @@ impl World {
     /// Waits in real time until something outside the world changes; false if nobody waits for that, or nothing does.
     pub(super) fn wait_outside(&self) -> bool {
         let waits_for_words = self.is_any_worker_at_a_word();
-        let rounds = match (self.outside.borrow().is_empty(), waits_for_words) {
+        let is_outside_quiet = self.outside.borrow().is_empty() && !self.is_any_task_outside();
+        let rounds = match (is_outside_quiet, waits_for_words) {
             (true, false) => return false,
             (true, true) => 10,
             (false, _) => 5_000,
         };
-        (0..rounds).any(|_| {
+        self.look_outside_for(rounds, &|| self.beacon.called.load(Ordering::Acquire))
+    }
+
+    /// Looks outside every millisecond of real time, for so many, until something has changed there or `enough`.
+    pub fn look_outside_for(&self, millis: u32, enough: &dyn Fn() -> bool) -> bool {
+        (0..millis).any(|_| {
             std::thread::sleep(Duration::from_millis(1));
-            self.look_outside() || self.beacon.called.load(Ordering::Acquire)
+            self.look_outside() || enough()
         })
     }
 
     /// Wakes workers whose outside world has changed. False if nothing did.
     #[inline]
-    pub(super) fn look_outside(&self) -> bool {
-        if self.outside.borrow().is_empty() && !self.is_any_worker_at_a_word() {
+    pub fn look_outside(&self) -> bool {
+        if self.outside.borrow().is_empty() && !self.is_any_worker_at_a_word() && !self.is_any_task_outside() {
             return false;
         }
         self.look_outside_closely()
@@ -290,11 +301,13 @@ impl World {
             let waker = self.worker(index, |w| w.waker.clone());
             waker.into_iter().for_each(|waker| waker.wake());
         }
-        futexes > 0 || !ready.is_empty()
+        let tasks = self.look_for_tasks_outside();
+        futexes > 0 || !ready.is_empty() || tasks
     }
 
     fn alive_workers(&self) -> usize {
-        self.workers.borrow().iter().filter(|w| w.waker.is_some() || w.starting).count()
+        let workers = self.workers.borrow();
+        workers.iter().step_by(2).filter(|w| w.waker.is_some() || w.starting).count()
     }
 
     fn pending_names(&self) -> Vec<String> {
@@ -385,13 +398,11 @@ impl World {
     }
 
     fn is_any_job_going_on(&self) -> bool {
-        self.workers.borrow().iter().any(|w| w.job.is_some())
+        self.workers.borrow().iter().step_by(2).any(|w| w.job.is_some())
     }
 
     fn is_worker(&self, runnable: &Runnable) -> bool {
-        let key = runnable.metadata().key;
-        let count = self.workers.borrow().len() as u32;
-        (0..count).any(|index| Key::worker(index) == key)
+        self.thread_of(runnable.metadata().key).is_some()
     }
 
     /// Tells idle workers to end.
@@ -414,7 +425,8 @@ impl World {
         let mut names = Vec::new();
         for (index, worker) in stuck {
             self.threads.abandon(index);
-            names.extend(worker.job.map(|job| self.name_of(job.key)));
+            let whose = if is_native(index as u32) { worker.key } else { worker.job.map(|job| job.key) };
+            names.extend(whose.map(|key| self.name_of(key)));
             drop(worker);
         }
         self.workers.borrow_mut().clear();

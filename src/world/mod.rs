@@ -3,15 +3,22 @@
 //! A world is made once and serves many runs, one after the other. Nothing in it is borrowed while user code runs: not
 //! across a poll, a wake, a drop.
 
+#[cfg(feature = "smol")]
+mod bare;
 mod choices;
 mod ending;
+mod natives;
+#[cfg(feature = "smol")]
+mod nested;
 mod options;
+mod outside;
 mod recording;
 #[cfg(feature = "tracing")]
 mod spans;
 mod standing;
 
 pub(crate) use ending::Ended;
+pub(crate) use natives::{is_native, of_worker};
 pub use options::Options;
 pub(crate) use recording::Birth;
 pub(crate) use standing::Probe;
@@ -19,7 +26,7 @@ pub(crate) use standing::Probe;
 use crate::beacon::{self, Beacon};
 use crate::boundary::home::AtHome;
 use crate::boundary::kernel::{self, Selector};
-use crate::boundary::threads::Threads;
+use crate::boundary::threads::{self, Threads};
 use crate::boundary::turn;
 use crate::clock::{Clock, TimerId};
 use crate::deviation::Deviation;
@@ -59,6 +66,7 @@ pub(crate) struct World {
     entropy: RefCell<Option<Stream>>,
     pub pool: RefCell<Pool<Runnable>>,
     workers: RefCell<Vec<Worker>>,
+    natives: RefCell<Vec<Option<natives::Native>>>,
     /// How many workers there were at most, in all runs since their threads were last ended.
     most_workers: Cell<usize>,
     /// Workers whose threads keep something from the run that goes on.
@@ -70,8 +78,13 @@ pub(crate) struct World {
     /// Threads that wait for words of memory, in the order of their coming.
     futexes: RefCell<Vec<standing::FutexWaiter>>,
     next_futex: Cell<u64>,
+    /// Words in statics that threads of this world wait for each other with, in all runs.
+    own_words: RefCell<Vec<usize>>,
     /// Workers that wait for something outside the world.
     pub outside: RefCell<Vec<(u32, standing::Probe)>>,
+    /// Tasks that do.
+    #[cfg(all(unix, feature = "smol"))]
+    tasks_outside: RefCell<Vec<(i32, bool, Waker)>>,
     /// The loop stood still in this step, by which incident.
     stood: Cell<bool>,
     stood_for: Cell<Option<usize>>,
@@ -92,6 +105,9 @@ pub(crate) struct World {
     finding: RefCell<Option<Finding>>,
     returned: RefCell<Option<Returned>>,
     panic: RefCell<Option<PanicSeen>>,
+    /// What the rooms above keep for as long as a run lasts, by type.
+    #[cfg(feature = "smol")]
+    kept: RefCell<Vec<bare::Kept>>,
 }
 
 /// Who could run, and who decides.
@@ -124,9 +140,11 @@ impl Future for Scenario {
     }
 }
 
-/// A worker of the pool, as its world sees it.
+/// A worker of the pool, or a thread that code under test started, as its world sees it.
 #[derive(Default)]
 pub(crate) struct Worker {
+    /// Its identity.
+    pub key: Option<Key>,
     /// It has been started, and not been polled yet.
     pub starting: bool,
     /// Wakes the task that gives the worker its turns.
@@ -198,6 +216,7 @@ impl World {
             entropy: RefCell::new(None),
             pool: RefCell::new(Pool::new(&PoolOptions::default())),
             workers: RefCell::new(Vec::new()),
+            natives: RefCell::new(Vec::new()),
             most_workers: Cell::new(0),
             dirty: RefCell::new(Vec::new()),
             threads: Threads::new(env::backend()),
@@ -205,7 +224,10 @@ impl World {
             sentinel: RefCell::new(Sentinel::new()),
             futexes: RefCell::new(Vec::with_capacity(64)),
             next_futex: Cell::new(0),
+            own_words: RefCell::new(Vec::new()),
             outside: RefCell::new(Vec::new()),
+            #[cfg(all(unix, feature = "smol"))]
+            tasks_outside: RefCell::new(Vec::new()),
             stood: Cell::new(false),
             stood_for: Cell::new(None),
             log: RefCell::new(None),
@@ -223,6 +245,8 @@ impl World {
             finding: RefCell::new(None),
             returned: RefCell::new(None),
             panic: RefCell::new(None),
+            #[cfg(feature = "smol")]
+            kept: RefCell::new(Vec::new()),
         }
     }
 
@@ -371,6 +395,12 @@ impl World {
         let running = self.running.get();
         let key = key.unwrap_or_else(|| running.key.child(registry.next_child(running.slot)));
         (registry.reserve(), key)
+    }
+
+    /// The task in `slot` is woken by `waker`, also before it has waited.
+    #[cfg(feature = "smol")]
+    fn occupy(&self, slot: u32, waker: Waker) {
+        self.registry.borrow_mut().occupy(slot, waker);
     }
 
     /// The task in `slot` waits, for the first time or (in a traced run) again.
@@ -660,6 +690,9 @@ impl World {
 
     /// What the panic hook saw on a thread of this world.
     pub fn saw_panic(&self, seen: PanicSeen) {
+        if let Some(index) = threads::current().filter(|&index| is_native(index as u32)) {
+            return self.native_panicked(index as u32, seen);
+        }
         self.panic.replace(Some(seen));
     }
 

@@ -58,6 +58,7 @@ impl World {
             || self.clock.try_borrow_mut().is_err()
             || self.registry.try_borrow_mut().is_err()
             || self.workers.try_borrow_mut().is_err()
+            || self.natives.try_borrow_mut().is_err()
             || self.pool.try_borrow_mut().is_err()
             || self.futexes.try_borrow_mut().is_err()
     }
@@ -159,10 +160,8 @@ impl World {
             let mut turns = self.turns.borrow_mut();
             let ready = &mut turns.ready;
             ready.settle();
-            let count = self.workers.borrow().len() as u32;
             let view = ready.view();
-            let is_worker = |key: Key| (0..count).any(|index| Key::worker(index) == key);
-            let place = view.by_age().find(|&i| is_worker(view.get(i).key()));
+            let place = view.by_age().find(|&i| self.thread_of(view.get(i).key()).is_some());
             place.map(|place| ready.take(place))
         };
         let Some(runnable) = taken else { return false };
@@ -184,6 +183,15 @@ impl World {
         self.next_futex.set(id + 1);
         self.futexes.borrow_mut().push(FutexWaiter { id, word, value, worker, woken: false });
         id
+    }
+
+    /// Whether threads of this world are known to wait for each other with this word.
+    pub fn is_own_word(&self, word: usize) -> bool {
+        self.own_words.borrow().contains(&word)
+    }
+
+    pub fn owns_word(&self, word: usize) {
+        self.own_words.borrow_mut().push(word);
     }
 
     pub fn futex_is_woken(&self, id: u64) -> bool {

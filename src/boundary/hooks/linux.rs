@@ -10,6 +10,8 @@ use std::mem;
 use std::slice;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub(super) use super::births::{really_join, set_nursery};
+use super::kept::{self, Destructor};
 use super::original::Original;
 use super::{Fill, MONOTONIC_ORIGIN, REALTIME_ORIGIN};
 
@@ -194,9 +196,6 @@ pub unsafe extern "C" fn getentropy(buffer: *mut c_void, length: usize) -> c_int
     unsafe { mem::transmute::<*mut c_void, Getentropy>(original)(buffer, length) }
 }
 
-/// The destructor of a thread-local, as glibc calls it.
-type Destructor = unsafe extern "C" fn(*mut c_void);
-
 /// `__cxa_thread_atexit_impl` (the Itanium C++ ABI's, in glibc since 2.18): `destructor(object)`
 /// is to run when this thread ends.
 ///
@@ -212,6 +211,9 @@ pub unsafe extern "C" fn __cxa_thread_atexit_impl(
     type Register = unsafe extern "C" fn(Destructor, *mut c_void, *mut c_void) -> c_int;
     static ORIGINAL: Original = Original::new(c"__cxa_thread_atexit_impl");
     TLS_DESTRUCTORS.set(TLS_DESTRUCTORS.get() + 1);
+    if kept::keep(destructor, object) {
+        return 0;
+    }
     let original = ORIGINAL.address();
     if original.is_null() {
         // Nobody to run it: better leaked than run too early.

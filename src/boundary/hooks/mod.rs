@@ -7,7 +7,11 @@
 //!
 //! All settings are for the calling thread, and a new thread has none.
 
+use std::ffi::c_void;
 use std::sync::atomic::AtomicU64;
+
+use super::kernel::Timeout;
+use super::threads::Birth;
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 mod births;
@@ -18,7 +22,14 @@ mod imp;
 #[path = "unsupported.rs"]
 mod imp;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+pub(super) mod kept;
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri))))]
+#[path = "kept_unsupported.rs"]
+pub(super) mod kept;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 mod original;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+mod processes;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 mod syscall_x86_64;
 #[cfg(test)]
@@ -64,4 +75,45 @@ pub fn draws() -> u64 {
 #[inline(never)] // as above
 pub fn tls_destructors() -> u64 {
     imp::tls_destructors()
+}
+
+/// What becomes of threads that code under test makes and waits for. Called with system calls unseen.
+pub trait Nursery: Sync {
+    /// Code under test makes a thread. `None`: it is to be made as if nobody had looked.
+    fn create(&self, birth: &mut Birth<'_>, detached: bool) -> Option<Result<(), i32>>;
+    /// A thread waits for the end of another, whose number this is. Also asked about threads that are none of ours, and on
+    /// threads that belong to no world.
+    fn join(&self, number: usize, until: Timeout) -> Joined;
+    /// A thread of a world waits, in real time, for one that is not of its world.
+    fn waits_for_outsider(&self);
+    /// Nobody will wait for a thread. False if it is none of ours.
+    fn detach(&self, number: usize) -> bool;
+}
+
+/// What came of waiting for a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Joined {
+    /// It has ended, and this is what it returned. Its number is not its own any more.
+    Over(*mut c_void),
+    /// It goes on.
+    TimedOut,
+    /// It is the one that asks.
+    Itself,
+    /// It is not a thread of this world.
+    NotOurs,
+}
+
+/// Has `nursery` look after the threads that code under test makes, where that is possible. The first call counts.
+pub fn set_nursery(nursery: &'static dyn Nursery) {
+    imp::set_nursery(nursery);
+}
+
+/// On a native thread that begins: does `f` there once std has made it one of its own.
+pub fn when_std_has_begun(f: fn()) {
+    kept::when_std_has_begun(f);
+}
+
+/// Joins a thread that is about to end.
+pub(super) fn really_join(number: usize) {
+    imp::really_join(number);
 }

@@ -97,6 +97,10 @@ pub enum Op {
         fd: i32,
     },
     Random,
+    /// The calling thread names itself: the text is at this address.
+    Rename {
+        name: usize,
+    },
     /// Something that does not wait.
     Other,
 }

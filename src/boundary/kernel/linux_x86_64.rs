@@ -417,6 +417,7 @@ fn decode(number: i64, args: [i64; 6]) -> Op {
         libc::SYS_waitid => Op::WaitChild { hang: d as c_int & libc::WNOHANG == 0 },
         libc::SYS_close => Op::Close { fd },
         libc::SYS_getrandom => Op::Random,
+        libc::SYS_prctl if a == i64::from(libc::PR_SET_NAME) => Op::Rename { name: b as usize },
         _ => Op::Other,
     }
 }
@@ -475,6 +476,16 @@ pub fn peek(address: usize, out: &mut [u8]) -> usize {
     // The kernel writes to `out` only, and answers EFAULT for an address that cannot be read.
     let read = raw(libc::SYS_process_vm_readv, [process, local, 1, remote.as_ptr() as i64, 2, 0]);
     if read < 0 { 0 } else { read as usize }
+}
+
+/// Whether an address is in the binary's own static memory.
+pub fn is_static(address: usize) -> bool {
+    unsafe extern "C" {
+        // Of the linker: only their addresses mean something.
+        static __executable_start: u8;
+        static _end: u8;
+    }
+    (&raw const __executable_start as usize..&raw const _end as usize).contains(&address)
 }
 
 /// Whether the word at an address holds `value`; also if the word is not there any more.

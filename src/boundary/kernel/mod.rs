@@ -40,7 +40,8 @@ mod tests;
 
 pub use call::{Answer, Call, Kind, Op, Timeout};
 pub use imp::{
-    backtrace, exported, is_nonblocking, is_over, is_ready, kind_of, peek, perform, perform_for, perform_now, word_is,
+    backtrace, exported, is_nonblocking, is_over, is_ready, is_static, kind_of, peek, perform, perform_for,
+    perform_now, word_is,
 };
 
 use std::cell::Cell;

@@ -58,6 +58,11 @@ pub fn peek(_: usize, _: &mut [u8]) -> usize {
     0
 }
 
+/// Whether an address is in the binary's own static memory.
+pub fn is_static(_: usize) -> bool {
+    false
+}
+
 /// Whether the word at an address holds a value.
 pub fn word_is(_: usize, _: u32) -> bool {
     false

@@ -1,8 +1,5 @@
 //! The turn as a baton: each carrier has its own kernel thread, and one of them runs.
 
-use std::io;
-use std::thread::JoinHandle;
-
 use super::Hand;
 use super::carrier::{self, Carrier, Handle};
 
@@ -17,11 +14,13 @@ const NEVER: u32 = 2;
 pub(super) struct Baton;
 
 impl Hand for Baton {
-    fn create(&self, carrier: Handle) -> io::Result<JoinHandle<()>> {
-        std::thread::Builder::new().name((*carrier.name).to_owned()).spawn(move || {
-            wait(&carrier);
-            carrier::live(carrier);
-        })
+    fn live(&self, carrier: Handle) {
+        wait(&carrier);
+        carrier::run_bodies(carrier);
+    }
+
+    fn await_birth(&self, _: &Carrier) {
+        // It waits for the turn from its first instruction on.
     }
 
     fn give(&self, carrier: &Carrier) {

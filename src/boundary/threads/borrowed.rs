@@ -11,10 +11,8 @@
 //! One stack always goes with one FS base, so no code ever sees the address of a thread-local
 //! change under it.
 
-use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::thread::JoinHandle;
 
 use super::Hand;
 use super::carrier::{self, Carrier, Handle};
@@ -22,7 +20,7 @@ use super::switch_x86_64 as switch;
 
 /// Bytes of the carrier's stack on which its kernel thread sleeps: room for a signal frame (up to
 /// some 11 KiB with all of AMX) and glibc's own handler, the only one not blocked there.
-const BERTH: usize = 32 * 1024;
+pub(super) const BERTH: usize = 32 * 1024;
 
 /// The thread id that says "in use" of a stack whose kernel thread is not in this process. Any
 /// positive number does: there is nobody it could be taken for.
@@ -36,11 +34,23 @@ struct Berth(MaybeUninit<[u8; BERTH]>);
 pub(super) struct Borrowed;
 
 impl Hand for Borrowed {
-    fn create(&self, carrier: Handle) -> io::Result<JoinHandle<()>> {
-        let name = (*carrier.name).to_owned();
-        let thread = std::thread::Builder::new().name(name).spawn(move || sleep_and_live(carrier))?;
+    /// Starts and ends on its own kernel thread; in between, `park` has returned on the loop's.
+    fn live(&self, carrier: Handle) {
+        let before = block_signals();
+        carrier.tid.set(find_tid());
+        let mut berth = Berth(MaybeUninit::uninit());
+        let top = ptr::from_mut(&mut berth).wrapping_add(1).cast::<u8>();
+        // SAFETY: `top` is the aligned end of a berth that lives until after `run_bodies`, that is as long as the kernel
+        // thread sleeps on it, and is not otherwise used. `own` and the gate are in the control block, which outlives this
+        // thread. The loop reads `own` only after it has seen PARKED in the gate.
+        unsafe { switch::park(carrier.own.get(), carrier.gate.word().as_ptr(), top) };
+        carrier::run_bodies(carrier);
+        std::hint::black_box(&mut berth);
+        restore_signals(&before);
+    }
+
+    fn await_birth(&self, carrier: &Carrier) {
         carrier.gate.wait_until(|word| word == switch::PARKED);
-        Ok(thread)
     }
 
     #[inline]
@@ -82,23 +92,6 @@ impl Hand for Borrowed {
         unsafe { tid.write(KEPT) };
         true
     }
-}
-
-/// The carrier's whole life. Starts and ends on its own kernel thread; in between, `park` has
-/// returned on the loop's.
-fn sleep_and_live(carrier: Handle) {
-    let before = block_signals();
-    carrier.tid.set(find_tid());
-    let mut berth = Berth(MaybeUninit::uninit());
-    let top = ptr::from_mut(&mut berth).wrapping_add(1).cast::<u8>();
-    // SAFETY: `top` is the aligned end of a berth that lives until after `live`, that is as long as
-    // the kernel thread sleeps on it, and is not otherwise used. `own` and the gate are in the
-    // control block, which outlives this thread. The loop reads `own` only after it has seen
-    // PARKED in the gate.
-    unsafe { switch::park(carrier.own.get(), carrier.gate.word().as_ptr(), top) };
-    carrier::live(carrier);
-    std::hint::black_box(&mut berth);
-    restore_signals(&before);
 }
 
 /// Where libc keeps the calling thread's kernel id, by which it tells used stacks from free ones.

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::cell::Cell;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 use std::cell::UnsafeCell;
+use std::ffi::c_void;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
@@ -53,6 +54,8 @@ pub(super) struct Carrier {
     pub(super) home: Cell<usize>,
     /// To end it or let go of it.
     pub(super) thread: Cell<Option<JoinHandle<()>>>,
+    /// The thread that code under test made, if it is one.
+    pub(super) native: Cell<Option<super::native::Native>>,
     /// The word its kernel thread sleeps on; each back end has values of its own for it.
     pub(super) gate: Gate,
     /// Where libc keeps the thread's id, or null.
@@ -103,6 +106,27 @@ impl Handle {
     }
 }
 
+impl Handle {
+    /// On the carrier's own kernel thread: its whole life.
+    pub(super) fn live(self) {
+        self.hand.live(self);
+    }
+
+    /// The handle as a pointer, for C to pass on.
+    pub(super) fn into_raw(self) -> *mut c_void {
+        self.0.as_ptr().cast()
+    }
+
+    /// The handle that [`into_raw`](Handle::into_raw) gave.
+    ///
+    /// # Safety
+    /// It did, and the carrier has not been freed since.
+    pub(super) unsafe fn from_raw(raw: *mut c_void) -> Handle {
+        // SAFETY: not null, says the caller.
+        Handle(unsafe { ptr::NonNull::new_unchecked(raw.cast()) })
+    }
+}
+
 impl Carrier {
     /// A control block without a thread.
     pub(super) fn make(index: usize, name: &str, hand: &'static dyn Hand) -> Handle {
@@ -117,6 +141,7 @@ impl Carrier {
             turn: Cell::new(Hold::NONE),
             home: Cell::new(0),
             thread: Cell::new(None),
+            native: Cell::new(None),
             gate: Gate::new(),
             #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
             tid: Cell::new(ptr::null_mut()),
@@ -156,7 +181,7 @@ impl Carrier {
 
 /// What a carrier does from its first resume on: runs bodies until it is told to leave, and then
 /// returns, on its own kernel thread and with the turn of the thread that told it.
-pub(super) fn live(carrier: Handle) {
+pub(super) fn run_bodies(carrier: Handle) {
     while carrier.state.get() != State::Ending {
         run(&carrier);
         carrier.hand.give_back(&carrier);

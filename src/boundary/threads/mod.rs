@@ -16,6 +16,7 @@ mod baton;
 mod borrowed;
 mod carrier;
 mod gate;
+mod native;
 mod probe;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 mod switch_x86_64;
@@ -29,6 +30,7 @@ use std::io;
 
 use super::turn;
 use carrier::{Carrier, Handle, State};
+pub use native::{Birth, Start};
 
 /// How the turn goes from one thread to the other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,9 +61,11 @@ impl fmt::Debug for Resumed {
 
 /// What the two back ends have in common: moving the turn to a carrier and back.
 trait Hand: Sync {
-    /// Makes the carrier's pthread, which then waits for its first body. Errors are those of
-    /// [`std::thread::Builder::spawn`].
-    fn create(&self, carrier: Handle) -> io::Result<std::thread::JoinHandle<()>>;
+    /// On the carrier's own kernel thread: its whole life. It waits for the turn, runs bodies until it is ended, and
+    /// returns.
+    fn live(&self, carrier: Handle);
+    /// On the thread that has just made the carrier's pthread: returns when it may be given the turn.
+    fn await_birth(&self, carrier: &Carrier);
     /// On the loop: lets the carrier run until it gives the turn back.
     fn give(&self, carrier: &Carrier);
     /// On the carrier: stops here and lets the loop run, until the loop gives the turn again.
@@ -206,6 +210,9 @@ impl Threads {
     pub fn retire(&self, index: usize) {
         let carrier = self.get(index, "retire");
         carrier.assert_state(&[State::Free], "retire");
+        if carrier.native.get().is_some() {
+            return self.release_native(index);
+        }
         self.slots.borrow_mut()[index] = None;
         if carrier.is_inherited() {
             return;
@@ -248,6 +255,14 @@ impl Threads {
             State::Ready => {
                 let body = carrier.body.take();
                 carrier.state.set(State::Free);
+                if carrier.native.get().is_some() {
+                    // It never began, and never will.
+                    self.slots.borrow_mut()[index] = None;
+                    carrier.state.set(State::Forgotten);
+                    if !carrier.is_inherited() {
+                        self.hand.forget(&carrier);
+                    }
+                }
                 if carrier.home.get() == carrier::current_home() {
                     drop(body);
                 } else {
@@ -273,7 +288,8 @@ impl Threads {
     fn create(&self, index: usize, name: &str) -> io::Result<Handle> {
         self.adopt()?;
         let carrier = Carrier::make(index, name, self.hand);
-        match self.hand.create(carrier) {
+        let life = move || carrier.live();
+        match std::thread::Builder::new().name(name.to_owned()).spawn(life) {
             Ok(thread) => carrier.thread.set(Some(thread)),
             Err(error) => {
                 // SAFETY: no thread was made and no slot filled: this is the only handle.
@@ -281,12 +297,17 @@ impl Threads {
                 return Err(error);
             }
         }
+        self.hand.await_birth(&carrier);
+        self.keep(index, carrier);
+        Ok(carrier)
+    }
+
+    fn keep(&self, index: usize, carrier: Handle) {
         let mut slots = self.slots.borrow_mut();
         if slots.len() <= index {
             slots.resize(index + 1, None);
         }
         slots[index] = Some(carrier);
-        Ok(carrier)
     }
 
     /// Once in a forked child, before the first thread is made or ends there: libc takes the

@@ -261,7 +261,7 @@ fn backtraces_end_at_the_start_of_the_thread(backend: Backend) {
     start(&threads, 0, || {
         suspend();
         let text = std::backtrace::Backtrace::force_capture().to_string();
-        assert!(text.contains("carrier::live"), "{text}");
+        assert!(text.contains("carrier::run_bodies"), "{text}");
         assert!(!text.contains("backtraces_end_at_the_start_of_the_thread\n"), "{text}");
         assert!(text.lines().count() < 200, "{text}");
     });

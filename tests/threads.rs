@@ -1,0 +1,319 @@
+//! Threads that code under test starts itself are threads of its world.
+
+use raddle::{Class, Explore, FindingKind, Report, Sim};
+use std::cell::RefCell;
+use std::fmt::Debug;
+use std::future::Future;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const MS: Duration = Duration::from_millis(1);
+
+fn run<F, Fut, T>(scenario: F) -> Report<T>
+where
+    F: Fn() -> Fut + Send,
+    Fut: Future<Output = T> + 'static,
+    T: Debug + Send + 'static,
+{
+    Sim::new().require_boundary(true).run(scenario)
+}
+
+#[test]
+fn a_thread_waits_in_virtual_time_and_is_joined() {
+    let report = run(|| async {
+        raddle::unblock(|| {
+            let before = Instant::now();
+            let thread = thread::Builder::new().name("sleeper".into()).spawn(|| {
+                thread::sleep(Duration::from_secs(3600));
+                (thread::current().name().map(String::from), raddle::in_run())
+            });
+            let told = thread.unwrap().join().unwrap();
+            assert_eq!(before.elapsed(), Duration::from_secs(3600));
+            told
+        })
+        .await
+    });
+    assert!(report.is_ok(), "{report}");
+    assert_eq!(report.value(), Some(&(Some("sleeper".to_string()), true)));
+    assert_eq!(report.elapsed(), Duration::from_secs(3600));
+    let lanes = report.trace().lanes();
+    assert!(lanes.lines().next().unwrap().ends_with("sleeper"), "a lane of its own:\n{lanes}");
+}
+
+#[test]
+fn threads_contend_in_the_order_of_the_seed() {
+    let scenario = || async {
+        raddle::unblock(|| {
+            let order = Arc::new(Mutex::new(Vec::new()));
+            let threads: Vec<_> = (0..3)
+                .map(|n| {
+                    let order = order.clone();
+                    thread::spawn(move || order.lock().unwrap().push(n))
+                })
+                .collect();
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            Arc::try_unwrap(order).unwrap().into_inner().unwrap()
+        })
+        .await
+    };
+    let found = Explore::new().seeds(0..200).run(scenario);
+    assert!(found.is_ok(), "{found}");
+    assert_eq!(found.outcomes().len(), 6, "each order is found: {found}");
+    for seed in 0..5 {
+        let one = Sim::new().seed(seed).run(scenario);
+        let two = Sim::new().seed(seed).run(scenario);
+        assert_eq!((one.digest(), one.trace().lanes()), (two.digest(), two.trace().lanes()));
+    }
+}
+
+#[test]
+fn scoped_threads() {
+    let report = run(|| async {
+        raddle::unblock(|| {
+            let mut numbers = [1, 2, 3];
+            thread::scope(|scope| {
+                for number in &mut numbers {
+                    scope.spawn(move || {
+                        thread::sleep(*number * MS);
+                        *number *= 2;
+                    });
+                }
+            });
+            numbers
+        })
+        .await
+    });
+    assert!(report.is_ok(), "{report}");
+    assert_eq!((report.value(), report.elapsed()), (Some(&[2, 4, 6]), 3 * MS));
+}
+
+#[test]
+fn a_thread_that_the_loop_starts_talks_to_tasks() {
+    let report = run(|| async {
+        let (sender, receiver) = async_channel::bounded(1);
+        let thread = thread::spawn(move || {
+            for n in 0..3 {
+                thread::sleep(5 * MS);
+                sender.send_blocking(n).unwrap();
+            }
+        });
+        let mut seen = Vec::new();
+        while let Ok(n) = receiver.recv().await {
+            seen.push((n, raddle::now().as_nanos() / 1_000_000));
+        }
+        raddle::unblock(|| thread.join().unwrap()).await;
+        seen
+    });
+    assert!(report.is_ok(), "{report}");
+    assert_eq!(report.value().unwrap(), &[(0, 5), (1, 10), (2, 15)]);
+}
+
+// ---- canary
+
+#[test]
+fn joining_is_a_leak() {
+    let report = run(|| async {
+        let thread = thread::Builder::new().name("helper".into());
+        let thread = thread.spawn(|| thread::sleep(40 * MS)).unwrap();
+        raddle::yield_now().await;
+        thread.join().unwrap();
+    });
+    let [leak] = report.leaks() else { panic!("{report}") };
+    assert_eq!((leak.class(), leak.stood_still()), (Class::Join, 40 * MS), "{leak}");
+    assert_eq!(leak.call(), "thread::join of helper");
+    assert_eq!(report.finding().unwrap().kind(), FindingKind::Leak);
+    // One that has ended is joined at once.
+    let report = run(|| async {
+        let thread = thread::spawn(|| ());
+        raddle::sleep(MS).await;
+        thread.join().unwrap();
+    });
+    assert!(report.is_ok(), "{report}");
+}
+
+// ---- ends
+
+type Told = (&'static str, bool, Duration);
+
+struct Tells(&'static str, Arc<Mutex<Vec<Told>>>, Instant);
+
+impl Drop for Tells {
+    fn drop(&mut self) {
+        thread::sleep(MS);
+        let place = (self.0, raddle::in_run(), self.2.elapsed());
+        self.1.lock().unwrap().push(place);
+    }
+}
+
+thread_local! {
+    static FIRST: RefCell<Option<Tells>> = const { RefCell::new(None) };
+    static SECOND: RefCell<Option<Tells>> = const { RefCell::new(None) };
+}
+
+#[test]
+fn destructors_of_thread_locals_run_once_in_the_world() {
+    let report = run(|| async {
+        raddle::unblock(|| {
+            let told = Arc::new(Mutex::new(Vec::new()));
+            let (one, two) = (told.clone(), told.clone());
+            let thread = thread::spawn(move || {
+                let now = Instant::now();
+                FIRST.set(Some(Tells("first", one, now)));
+                SECOND.set(Some(Tells("second", two, now)));
+            });
+            thread.join().unwrap();
+            Arc::try_unwrap(told).unwrap().into_inner().unwrap()
+        })
+        .await
+    });
+    assert!(report.is_ok(), "{report}");
+    let mut told = report.value().unwrap().clone();
+    told.sort();
+    assert_eq!(told.iter().map(|t| (t.0, t.1)).collect::<Vec<_>>(), [("first", true), ("second", true)]);
+    let mut times: Vec<_> = told.iter().map(|t| t.2).collect();
+    times.sort();
+    assert_eq!(times, [MS, 2 * MS]);
+}
+
+#[test]
+fn a_panic_goes_to_whoever_joins() {
+    let report = run(|| async {
+        raddle::unblock(|| {
+            let joined = thread::spawn(|| panic!("on purpose")).join();
+            joined.unwrap_err().downcast_ref::<&str>().copied()
+        })
+        .await
+    });
+    assert!(report.is_ok(), "{report}");
+    assert_eq!(report.value(), Some(&Some("on purpose")));
+}
+
+#[test]
+fn a_panic_that_nobody_joins_is_a_finding() {
+    let report = run(|| async {
+        drop(thread::spawn(|| panic!("on purpose")));
+        raddle::sleep(MS).await;
+    });
+    let finding = report.finding().expect("a finding");
+    assert_eq!((finding.kind(), finding.message()), (FindingKind::Panic, "on purpose"));
+    assert!(finding.task().unwrap().starts_with("thread"), "{report}");
+    // One that the thread itself catches is its own business.
+    let report = run(|| async {
+        drop(thread::spawn(|| {
+            assert!(std::panic::catch_unwind(|| panic!("on purpose")).is_err());
+            thread::sleep(MS);
+        }));
+        raddle::sleep(2 * MS).await;
+    });
+    assert!(report.is_ok(), "{report}");
+}
+
+#[test]
+fn a_thread_that_outlives_the_run_is_left_where_it_is() {
+    static TICKS: AtomicU32 = AtomicU32::new(0);
+    let scenario = || async {
+        drop(thread::Builder::new().name("ticker".into()).spawn(|| {
+            loop {
+                thread::sleep(10 * MS);
+                TICKS.fetch_add(1, Ordering::SeqCst);
+            }
+        }));
+        raddle::sleep(35 * MS).await;
+    };
+    let report = run(scenario);
+    assert!(report.is_ok(), "{report}");
+    assert_eq!(report.abandoned(), ["ticker"], "{report}");
+    assert_eq!(TICKS.load(Ordering::SeqCst), 3);
+    let report = Sim::new().deny_pending(true).run(scenario);
+    assert_eq!(report.finding().unwrap().kind(), FindingKind::Pending, "{report}");
+    assert_eq!(TICKS.load(Ordering::SeqCst), 6);
+}
+
+#[test]
+fn a_thread_that_can_end_does_when_the_run_is_over() {
+    let report = run(|| async {
+        let (sender, receiver) = mpsc::channel::<()>();
+        let thread = thread::spawn(move || assert!(receiver.recv().is_err()));
+        raddle::spawn(async move {
+            let _kept = sender;
+            std::future::pending::<()>().await
+        })
+        .detach();
+        raddle::yield_now().await;
+        drop(thread);
+    });
+    assert!(report.is_ok() && report.abandoned().is_empty(), "{report}");
+}
+
+/// The handle leaves the run with its result: the thread has ended, and can be joined outside.
+#[test]
+fn a_handle_that_leaves_the_run() {
+    let (sender, receiver) = mpsc::channel();
+    let report = run(move || {
+        let sender = sender.clone();
+        async move {
+            sender.send(thread::spawn(|| 7)).unwrap();
+            raddle::sleep(MS).await;
+        }
+    });
+    assert!(report.is_ok(), "{report}");
+    assert_eq!(receiver.recv().unwrap().join().unwrap(), 7);
+}
+
+#[test]
+fn who_waits_for_a_thread_for_ever_is_told() {
+    let report = run(|| async {
+        raddle::unblock(|| {
+            let (sender, receiver) = mpsc::channel::<()>();
+            let thread = thread::Builder::new().name("stuck".into()).spawn(move || assert!(receiver.recv().is_ok()));
+            thread.unwrap().join().unwrap();
+            drop(sender);
+        })
+        .await
+    });
+    assert_eq!(report.finding().unwrap().kind(), FindingKind::Deadlock);
+    let text = report.to_string();
+    for part in ["stuck", "waiting for a lock or a wake-up", "waiting for a thread to end"] {
+        assert!(text.contains(part), "no {part:?} in:\n{text}");
+    }
+}
+
+// ---- identity
+
+#[test]
+fn clocks_and_randomness_are_the_seeds() {
+    let scenario = || async {
+        let draw = || {
+            let map: std::collections::HashSet<u32> = (0..32).collect();
+            let system = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+            (fastrand::u64(..), map.into_iter().collect::<Vec<_>>(), system)
+        };
+        raddle::unblock(move || {
+            let threads: Vec<_> = (0..3).map(|_| thread::spawn(draw)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+        })
+        .await
+    };
+    let one = Sim::new().seed(1).run(scenario).unwrap();
+    assert_eq!(one, Sim::new().seed(1).run(scenario).unwrap());
+    assert_ne!(one, Sim::new().seed(2).run(scenario).unwrap());
+    assert_ne!(one[0].0, one[1].0);
+}
+
+#[test]
+fn many_threads_of_threads() {
+    fn tree(depth: u32) -> u32 {
+        if depth == 0 {
+            thread::sleep(MS);
+            return 1;
+        }
+        let children: Vec<_> = (0..3).map(|_| thread::spawn(move || tree(depth - 1))).collect();
+        children.into_iter().map(|child| child.join().unwrap()).sum()
+    }
+    let found = Explore::new().seeds(0..20).run(|| async { raddle::unblock(|| tree(3)).await });
+    assert!(found.is_ok(), "{found}");
+    assert_eq!(found.outcomes().len(), 1, "{found}");
+    assert_eq!(found.outcomes()[0].text(), "27");
+}
