@@ -1,6 +1,7 @@
 //! Many seeds: run, look at what differs, shorten what fails.
 
 use crate::coverage::{Complete, Count, Coverage, Covered};
+use crate::deviation::Deviation;
 use crate::finding::{Finding, FindingKind};
 use crate::hash::{HashMap, HashSet};
 use crate::id::mix;
@@ -56,8 +57,8 @@ pub(crate) struct OutcomeSeen {
     pub seed: Seed,
     pub player: Player,
     pub deviations: u64,
-    /// The shortest schedule found that leads to it.
-    pub trace: Option<Trace>,
+    /// The run with the shortest schedule found that leads to it, and what that schedule deviates in.
+    pub shortest: Option<(Trace, Vec<Deviation>)>,
 }
 
 /// What came of a [`Plan`].
@@ -196,7 +197,7 @@ impl Search<'_, '_> {
         if outcomes > 1 {
             let mut outcomes = std::mem::take(&mut self.explored.outcomes);
             for outcome in outcomes.iter_mut().take(plan.outcomes_traced) {
-                outcome.trace = outcome.trace.take().or_else(|| self.shortest_to(outcome, plan.shrink_budget));
+                outcome.shortest = self.shortest_to(outcome, plan.shrink_budget);
             }
             self.explored.outcomes = outcomes;
         }
@@ -257,22 +258,24 @@ impl Search<'_, '_> {
         let text = result.returned.as_ref().and_then(|r| r.text.clone());
         let outcomes = &mut self.explored.outcomes;
         let deviations = result.ended.deviations;
-        // An exhaustive search will have gone on when the trace is wanted.
-        let keeps_trace = player.kind == StrategyKind::Exhaustive;
         let place = self.outcomes.get(&text).copied();
         let is_shorter = place.is_none_or(|place| deviations < outcomes[place].deviations);
         let place = place.unwrap_or_else(|| {
             let (seed, player) = (result.seed, player.clone());
             self.outcomes.insert(text.clone(), outcomes.len());
-            outcomes.push(OutcomeSeen { text, count: 0, seed, player, deviations, trace: None });
+            outcomes.push(OutcomeSeen { text, count: 0, seed, player, deviations, shortest: None });
             outcomes.len() - 1
         });
         outcomes[place].count += 1;
         if is_shorter {
-            let trace = if keeps_trace { self.lab.run(result.seed, player, true).ended.trace } else { None };
+            let mut player = player.clone();
+            if player.kind == StrategyKind::Exhaustive {
+                // The search will have gone on when this run is wanted again.
+                let trace = self.lab.run(result.seed, &player, true).ended.trace;
+                player = Player::plain(StrategyKind::Replay(trace.map_or(Vec::new(), |trace| trace.deviations)));
+            }
             let outcome = &mut self.explored.outcomes[place];
-            (outcome.seed, outcome.player, outcome.deviations) = (result.seed, player.clone(), deviations);
-            outcome.trace = trace;
+            (outcome.seed, outcome.player, outcome.deviations) = (result.seed, player, deviations);
         }
     }
 
@@ -316,14 +319,16 @@ impl Search<'_, '_> {
         Failing { minimised, ..Failing::new(player, failed.ended.deviations, original) }
     }
 
-    fn shortest_to(&mut self, outcome: &OutcomeSeen, budget: usize) -> Option<Trace> {
+    fn shortest_to(&mut self, outcome: &OutcomeSeen, budget: usize) -> Option<(Trace, Vec<Deviation>)> {
         let original = self.lab.run(outcome.seed, &outcome.player, true);
         let text = |result: &RunResult| result.returned.as_ref().and_then(|r| r.text.clone());
         let same = |result: &RunResult| result.ended.finding.is_none() && text(result) == outcome.text;
-        match shorten::shorten(self.lab, &original, budget, same) {
-            Some(shortened) => shortened.run.ended.trace,
-            None => original.ended.trace,
+        if let Some(shortened) = shorten::shorten(self.lab, &original, budget, same) {
+            return Some((shortened.run.ended.trace?, shortened.deviations));
         }
+        let trace = original.ended.trace?;
+        let deviations = trace.deviations.clone();
+        Some((trace, deviations))
     }
 }
 

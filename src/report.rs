@@ -580,7 +580,7 @@ pub struct OutcomeCount {
     text: String,
     count: u64,
     seed: Seed,
-    trace: Option<Trace>,
+    shortest: Option<(Trace, Vec<Deviation>)>,
 }
 
 impl OutcomeCount {
@@ -599,9 +599,15 @@ impl OutcomeCount {
         self.seed
     }
 
-    /// The shortest schedule found that leads to it; known if there is more than one outcome.
+    /// The run with the shortest schedule found that leads to it; known if there is more than one outcome.
     pub fn trace(&self) -> Option<&Trace> {
-        self.trace.as_ref()
+        self.shortest.as_ref().map(|(trace, _)| trace)
+    }
+
+    /// The shortest schedule found that leads to it; known if there is more than one outcome.
+    pub fn schedule(&self) -> Option<Schedule> {
+        let (trace, deviations) = self.shortest.as_ref()?;
+        Some(Schedule::new(self.seed, deviations, |key| trace.path_of(key)))
     }
 }
 
@@ -624,8 +630,8 @@ impl Found {
         let failure = |failing| Failure::new(failing, name, runs, seeds, &strategy, replay);
         let failures = failures.into_iter().map(failure).collect();
         let outcome = |seen: OutcomeSeen| {
-            let OutcomeSeen { text, count, seed, trace, .. } = seen;
-            OutcomeCount { text: text.unwrap_or_else(|| "()".into()), count, seed, trace }
+            let OutcomeSeen { text, count, seed, shortest, .. } = seen;
+            OutcomeCount { text: text.unwrap_or_else(|| "()".into()), count, seed, shortest }
         };
         let mut outcomes: Vec<OutcomeCount> = outcomes.into_iter().map(outcome).collect();
         outcomes.sort_by(|a, b| a.text.cmp(&b.text));
@@ -695,10 +701,14 @@ impl Found {
         for failure in &self.failures {
             let finding = failure.report.finding.as_ref();
             let what = finding.map_or(String::new(), |f| format!("{}: {}", f.kind().name(), f.message()));
-            write_outcome(&mut text, &what, Some(failure.report.trace()));
+            write_outcome(&mut text, &what, Some((failure.report.trace(), failure.kept.as_slice())));
         }
         for outcome in &self.outcomes {
-            write_outcome(&mut text, &outcome.text, outcome.trace.as_ref());
+            write_outcome(
+                &mut text,
+                &outcome.text,
+                outcome.shortest.as_ref().map(|(trace, kept)| (trace, kept.as_slice())),
+            );
         }
         text
     }
@@ -720,10 +730,10 @@ impl Found {
     }
 }
 
-fn write_outcome(text: &mut String, what: &str, trace: Option<&Trace>) {
+fn write_outcome(text: &mut String, what: &str, shortest: Option<(&Trace, &[Deviation])>) {
     text.push_str(what);
     text.push('\n');
-    match trace.map(|t| (t, t.deviations())) {
+    match shortest {
         None => {}
         Some((_, [])) => text.push_str("  in plain order, the oldest first\n"),
         Some((trace, deviations)) => {

@@ -150,6 +150,19 @@ fn goes_through_choices_as_well() {
     assert_eq!(found.outcomes().len(), 12);
 }
 
+/// Each outcome comes with a schedule that leads to it.
+#[test]
+fn every_outcome_has_its_shortest_schedule() {
+    let found = exhaust(|| side_by_side(2, 2));
+    assert_eq!(found.outcomes().len(), 6);
+    for outcome in found.outcomes() {
+        let schedule = outcome.schedule().expect("there are several");
+        assert!(schedule.deviations().len() <= 2, "{}: {schedule}", outcome.text());
+        let again = raddle::Sim::new().schedule(schedule).run(|| side_by_side(2, 2));
+        assert_eq!(format!("{:?}", again.unwrap()), outcome.text());
+    }
+}
+
 #[test]
 fn says_when_there_is_more() {
     let found = Explore::new().seeds(0..10).strategy(StrategyKind::Exhaustive).run(|| side_by_side(3, 3));

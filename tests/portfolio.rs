@@ -136,8 +136,9 @@ fn what_does_not_fit_is_told_with_its_reason() {
     assert_eq!(misfits("v1,seed=0,9@0/1@0"), ["9@0/1@0 does not fit: there is no task 9"]);
     let short = misfits("v1,seed=0,3@7/1@0");
     assert_eq!(short, ["3@7/1@0 does not fit: reader takes 3 steps, and has no step 7"]);
-    let late = misfits("v1,seed=0,1@2/2@0");
-    assert!(late[0].starts_with("1@2/2@0 does not fit: setter's step 2 (step "), "{late:?}");
+    let late = misfits("v1,seed=0,1@0/s@0");
+    let why = "setter's step 0 (step 2) could not run before scenario's step 0 (step 1)";
+    assert!(late[0].starts_with(&format!("1@0/s@0 does not fit: {why}")), "{late:?}");
     let choice = misfits("v1,seed=0,1:0=2");
     assert!(choice[0].contains("setter makes no choice number 0"), "{choice:?}");
 }
