@@ -6,6 +6,7 @@ use crate::finding::{Finding, FindingKind};
 use crate::hash::{HashMap, HashSet};
 use crate::id::mix;
 use crate::recheck::Check;
+use crate::replay::Replay;
 use crate::run::{self, Lab, RunResult, Setup};
 use crate::schedule::{Player, Profile, StrategyKind, Tree};
 use crate::seed::Seed;
@@ -117,12 +118,16 @@ pub(crate) fn measure(lab: &mut Lab<'_>, strategy: &StrategyKind) -> (Player, Ve
     if lab.is_custom() || !strategy.measures() {
         return (player, Vec::new());
     }
+    let replay = lab.replay().clone();
     let measure = |(seed, kind): (u64, StrategyKind)| {
+        // Should the watchdog have to tell of it.
+        lab.set_replay(Replay { strategy: Some(kind.to_string()), ..replay.clone() });
         let plain = Player::plain(kind);
         let result = lab.run(Seed::from(seed), &plain, true);
         (plain, result)
     };
     let runs: Vec<_> = MEASURING.into_iter().map(measure).collect();
+    lab.set_replay(replay);
     let profile = Profile::of(runs.iter().filter_map(|(_, run)| run.ended.trace.as_ref()));
     player.kind = strategy.measured(&profile);
     player.profile = Some(Arc::new(profile));
