@@ -596,7 +596,7 @@ impl World {
 
         beacon.steps.store(beacon.steps.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         let meta = runnable.metadata();
-        beacon.site.store(meta.site, Ordering::Relaxed);
+        beacon.site.store(meta.site(), Ordering::Relaxed);
         self.running.set(Running { slot: meta.slot, key: meta.key });
         self.mix(meta.key.get());
         #[cfg(feature = "tracing")]

@@ -65,7 +65,7 @@ impl World {
         }
         let _back = Back(self, self.running.get(), self.beacon.site.load(Ordering::Relaxed));
         self.beacon.steps.store(self.steps() + 1, Ordering::Relaxed);
-        self.beacon.site.store(meta.site, Ordering::Relaxed);
+        self.beacon.site.store(meta.site(), Ordering::Relaxed);
         self.running.set(Running { slot: meta.slot, key: meta.key });
         self.mix(meta.key.get());
         poll();
