@@ -12,6 +12,7 @@ use crate::run::{Scenario, Setup};
 use crate::schedule::StrategyKind;
 use crate::seed::Seed;
 use crate::sim::{self, Config, Sim};
+use crate::token::Schedule;
 use std::fmt::{Debug, Write as _};
 use std::future::Future;
 use std::io::Write as _;
@@ -204,7 +205,7 @@ impl<'a> Test<'a> {
         let strategy = match (&env.strategy, options.strategy) {
             (Some(strategy), _) => strategy.clone(),
             (None, Some(text)) => text.parse()?,
-            (None, None) => StrategyKind::default(),
+            (None, None) => StrategyKind::Portfolio,
         };
         let seed_file = site.seed_file().filter(|_| options.regressions && env.regressions != Regressions::Off);
         let mut regressions = seed_file.as_deref().map_or(Ok(Vec::new()), regressions::read)?;
@@ -249,7 +250,10 @@ impl<'a> Test<'a> {
             };
             return drive::serve(address, driven);
         }
-        let explore = |strategy: StrategyKind, replay: Replay, seeds: Vec<(Seed, u64)>, check| {
+        if let Some(schedule) = self.env.schedule.take() {
+            return self.play(&schedule, config, scenario());
+        }
+        let explore = |strategy: StrategyKind, replay: Replay, seeds: Vec<(Seed, u64)>, check, is_new| {
             let setup = Setup {
                 scenario: scenario(),
                 at: self.at,
@@ -262,8 +266,8 @@ impl<'a> Test<'a> {
             let plan = Plan {
                 strategy,
                 seeds: Box::new(seeds.into_iter().flat_map(|(seed, count)| (0..count).map(move |n| seed.nth(n)))),
-                // Not the seed of the environment: PCT's length must come out the same in a replay.
-                base: first,
+                tries: count,
+                measuring_counts: is_new,
                 check,
                 first_only: true,
                 shrink_budget: self.env.shrink.unwrap_or(SHRINK_BUDGET),
@@ -279,7 +283,9 @@ impl<'a> Test<'a> {
             announce(&format!("raddle: {} runs with seed {seed} (from the environment)\n", self.site.name));
             let count = self.env.seeds.unwrap_or(1);
             let check = self.env.check.unwrap_or(if count > 1 { self.options.check } else { Check::Off });
-            let found = explore(self.strategy.clone(), replay, vec![(seed, count)], check);
+            // One seed of a portfolio needs no more measured than its own strategy does.
+            let strategy = if count == 1 { self.strategy.dealt(seed, None) } else { self.strategy.clone() };
+            let found = explore(strategy, replay, vec![(seed, count)], check, false);
             return self.judge(&found, false);
         }
         let known = std::mem::take(&mut self.regressions);
@@ -288,16 +294,33 @@ impl<'a> Test<'a> {
             if self.strategy != regression.strategy {
                 replay.strategy = Some(regression.strategy.to_string());
             }
-            let found = explore(regression.strategy.clone(), replay, vec![(regression.seed, 1)], Check::Off);
+            let found = explore(regression.strategy.clone(), replay, vec![(regression.seed, 1)], Check::Off, false);
             self.judge(&found, false)?;
         }
         let check = self.env.check.unwrap_or(self.options.check);
-        let found = explore(self.strategy.clone(), replay.clone(), vec![(first, count)], check);
+        let found = explore(self.strategy.clone(), replay.clone(), vec![(first, count)], check, true);
         self.judge(&found, true)?;
         if let Some(take) = self.options.snapshot {
             take(&Sim::with(config, first, self.strategy.clone()).run_scenario(scenario(), self.at));
         }
         Ok(())
+    }
+
+    /// Plays the one schedule of the environment.
+    fn play(&self, schedule: &Schedule, config: Config, scenario: Scenario<'static>) -> Result<(), String> {
+        let name = self.site.name;
+        announce(&format!("raddle: {name} plays schedule {schedule} (from the environment)\n"));
+        let report = Sim::with(config, Seed::default(), StrategyKind::Fifo).schedule(schedule.clone());
+        let report = report.run_scenario(scenario, self.at);
+        let misfits = report.misfits(schedule).join("\n  ");
+        if !misfits.is_empty() && !schedule.is_anyway() {
+            let hint = "add `,anyway` at its end to play what fits";
+            return Err(format!("{name}: this schedule is of other code:\n  {misfits}\n  what to do: {hint}"));
+        }
+        if !misfits.is_empty() {
+            announce(&format!("raddle: played without what does not fit:\n  {misfits}\n"));
+        }
+        if report.is_ok() { Ok(()) } else { Err(report.to_string()) }
     }
 
     /// The text of what was found, if anything was; a new failing seed is kept.
@@ -319,7 +342,9 @@ impl<'a> Test<'a> {
 
     /// Writes the failing seed down, and says so.
     fn keep(&self, failure: &Failure) -> Option<String> {
-        let path = self.seed_file.as_deref().filter(|_| self.env.regressions == Regressions::On)?;
+        // A seed does not tell where an exhaustive search was.
+        let is_told = *failure.strategy() != StrategyKind::Exhaustive;
+        let path = self.seed_file.as_deref().filter(|_| is_told && self.env.regressions == Regressions::On)?;
         let regression =
             Regression { test: self.site.path(), seed: failure.seed(), strategy: failure.strategy().clone() };
         let comment = failure.finding().map_or(String::new(), ToString::to_string);

@@ -5,6 +5,9 @@ use crate::id::Key;
 /// A choice other than the plain one: `who` ran its step number `step` although `before` (at its own step number
 /// `before_step`) had been ready for longer.
 ///
+/// A choice that a task made itself, by [`choose`](crate::choose), stands here as well if it came to another number than
+/// 0: then `step` counts the choices of that task, `before` is [`Key::CHOICE`], and `before_step` is the number.
+///
 /// Keyed by identities and their own steps, so that removing one deviation does not shift the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Deviation {
@@ -16,4 +19,11 @@ pub struct Deviation {
     pub before: Key,
     /// Which of its own steps the latter was about to take.
     pub before_step: u32,
+}
+
+impl Deviation {
+    /// The number that was chosen, if this is a choice of the task's own.
+    pub fn chosen(&self) -> Option<u32> {
+        (self.before == Key::CHOICE).then_some(self.before_step)
+    }
 }

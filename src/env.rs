@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::recheck::Check;
 use crate::schedule::StrategyKind;
 use crate::seed::Seed;
+use crate::token::Schedule;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,6 +24,7 @@ pub struct Variable {
 pub(crate) const SEED: &str = "RADDLE_SEED";
 const SEEDS: &str = "RADDLE_SEEDS";
 pub(crate) const STRATEGY: &str = "RADDLE_STRATEGY";
+pub(crate) const SCHEDULE: &str = "RADDLE_SCHEDULE";
 const CHECK: &str = "RADDLE_CHECK";
 const TRACE: &str = "RADDLE_TRACE";
 const SHRINK: &str = "RADDLE_SHRINK";
@@ -40,7 +42,16 @@ pub const TABLE: &[Variable] = &[
         effect: "run this one seed (with `RADDLE_SEEDS`: so many from it on) instead of the test's own",
     },
     Variable { name: SEEDS, values: "a number from 1 up", effect: "how many seeds each test tries" },
-    Variable { name: STRATEGY, values: "`fifo`, `random`, `pct:DEPTH`", effect: "the strategy of every test" },
+    Variable {
+        name: STRATEGY,
+        values: "`portfolio`, `random`, `urw`, `surw`, `pos`, `pct:DEPTH`, `delay:DELAYS`, `exhaustive`, `fifo`",
+        effect: "the strategy of every test",
+    },
+    Variable {
+        name: SCHEDULE,
+        values: "`v1,seed=…,…`, as a failure prints it",
+        effect: "play this one schedule; with `,anyway` at its end as far as it goes where it does not fit any more",
+    },
     Variable {
         name: CHECK,
         values: "`off`, `first`, `all`",
@@ -114,6 +125,7 @@ pub(crate) struct Env {
     pub seed: Option<Seed>,
     pub seeds: Option<u64>,
     pub strategy: Option<StrategyKind>,
+    pub schedule: Option<Schedule>,
     pub check: Option<Check>,
     pub trace: bool,
     pub shrink: Option<usize>,
@@ -163,6 +175,9 @@ impl Env {
         }
         if let Some(text) = get(STRATEGY) {
             env.strategy = Some(text.parse::<StrategyKind>().map_err(|error| error.of(STRATEGY))?);
+        }
+        if let Some(text) = get(SCHEDULE) {
+            env.schedule = Some(text.parse::<Schedule>().map_err(|error| error.of(SCHEDULE))?);
         }
         if let Some(text) = get(CHECK) {
             env.check = Some(match text.trim() {
@@ -236,6 +251,7 @@ mod tests {
             (SEED, "0x2f"),
             (SEEDS, "10_000"),
             (STRATEGY, "pct:3"),
+            (SCHEDULE, "v1,seed=1,2@3/1@0"),
             (CHECK, "all"),
             (TRACE, "1"),
             (SHRINK, "0"),
@@ -249,6 +265,7 @@ mod tests {
         assert_eq!(env.seed, Some(Seed::from(0x2f)));
         assert_eq!((env.seeds, env.shrink, env.max_steps), (Some(10_000), Some(0), Some(5)));
         assert_eq!((env.check, env.watchdog, env.trace), (Some(Check::All), Some(None), true));
+        assert_eq!(env.schedule.unwrap().items(), ["2@3/1@0"]);
         assert_eq!(env.regressions, Regressions::Read);
         let drive = env.drive.unwrap();
         assert_eq!((drive.socket.port(), drive.word.as_str()), (99, "word"));

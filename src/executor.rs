@@ -83,7 +83,8 @@ impl TaskMeta {
     /// The task as a strategy sees it. The step it is about to take was counted when it became ready.
     #[inline]
     pub(crate) fn candidate(&self) -> Candidate {
-        Candidate { key: self.key, step: self.steps.load(Ordering::Relaxed).wrapping_sub(1) }
+        let step = self.steps.load(Ordering::Relaxed).wrapping_sub(1);
+        Candidate { key: self.key, step, slot: self.slot, operation: None }
     }
 
     /// The number of the run it belongs to.

@@ -1,22 +1,27 @@
-//! Many seeds: run, look at what differs, minimise what fails.
+//! Many seeds: run, look at what differs, shorten what fails.
 
+use crate::coverage::{Complete, Count, Coverage, Covered};
 use crate::deviation::Deviation;
 use crate::finding::{Finding, FindingKind};
 use crate::hash::{HashMap, HashSet};
 use crate::id::mix;
-use crate::minimise::minimise;
 use crate::recheck::Check;
+use crate::replay::Replay;
 use crate::run::{self, Lab, RunResult, Setup};
-use crate::schedule::StrategyKind;
+use crate::schedule::{Player, Profile, StrategyKind, Tree};
 use crate::seed::Seed;
+use crate::shorten::{self, Shortened};
 use crate::trace::{Event, PollEnd, Trace, What};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What to explore, and how.
 pub(crate) struct Plan<'a> {
     pub strategy: StrategyKind,
     pub seeds: Box<dyn Iterator<Item = Seed> + Send + 'a>,
-    /// The seed from whose neighbourhood PCT's length is measured.
-    pub base: Seed,
+    /// How many seeds those are.
+    pub tries: u64,
+    /// Whether the runs that are made to measure the program stand for the last of the seeds, and what they find counts.
+    pub measuring_counts: bool,
     pub check: Check,
     /// Stop at the first failure instead of going through all seeds.
     pub first_only: bool,
@@ -28,16 +33,20 @@ pub(crate) struct Plan<'a> {
 
 /// A kind of failure, with one seed that shows it.
 pub(crate) struct Failing {
-    /// Which of the seeds tried it was, from 1.
+    /// Which of the runs it was, from 1.
     pub nth: u64,
-    /// How many seeds failed this way.
+    /// How many runs failed this way.
     pub count: u64,
     /// Deviations of the failing run.
     pub deviations: u64,
+    /// What answered its decisions.
+    pub strategy: StrategyKind,
+    /// Whether seed and exploration together do not tell that strategy.
+    pub is_special: bool,
     /// The failing run, with its trace.
     pub original: RunResult,
-    /// The run with the fewest deviations that fails the same way, and how many reruns it took to find.
-    pub minimised: Option<(RunResult, usize)>,
+    /// The shortest schedule found that fails the same way.
+    pub minimised: Option<Shortened>,
 }
 
 /// A distinct outcome.
@@ -45,11 +54,12 @@ pub(crate) struct OutcomeSeen {
     /// `None` for a scenario that returns `()`.
     pub text: Option<String>,
     pub count: u64,
-    /// The seed that led to it with the fewest deviations.
+    /// The seed that led to it with the fewest deviations, and what answered it.
     pub seed: Seed,
+    pub player: Player,
     pub deviations: u64,
-    /// The shortest schedule found that leads to it.
-    pub trace: Option<Trace>,
+    /// The run with the shortest schedule found that leads to it, and what that schedule deviates in.
+    pub shortest: Option<(Trace, Vec<Deviation>)>,
 }
 
 /// What came of a [`Plan`].
@@ -62,130 +72,225 @@ pub(crate) struct Explored {
     pub outcomes: Vec<OutcomeSeen>,
     /// The digests of all runs, in order, in one.
     pub digest: u64,
-    /// Distinct interleavings, by digest.
-    pub interleavings: u64,
-    /// The digests of those.
+    /// The digests of distinct interleavings.
     pub digests: HashSet<u64>,
-    pub most_decisions: u64,
+    pub coverage: Coverage,
 }
 
 /// Goes through the plan.
 pub(crate) fn explore(setup: Setup<'_>, plan: Plan<'_>) -> Explored {
-    run::in_lab(setup, |lab| explore_in(lab, plan))
+    run::in_lab(setup, |lab| {
+        let (player, measuring) = measure(lab, &plan.strategy);
+        explore_in(lab, plan, player, measuring)
+    })
 }
 
-/// Goes through the plan in a lab that is there.
-pub(crate) fn explore_in(lab: &mut Lab<'_>, plan: Plan<'_>) -> Explored {
-    let strategy = resolve(lab, plan.base, &plan.strategy);
-    let mut search =
-        Search { lab, strategy, found: HashMap::default(), outcomes: HashMap::default(), seen: HashSet::default() };
-    search.go(plan)
+/// Goes through the plan in a lab that is there, with a strategy that has what it needs to know.
+pub(crate) fn explore_in(
+    lab: &mut Lab<'_>,
+    plan: Plan<'_>,
+    player: Player,
+    measuring: Vec<(Player, RunResult)>,
+) -> Explored {
+    let mut search = Search {
+        explored: Explored::new(player.kind.clone()),
+        lab,
+        player,
+        found: HashMap::default(),
+        outcomes: HashMap::default(),
+        count: Count::default(),
+        schedules: 0,
+    };
+    search.go(plan, measuring);
+    search.explored
 }
 
-/// Gives PCT the length it needs: the most decisions that three random runs of seeds from `base` on make. The same for
-/// the same scenario and base.
-pub(crate) fn resolve(lab: &mut Lab<'_>, base: Seed, strategy: &StrategyKind) -> StrategyKind {
-    let StrategyKind::Pct { depth, length: None } = *strategy else { return strategy.clone() };
-    let decisions = (0..3).map(|n| lab.run(base.nth(n), &StrategyKind::Random, false).ended.decisions).max();
-    StrategyKind::Pct { depth, length: Some(decisions.unwrap_or(1).max(1)) }
+/// The runs that are made to measure a program: in plain order, and at random. Always the same, so that what a strategy
+/// knows of a program does not depend on the seed it is asked for.
+const MEASURING: [(u64, StrategyKind); 2] = [(0, StrategyKind::Fifo), (1, StrategyKind::Random)];
+
+/// Gives a strategy what it has to know, and the runs that were made for it.
+pub(crate) fn measure(lab: &mut Lab<'_>, strategy: &StrategyKind) -> (Player, Vec<(Player, RunResult)>) {
+    let mut player = Player::plain(strategy.clone());
+    if *strategy == StrategyKind::Exhaustive {
+        player.tree = Some(Arc::default());
+    }
+    if lab.is_custom() || !strategy.measures() {
+        return (player, Vec::new());
+    }
+    let replay = lab.replay().clone();
+    let measure = |(seed, kind): (u64, StrategyKind)| {
+        // Should the watchdog have to tell of it.
+        lab.set_replay(Replay { strategy: Some(kind.to_string()), ..replay.clone() });
+        let plain = Player::plain(kind);
+        let result = lab.run(Seed::from(seed), &plain, true);
+        (plain, result)
+    };
+    let runs: Vec<_> = MEASURING.into_iter().map(measure).collect();
+    lab.set_replay(replay);
+    let profile = Profile::of(runs.iter().filter_map(|(_, run)| run.ended.trace.as_ref()));
+    player.kind = strategy.measured(&profile);
+    player.profile = Some(Arc::new(profile));
+    (player, runs)
+}
+
+impl Explored {
+    pub fn new(strategy: StrategyKind) -> Explored {
+        Explored {
+            runs: 0,
+            steps: 0,
+            strategy,
+            failures: Vec::new(),
+            outcomes: Vec::new(),
+            digest: 0,
+            digests: HashSet::default(),
+            coverage: Coverage::default(),
+        }
+    }
 }
 
 struct Search<'l, 'a> {
     lab: &'l mut Lab<'a>,
-    strategy: StrategyKind,
+    player: Player,
+    explored: Explored,
     /// Failures by fingerprint, outcomes by text: places in the result.
     found: HashMap<String, usize>,
     outcomes: HashMap<Option<String>, usize>,
-    seen: HashSet<u64>,
+    count: Count,
+    /// Runs of an exhaustive search that showed something new.
+    schedules: u64,
 }
 
 impl Search<'_, '_> {
-    fn go(&mut self, plan: Plan<'_>) -> Explored {
+    fn go(&mut self, mut plan: Plan<'_>, measuring: Vec<(Player, RunResult)>) {
         let mut replay = self.lab.replay().clone();
-        if replay.command.is_none() && self.strategy != StrategyKind::Random {
-            replay.strategy = Some(self.strategy.to_string());
+        if replay.command.is_none() && self.player.kind != StrategyKind::Random {
+            replay.strategy = Some(self.player.kind.to_string());
             self.lab.set_replay(replay);
         }
-        let mut explored = Explored {
-            runs: 0,
-            steps: 0,
-            strategy: self.strategy.clone(),
-            failures: Vec::new(),
-            outcomes: Vec::new(),
-            digest: 0,
-            interleavings: 0,
-            digests: HashSet::default(),
-            most_decisions: 0,
-        };
-        for seed in plan.seeds {
-            let result = self.lab.run(seed, &self.strategy, false);
-            explored.runs += 1;
-            explored.steps += result.ended.steps;
-            explored.most_decisions = explored.most_decisions.max(result.ended.decisions);
-            self.seen.insert(result.ended.digest);
-            explored.digest = mix(explored.digest.rotate_left(1) ^ result.ended.digest);
-            let is_checked = plan.check == Check::All || plan.check == Check::First && explored.runs == 1;
-            let divergence = if is_checked { self.divergence(&result) } else { None };
-            if let Some(mut diverging) = divergence {
-                (diverging.nth, diverging.count) = (explored.runs, 1);
-                explored.failures.push(diverging);
-                // Nothing that is found from here on could be replayed.
-                break;
-            }
-            match result.fingerprint() {
-                None => self.count_outcome(&mut explored, &result),
-                Some(fingerprint) => {
-                    let known = self.found.get(&fingerprint).copied();
-                    match known {
-                        Some(place) => explored.failures[place].count += 1,
-                        None => {
-                            let nth = explored.runs;
-                            let failing = self.look_into(&result, &fingerprint, nth, plan.shrink_budget);
-                            self.found.insert(fingerprint, explored.failures.len());
-                            explored.failures.push(failing);
-                        }
-                    }
-                    if plan.first_only {
-                        break;
-                    }
-                }
+        let mut goes_on = true;
+        let mut left = plan.tries;
+        if plan.measuring_counts && left > measuring.len() as u64 {
+            left -= measuring.len() as u64;
+            for (player, result) in measuring {
+                goes_on = goes_on && self.take(&plan, &player, &result, true);
             }
         }
-        explored.interleavings = self.seen.len() as u64;
-        explored.digests = std::mem::take(&mut self.seen);
-        if explored.outcomes.len() > 1 {
-            for outcome in explored.outcomes.iter_mut().take(plan.outcomes_traced) {
-                outcome.trace = self.shortest_to(outcome, plan.shrink_budget);
+        let tree = self.player.tree.clone();
+        let mut seeds = std::mem::replace(&mut plan.seeds, Box::new(std::iter::empty()));
+        let first = seeds.next();
+        let mut next = first;
+        while let Some(seed) = next.filter(|_| goes_on && left > 0) {
+            left -= 1;
+            let player = self.player.dealt(seed);
+            let result = self.lab.run(seed, &player, false);
+            goes_on = self.take(&plan, &player, &result, false);
+            next = seeds.next();
+            if let Some(tree) = &tree {
+                // The seeds only say how many runs there may be.
+                next = next.and(first).filter(|_| !self.advance(tree));
             }
         }
-        explored
+        let complete = tree.as_ref().map(|tree| {
+            let tree = tree.lock().unwrap_or_else(PoisonError::into_inner);
+            Complete { finished: tree.is_finished(), reduced: tree.is_reduced(), schedules: self.schedules }
+        });
+        let outcomes = (self.explored.outcomes.len() + self.explored.failures.len()) as u64;
+        let count = std::mem::take(&mut self.count);
+        self.explored.digests = count.digests();
+        self.explored.coverage = count.finish(outcomes, complete);
+        if outcomes > 1 {
+            let mut outcomes = std::mem::take(&mut self.explored.outcomes);
+            for outcome in outcomes.iter_mut().take(plan.outcomes_traced) {
+                outcome.shortest = self.shortest_to(outcome, plan.shrink_budget);
+            }
+            self.explored.outcomes = outcomes;
+        }
     }
 
-    fn count_outcome(&mut self, explored: &mut Explored, result: &RunResult) {
-        let text = result.returned.as_ref().and_then(|r| r.text.clone());
-        let place = match self.outcomes.get(&text) {
-            Some(&place) => place,
-            None => {
-                self.outcomes.insert(text.clone(), explored.outcomes.len());
-                let deviations = result.ended.deviations;
-                explored.outcomes.push(OutcomeSeen { text, count: 0, seed: result.seed, deviations, trace: None });
-                explored.outcomes.len() - 1
-            }
+    /// Goes to the next schedule of an exhaustive search. True if there is none.
+    fn advance(&mut self, tree: &Mutex<Tree>) -> bool {
+        let mut tree = tree.lock().unwrap_or_else(PoisonError::into_inner);
+        self.schedules += u64::from(!tree.was_redundant());
+        tree.advance();
+        tree.is_finished()
+    }
+
+    /// Takes a run into account. False if it is to be the last.
+    fn take(&mut self, plan: &Plan<'_>, player: &Player, result: &RunResult, is_special: bool) -> bool {
+        let explored = &mut self.explored;
+        explored.runs += 1;
+        explored.steps += result.ended.steps;
+        explored.digest = mix(explored.digest.rotate_left(1) ^ result.ended.digest);
+        let fingerprint = result.fingerprint();
+        self.count.add(Covered {
+            digest: result.ended.digest,
+            decisions: result.ended.decisions,
+            deviations: result.ended.deviations,
+            strategy: &player.kind.to_string(),
+            failed: fingerprint.is_some(),
+            pct: match player.kind {
+                StrategyKind::Pct { depth, length: Some(length) } => {
+                    Some((depth, length, player.profile.as_ref().map_or(1, |profile| profile.tasks())))
+                }
+                _ => None,
+            },
+        });
+        let is_checked = plan.check == Check::All || plan.check == Check::First && explored.runs == 1;
+        let nth = explored.runs;
+        let divergence = if is_checked { self.divergence(player, result) } else { None };
+        if let Some(diverging) = divergence {
+            self.explored.failures.push(Failing { nth, is_special, ..diverging });
+            // Nothing that is found from here on could be replayed.
+            return false;
+        }
+        let Some(fingerprint) = fingerprint else {
+            self.count_outcome(player, result);
+            return true;
         };
-        let outcome = &mut explored.outcomes[place];
-        outcome.count += 1;
-        if result.ended.deviations < outcome.deviations {
-            (outcome.seed, outcome.deviations) = (result.seed, result.ended.deviations);
+        match self.found.get(&fingerprint) {
+            Some(&place) => self.explored.failures[place].count += 1,
+            None => {
+                let failing = self.look_into(player, result, &fingerprint, plan.shrink_budget);
+                self.found.insert(fingerprint, self.explored.failures.len());
+                self.explored.failures.push(Failing { nth, is_special, ..failing });
+            }
+        }
+        !plan.first_only
+    }
+
+    fn count_outcome(&mut self, player: &Player, result: &RunResult) {
+        let text = result.returned.as_ref().and_then(|r| r.text.clone());
+        let outcomes = &mut self.explored.outcomes;
+        let deviations = result.ended.deviations;
+        let place = self.outcomes.get(&text).copied();
+        let is_shorter = place.is_none_or(|place| deviations < outcomes[place].deviations);
+        let place = place.unwrap_or_else(|| {
+            let (seed, player) = (result.seed, player.clone());
+            self.outcomes.insert(text.clone(), outcomes.len());
+            outcomes.push(OutcomeSeen { text, count: 0, seed, player, deviations, shortest: None });
+            outcomes.len() - 1
+        });
+        outcomes[place].count += 1;
+        if is_shorter {
+            let mut player = player.clone();
+            if player.kind == StrategyKind::Exhaustive {
+                // The search will have gone on when this run is wanted again.
+                let trace = self.lab.run(result.seed, &player, true).ended.trace;
+                player = Player::plain(StrategyKind::Replay(trace.map_or(Vec::new(), |trace| trace.deviations)));
+            }
+            let outcome = &mut self.explored.outcomes[place];
+            (outcome.seed, outcome.player, outcome.deviations) = (result.seed, player, deviations);
         }
     }
 
     /// Runs the same seed again: it must go the same way.
-    fn divergence(&mut self, first: &RunResult) -> Option<Failing> {
-        let second = self.lab.run(first.seed, &self.strategy, false);
+    fn divergence(&mut self, player: &Player, first: &RunResult) -> Option<Failing> {
+        let second = self.lab.run(first.seed, player, false);
         if second.ended.digest == first.ended.digest {
             return None;
         }
-        let [a, b] = [(); 2].map(|()| self.lab.run(first.seed, &self.strategy, true));
+        let [a, b] = [(); 2].map(|()| self.lab.run(first.seed, player, true));
         let original = match [&a, &b].map(is_foreign_wake) {
             // That is why.
             [true, _] => a,
@@ -197,49 +302,52 @@ impl Search<'_, '_> {
                 original
             }
         };
-        Some(Failing { nth: 0, count: 1, deviations: first.ended.deviations, original, minimised: None })
+        Some(Failing::new(player, first.ended.deviations, original))
     }
 
-    /// Runs a failing seed again with its trace, and looks for the fewest deviations that fail the same way.
-    fn look_into(&mut self, failed: &RunResult, fingerprint: &str, nth: u64, budget: usize) -> Failing {
-        let mut original = self.lab.run(failed.seed, &self.strategy, true);
+    /// Runs a failing seed again with its trace, and looks for the shortest schedule that fails the same way.
+    fn look_into(&mut self, player: &Player, failed: &RunResult, fingerprint: &str, budget: usize) -> Failing {
+        let mut original = self.lab.run(failed.seed, player, true);
         if is_foreign_wake(failed) || is_foreign_wake(&original) {
             // Nothing about it can be relied on to come again; but it is told better by a run with a trace.
             if !is_foreign_wake(&original) {
                 original.ended.finding = failed.ended.finding.clone();
             }
-            return Failing { nth, count: 1, deviations: failed.ended.deviations, original, minimised: None };
+            return Failing::new(player, failed.ended.deviations, original);
         }
         if original.fingerprint().as_deref() != Some(fingerprint) {
             let finding = tell_another_end(failed, &original);
             original.ended.finding = Some(finding);
         }
         let same = |result: &RunResult| result.fingerprint().as_deref() == Some(fingerprint);
-        let minimised = self.shorten(&original, budget, same);
-        Failing { nth, count: 1, deviations: failed.ended.deviations, original, minimised }
+        let minimised = shorten::shorten(self.lab, &original, budget, same);
+        Failing { minimised, ..Failing::new(player, failed.ended.deviations, original) }
     }
 
-    fn shorten(
-        &mut self,
-        original: &RunResult,
-        budget: usize,
-        same: impl Fn(&RunResult) -> bool,
-    ) -> Option<(RunResult, usize)> {
-        let deviations = original.ended.trace.as_ref().map(|t| t.deviations.clone()).filter(|_| budget > 0)?;
-        let play = |kept: &[Deviation]| StrategyKind::Replay(kept.to_vec());
-        let (kept, reruns) =
-            minimise(&deviations, budget, |kept| same(&self.lab.run(original.seed, &play(kept), false)))?;
-        let run = self.lab.run(original.seed, &play(&kept), true);
-        same(&run).then_some((run, reruns))
-    }
-
-    fn shortest_to(&mut self, outcome: &OutcomeSeen, budget: usize) -> Option<Trace> {
-        let original = self.lab.run(outcome.seed, &self.strategy, true);
+    fn shortest_to(&mut self, outcome: &OutcomeSeen, budget: usize) -> Option<(Trace, Vec<Deviation>)> {
+        let original = self.lab.run(outcome.seed, &outcome.player, true);
         let text = |result: &RunResult| result.returned.as_ref().and_then(|r| r.text.clone());
         let same = |result: &RunResult| result.ended.finding.is_none() && text(result) == outcome.text;
-        match self.shorten(&original, budget, same) {
-            Some((run, _)) => run.ended.trace,
-            None => original.ended.trace,
+        if let Some(shortened) = shorten::shorten(self.lab, &original, budget, same) {
+            return Some((shortened.run.ended.trace?, shortened.deviations));
+        }
+        let trace = original.ended.trace?;
+        let deviations = trace.deviations.clone();
+        Some((trace, deviations))
+    }
+}
+
+impl Failing {
+    /// A failure of which nothing but the run is known.
+    fn new(player: &Player, deviations: u64, original: RunResult) -> Failing {
+        Failing {
+            nth: 0,
+            count: 1,
+            deviations,
+            strategy: player.kind.clone(),
+            is_special: false,
+            original,
+            minimised: None,
         }
     }
 }
@@ -308,16 +416,8 @@ fn tell_another_end(failed: &RunResult, again: &RunResult) -> Finding {
 
 /// What an exploration comes to whose first run could not take place.
 pub(crate) fn refused(strategy: StrategyKind, run: RunResult) -> Explored {
-    let failing = Failing { nth: 0, count: 1, deviations: 0, original: run, minimised: None };
-    Explored {
-        runs: 0,
-        steps: 0,
-        strategy,
-        failures: vec![failing],
-        outcomes: Vec::new(),
-        digest: 0,
-        interleavings: 0,
-        digests: HashSet::default(),
-        most_decisions: 0,
-    }
+    let player = Player::plain(strategy);
+    let mut explored = Explored::new(player.kind.clone());
+    explored.failures.push(Failing::new(&player, 0, run));
+    explored
 }

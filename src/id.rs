@@ -15,6 +15,8 @@ impl Key {
     pub const ROOT: Key = Key(0x5ce0_a21d_0000_0001);
     /// The clock, as a candidate that may run before ready tasks do (see `stall_up_to`).
     pub const CLOCK: Key = Key(0x00c1_0c4b_0000_0002);
+    /// Stands in a [`Deviation`](crate::Deviation) for a choice that a task made itself (see [`choose`](crate::choose)).
+    pub const CHOICE: Key = Key(0x0c80_1ce0_0000_0004);
     const POOL: Key = Key(0x0090_0114_0000_0003);
 
     /// The `n`-th child (from 0) of the task `self`.

@@ -35,6 +35,7 @@ mod calls;
 mod check;
 mod clock;
 mod context;
+mod coverage;
 mod deviation;
 mod drive;
 mod env;
@@ -49,6 +50,7 @@ mod instant;
 mod minimise;
 mod name;
 mod natives;
+mod operation;
 mod panics;
 mod pool;
 mod prng;
@@ -61,6 +63,7 @@ mod run;
 mod schedule;
 mod seed;
 mod sentinel;
+mod shorten;
 mod sim;
 mod sites;
 #[cfg(feature = "smol")]
@@ -70,6 +73,7 @@ mod snapshot;
 mod spawn;
 mod stacks;
 mod timers;
+mod token;
 mod trace;
 mod user;
 mod watchdog;
@@ -78,12 +82,14 @@ mod world;
 
 pub use calls::allow_blocking;
 pub use context::in_run;
+pub use coverage::{Complete, Coverage, Share};
 pub use deviation::Deviation;
 pub use error::{Elapsed, Error};
 pub use executor::{Task, TaskMeta};
 pub use finding::{Finding, FindingKind};
 pub use id::Key;
 pub use instant::Instant;
+pub use operation::{Access, Operation};
 pub use raddle_macros::test;
 pub use recheck::Check;
 pub use report::{Digest, Failure, Found, OutcomeCount, Report};
@@ -93,8 +99,9 @@ pub use sentinel::{Class, Leak, Policy};
 pub use sim::{Explore, Sim};
 pub use spawn::{TaskBuilder, spawn, spawn_local, task, unblock, yield_now};
 pub use timers::{Interval, Sleep, Timeout, interval, now, sleep, sleep_until, timeout};
+pub use token::Schedule;
 pub use trace::{Actor, ActorKind, Event, PollEnd, Source, Trace, What};
-pub use user::{Rng, rng};
+pub use user::{Rng, announce, chance, choose, rng};
 
 /// Panics if blocking calls were seen on the loop of a [`Report`]'s run, or if nobody could look for them.
 ///

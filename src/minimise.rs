@@ -1,5 +1,7 @@
 //! The shortest schedule that still fails.
 
+use crate::deviation::Deviation;
+
 /// The fewest of `items` for which `fails` still holds: ever smaller stretches are left out as long as it fails without
 /// them, down to single items, again and again until no single one can be left out. (The complements of delta debugging,
 /// Zeller and Hildebrandt 2002, in one sweep a size; with few items needed among many it is close to a binary search
@@ -45,9 +47,49 @@ pub(crate) fn minimise<T: Clone>(
     Some((kept, calls))
 }
 
+/// The same with the smallest numbers in place of what tasks chose themselves, for which `fails` still holds: 1, or by
+/// halves as near to it as it goes.
+pub(crate) fn smallest(
+    items: &[Deviation],
+    budget: usize,
+    mut fails: impl FnMut(&[Deviation]) -> bool,
+) -> (Vec<Deviation>, usize) {
+    let mut kept = items.to_vec();
+    let mut calls = 0;
+    for place in 0..kept.len() {
+        let Some(chosen) = kept[place].chosen() else { continue };
+        // It fails with `most`, and nothing is known below `least`.
+        let (mut least, mut most) = (1, chosen);
+        let mut tried = 1;
+        while least < most && calls < budget {
+            let mut smaller = kept.clone();
+            smaller[place].before_step = tried;
+            calls += 1;
+            if fails(&smaller) {
+                (kept, most) = (smaller, tried);
+            } else {
+                least = tried + 1;
+            }
+            tried = least + (most - least) / 2;
+        }
+    }
+    (kept, calls)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::Key;
+
+    #[test]
+    fn choices_become_as_small_as_they_can() {
+        let choice = |n| Deviation { who: Key::ROOT, step: 0, before: Key::CHOICE, before_step: n };
+        for (chosen, needed) in [(100, 1), (100, 37), (5, 5), (2, 1)] {
+            let (kept, calls) = smallest(&[choice(chosen)], 50, |kept| kept[0].before_step >= needed);
+            assert_eq!(kept, [choice(needed)]);
+            assert!(calls <= 9, "{calls}");
+        }
+    }
 
     fn needs(needed: &'static [u32]) -> impl FnMut(&[u32]) -> bool {
         move |items| needed.iter().all(|n| items.contains(n))

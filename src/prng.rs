@@ -15,6 +15,8 @@ pub enum StreamId {
     User = 3,
     /// What `getrandom` gives: hash keys, `rand`, uuid.
     Entropy = 4,
+    /// What the user's own choices come to.
+    Choices = 5,
 }
 
 /// The seed of fastrand on thread number `thread` of a run. Not a stream: one word is wanted, by a generator that is not
@@ -60,6 +62,15 @@ impl Stream {
     #[inline]
     pub fn below(&mut self, n: u32) -> u32 {
         ((u64::from(self.next_u32()) * u64::from(n)) >> 32) as u32
+    }
+
+    /// A number below `n` (at least 1), which may be large: by one draw where 32 bits hold it, otherwise by two.
+    #[inline]
+    pub fn below_wide(&mut self, n: u64) -> u64 {
+        match u32::try_from(n) {
+            Ok(n) => u64::from(self.below(n)),
+            Err(_) => ((u128::from(self.next_u64()) * u128::from(n)) >> 64) as u64,
+        }
     }
 
     /// Fills `bytes`, each word in little-endian order.

@@ -1,6 +1,6 @@
 //! The one line that replays a run.
 
-use crate::env::{SEED, STRATEGY};
+use crate::env::{SCHEDULE, SEED, STRATEGY};
 use crate::seed::Seed;
 
 /// Where the seed goes in a command that takes it as an argument.
@@ -17,6 +17,14 @@ pub(crate) struct Replay {
 }
 
 impl Replay {
+    /// The line to paste that plays a schedule, by its text.
+    pub fn line_of_schedule(&self, schedule: &str) -> String {
+        match &self.command {
+            Some(command) if !command.contains(PLACE) => format!("{SCHEDULE}={schedule} {command}"),
+            _ => format!("raddle::Sim::new().schedule({schedule:?}.parse()?).run(…)"),
+        }
+    }
+
     /// The line to paste.
     pub fn line(&self, seed: Seed) -> String {
         match &self.command {

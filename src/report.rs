@@ -1,6 +1,7 @@
 //! What runs came to, as values and as text. Pure: nothing here runs or prints.
 
 use crate::boundary::threads::Backend;
+use crate::coverage::Coverage;
 use crate::deviation::Deviation;
 use crate::explore::{Explored, Failing, OutcomeSeen};
 use crate::finding::Finding;
@@ -10,6 +11,8 @@ use crate::run::RunResult;
 use crate::schedule::StrategyKind;
 use crate::seed::Seed;
 use crate::sentinel::Leak;
+use crate::shorten::{Critical, Shortened};
+use crate::token::Schedule;
 use crate::trace::{Style, Trace};
 use std::fmt::{self, Write};
 use std::time::Duration;
@@ -164,6 +167,29 @@ impl<T> Report<T> {
         self.deviations
     }
 
+    /// The schedule of this run, to be [played](crate::Sim::schedule) again or written down.
+    pub fn schedule(&self) -> Schedule {
+        self.schedule_of(self.trace.deviations())
+    }
+
+    fn schedule_of(&self, deviations: &[Deviation]) -> Schedule {
+        Schedule::new(self.seed, deviations, |key| self.trace.path_of(key))
+    }
+
+    /// What of `schedule` this run, which was to play it, did not do: each item that did not fit, with the step it was for
+    /// and why.
+    pub fn misfits(&self, schedule: &Schedule) -> Vec<String> {
+        let mut misfits = Vec::new();
+        for (deviation, item) in schedule.deviations().iter().zip(schedule.items()) {
+            if !self.trace.kept_to(deviation) {
+                let written = [item.as_str(), item.rsplit_once('/').map_or("", |(_, before)| before)]
+                    .map(|text| text.split(['@', ':']).next().unwrap_or_default());
+                misfits.push(format!("{item} does not fit: {}", self.trace.why_not(deviation, written)));
+            }
+        }
+        misfits
+    }
+
     /// How much virtual time it took.
     pub fn elapsed(&self) -> Duration {
         self.elapsed
@@ -274,7 +300,19 @@ impl<T> fmt::Display for Report<T> {
         write_details(f, finding, &self.abandoned)?;
         write_lanes(f, "interleaving", &self.trace)?;
         writeln!(f, "  boundary: {}", self.boundary())?;
-        write!(f, "  replay: {}", self.replay.line(self.seed))
+        write!(f, "  replay: {}", self.replay_line())
+    }
+}
+
+impl<T> Report<T> {
+    /// The line to paste: the seed where that says all, otherwise the schedule.
+    fn replay_line(&self) -> String {
+        match self.strategy {
+            StrategyKind::Replay(_) | StrategyKind::Exhaustive => {
+                self.replay.line_of_schedule(&self.schedule().to_string())
+            }
+            _ => self.replay.line(self.seed),
+        }
     }
 }
 
@@ -302,14 +340,17 @@ fn write_details(f: &mut impl Write, finding: &Finding, abandoned: &[String]) ->
 /// How many lines of an interleaving a failure prints.
 const MOST_LINES: usize = 60;
 
+/// Up to how many deviations a failure prints its schedule as one line.
+const MOST_ITEMS: usize = 24;
+
 fn write_lanes(f: &mut impl Write, title: &str, trace: &Trace) -> fmt::Result {
     writeln!(f, "  {title} (* marks a deviation: somebody ran before the one that had been ready for longest):")?;
     let lanes = trace.render(Style { steps: true, most_lines: MOST_LINES });
     lanes.lines().try_for_each(|line| writeln!(f, "    {line}"))
 }
 
-fn write_deviations(f: &mut impl Write, trace: &Trace) -> fmt::Result {
-    for deviation in trace.deviations() {
+fn write_deviations(f: &mut impl Write, trace: &Trace, deviations: &[Deviation]) -> fmt::Result {
+    for deviation in deviations {
         let told = tell_deviation(trace, deviation);
         match trace.step_of(deviation) {
             Some(step) => writeln!(f, "    step {step:>3}  {told}")?,
@@ -320,6 +361,9 @@ fn write_deviations(f: &mut impl Write, trace: &Trace) -> fmt::Result {
 }
 
 pub(crate) fn tell_deviation(trace: &Trace, deviation: &Deviation) -> String {
+    if let Some(number) = deviation.chosen() {
+        return format!("{} chose {number} (its choice number {})", trace.name_of(deviation.who), deviation.step);
+    }
     let before = trace.name_of(deviation.before);
     if deviation.who == Key::CLOCK {
         return format!("time passed a deadline before {before} ran");
@@ -337,11 +381,16 @@ pub struct Failure {
     count: u64,
     deviations: u64,
     strategy: StrategyKind,
-    minimised: Option<usize>,
+    /// A portfolio dealt the strategy.
+    is_dealt: bool,
+    reruns: Option<usize>,
+    /// What is left of the deviations.
+    kept: Vec<Deviation>,
     /// The run that is shown: minimised, if that worked.
     report: Report<()>,
     /// The failing run itself.
     original: Report<()>,
+    critical: Option<Critical>,
 }
 
 impl Failure {
@@ -350,15 +399,23 @@ impl Failure {
         name: &str,
         tried: u64,
         seeds: Option<u64>,
-        strategy: &StrategyKind,
+        explored: &StrategyKind,
         replay: &Replay,
     ) -> Failure {
-        let Failing { nth, count, deviations, original, minimised } = failing;
+        let Failing { nth, count, deviations, strategy, is_special, original, minimised } = failing;
+        let mut replay = replay.clone();
+        let is_told = match replay.command {
+            Some(_) => is_special,
+            None => strategy != StrategyKind::Random,
+        };
+        if is_told {
+            replay.strategy = Some(strategy.to_string());
+        }
         let report = |run| Report::new(name, strategy.clone(), run, replay.clone());
         let original = report(original);
-        let (shown, reruns) = match minimised {
-            Some((run, reruns)) => (report(run), Some(reruns)),
-            None => (original.clone(), None),
+        let (shown, kept, reruns, critical) = match minimised {
+            Some(Shortened { run, deviations, reruns, critical }) => (report(run), deviations, Some(reruns), critical),
+            None => (original.clone(), original.trace.deviations().to_vec(), None, None),
         };
         Failure {
             name: name.into(),
@@ -367,10 +424,13 @@ impl Failure {
             nth,
             count,
             deviations,
-            strategy: strategy.clone(),
-            minimised: reruns,
+            is_dealt: *explored == StrategyKind::Portfolio,
+            strategy,
+            reruns,
+            kept,
             report: shown,
             original,
+            critical,
         }
     }
 
@@ -386,7 +446,7 @@ impl Failure {
 
     /// The line that replays it.
     pub fn replay(&self) -> String {
-        self.original.replay.line(self.seed())
+        self.original.replay_line()
     }
 
     /// How many of the seeds tried failed in this way.
@@ -399,14 +459,10 @@ impl Failure {
         self.deviations
     }
 
-    /// The fewest deviations that still fail in this way.
+    /// The fewest deviations found that still fail in this way: the orders that matter. Where somebody has to be held back
+    /// for long for one of them, the [run](Failure::report) leaves plain order in more places than these.
     pub fn minimised(&self) -> &[Deviation] {
-        self.report.trace().deviations()
-    }
-
-    /// How many reruns it took to minimise it; `None` if that was not tried or did not work.
-    pub(crate) fn reruns(&self) -> Option<usize> {
-        self.minimised
+        &self.kept
     }
 
     /// The run that shows the failure best: with the fewest deviations.
@@ -424,8 +480,45 @@ impl Failure {
         self.report.interleaving()
     }
 
-    pub(crate) fn strategy(&self) -> &StrategyKind {
+    /// The strategy that found it; of a portfolio the one that the seed was dealt.
+    pub fn strategy(&self) -> &StrategyKind {
         &self.strategy
+    }
+
+    /// How many runs it took to minimise; `None` where that was not tried or did not work.
+    pub fn reruns(&self) -> Option<usize> {
+        self.reruns
+    }
+
+    /// The shortest schedule found that fails in this way.
+    pub fn schedule(&self) -> Schedule {
+        self.report.schedule_of(&self.kept)
+    }
+
+    /// The nearest schedule that does not fail in this way: the minimised one without its last decisive deviation.
+    pub fn passing_schedule(&self) -> Option<Schedule> {
+        Some(self.report.schedule_of(&self.critical.as_ref()?.rest))
+    }
+
+    /// The two steps that must not be swapped: the failure needs the first of this deviation before the second, and the
+    /// same schedule with them the other way round is [the one that passes](Failure::passing_schedule).
+    pub fn critical_pair(&self) -> Option<Deviation> {
+        self.critical.as_ref().map(|critical| critical.deviation)
+    }
+
+    fn write_critical(&self, f: &mut impl Write) -> fmt::Result {
+        let Some(Critical { deviation, passes, .. }) = &self.critical else { return Ok(()) };
+        let trace = self.report.trace();
+        let told = tell_deviation(trace, deviation);
+        let place = |key, step| trace.tell_step(key, step);
+        let otherwise = if *passes { "it passes" } else { "it fails in another way" };
+        match deviation.who {
+            Key::CLOCK => writeln!(f, "  decisive: {told}; without that {otherwise}"),
+            who => {
+                let pair = (place(who, deviation.step), place(deviation.before, deviation.before_step));
+                writeln!(f, "  decisive: {} before {}; the other way round {otherwise}", pair.0, pair.1)
+            }
+        }
     }
 
     /// The failure's text, with the whole trace of the failing run if `full`.
@@ -443,20 +536,22 @@ impl Failure {
             Some(seeds) if seeds > 1 => format!(" ({} of {seeds} seeds tried)", self.nth),
             _ => String::new(),
         };
-        let seed = format!("seed {}{tried}, strategy {}", self.seed(), self.strategy);
+        let dealt = if self.is_dealt { " of the portfolio" } else { "" };
+        let seed = format!("seed {}{tried}, strategy {}{dealt}", self.seed(), self.strategy);
         let own = self.original.finding.as_ref().unwrap_or(finding);
         write_place(f, &seed, own, self.original.steps)?;
         if self.count > 1 {
             writeln!(f, "  {} of {} seeds fail in this way", self.count, self.tried)?;
         }
-        if let Some(reruns) = self.minimised {
+        if let Some(reruns) = self.reruns {
             let count = self.minimised().len();
             let plural = if count == 1 { "" } else { "s" };
             writeln!(f, "  minimised: {count} deviation{plural} (was {}), by {reruns} reruns", self.deviations)?;
             if count == 0 {
                 writeln!(f, "    it fails in plain order, too: first in, first out")?;
             }
-            write_deviations(f, self.report.trace())?;
+            write_deviations(f, self.report.trace(), &self.kept)?;
+            self.write_critical(f)?;
         }
         write_details(f, finding, &self.report.abandoned)?;
         write_lanes(f, "interleaving", self.report.trace())?;
@@ -465,7 +560,11 @@ impl Failure {
             let lanes = self.original.trace().render(Style { steps: true, most_lines: usize::MAX });
             lanes.lines().try_for_each(|line| writeln!(f, "    {line}"))?;
         }
-        write!(f, "  replay: {}", self.original.replay.line(self.seed()))
+        let schedule = self.schedule();
+        if self.reruns.is_some() && schedule.deviations().len() <= MOST_ITEMS {
+            writeln!(f, "  schedule: {schedule}")?;
+        }
+        write!(f, "  replay: {}", self.replay())
     }
 }
 
@@ -481,7 +580,7 @@ pub struct OutcomeCount {
     text: String,
     count: u64,
     seed: Seed,
-    trace: Option<Trace>,
+    shortest: Option<(Trace, Vec<Deviation>)>,
 }
 
 impl OutcomeCount {
@@ -500,9 +599,15 @@ impl OutcomeCount {
         self.seed
     }
 
-    /// The shortest schedule found that leads to it; known if there is more than one outcome.
+    /// The run with the shortest schedule found that leads to it; known if there is more than one outcome.
     pub fn trace(&self) -> Option<&Trace> {
-        self.trace.as_ref()
+        self.shortest.as_ref().map(|(trace, _)| trace)
+    }
+
+    /// The shortest schedule found that leads to it; known if there is more than one outcome.
+    pub fn schedule(&self) -> Option<Schedule> {
+        let (trace, deviations) = self.shortest.as_ref()?;
+        Some(Schedule::new(self.seed, deviations, |key| trace.path_of(key)))
     }
 }
 
@@ -513,8 +618,7 @@ pub struct Found {
     runs: u64,
     steps: u64,
     digest: Digest,
-    interleavings: u64,
-    most_decisions: u64,
+    coverage: Coverage,
     strategy: StrategyKind,
     failures: Vec<Failure>,
     outcomes: Vec<OutcomeCount>,
@@ -522,22 +626,17 @@ pub struct Found {
 
 impl Found {
     pub(crate) fn new(explored: Explored, name: &str, seeds: Option<u64>, replay: &Replay) -> Found {
-        let Explored { runs, steps, strategy, failures, outcomes, digest, interleavings, digests: _, most_decisions } =
-            explored;
-        let mut replay = replay.clone();
-        if replay.command.is_none() && strategy != StrategyKind::Random {
-            replay.strategy = Some(strategy.to_string());
-        }
-        let failure = |failing| Failure::new(failing, name, runs, seeds, &strategy, &replay);
+        let Explored { runs, steps, strategy, failures, outcomes, digest, digests: _, coverage } = explored;
+        let failure = |failing| Failure::new(failing, name, runs, seeds, &strategy, replay);
         let failures = failures.into_iter().map(failure).collect();
         let outcome = |seen: OutcomeSeen| {
-            let OutcomeSeen { text, count, seed, deviations: _, trace } = seen;
-            OutcomeCount { text: text.unwrap_or_else(|| "()".into()), count, seed, trace }
+            let OutcomeSeen { text, count, seed, shortest, .. } = seen;
+            OutcomeCount { text: text.unwrap_or_else(|| "()".into()), count, seed, shortest }
         };
         let mut outcomes: Vec<OutcomeCount> = outcomes.into_iter().map(outcome).collect();
         outcomes.sort_by(|a, b| a.text.cmp(&b.text));
         let digest = Digest(digest);
-        Found { name: name.into(), runs, steps, digest, interleavings, most_decisions, strategy, failures, outcomes }
+        Found { name: name.into(), runs, steps, digest, coverage, strategy, failures, outcomes }
     }
 
     /// How many seeds were run.
@@ -557,12 +656,17 @@ impl Found {
 
     /// How many distinct interleavings were seen, by digest.
     pub fn interleavings(&self) -> u64 {
-        self.interleavings
+        self.coverage.interleavings()
     }
 
     /// The most decisions in any one run.
     pub fn most_decisions(&self) -> u64 {
-        self.most_decisions
+        self.coverage.most_decisions()
+    }
+
+    /// What was seen, and what may have been missed.
+    pub fn coverage(&self) -> &Coverage {
+        &self.coverage
     }
 
     /// The strategy, with what was measured for it filled in.
@@ -597,10 +701,14 @@ impl Found {
         for failure in &self.failures {
             let finding = failure.report.finding.as_ref();
             let what = finding.map_or(String::new(), |f| format!("{}: {}", f.kind().name(), f.message()));
-            write_outcome(&mut text, &what, Some(failure.report.trace()));
+            write_outcome(&mut text, &what, Some((failure.report.trace(), failure.kept.as_slice())));
         }
         for outcome in &self.outcomes {
-            write_outcome(&mut text, &outcome.text, outcome.trace.as_ref());
+            write_outcome(
+                &mut text,
+                &outcome.text,
+                outcome.shortest.as_ref().map(|(trace, kept)| (trace, kept.as_slice())),
+            );
         }
         text
     }
@@ -622,15 +730,10 @@ impl Found {
     }
 }
 
-/// `1 seed`, `2 seeds`.
-fn count(n: u64, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
-}
-
-fn write_outcome(text: &mut String, what: &str, trace: Option<&Trace>) {
+fn write_outcome(text: &mut String, what: &str, shortest: Option<(&Trace, &[Deviation])>) {
     text.push_str(what);
     text.push('\n');
-    match trace.map(|t| (t, t.deviations())) {
+    match shortest {
         None => {}
         Some((_, [])) => text.push_str("  in plain order, the oldest first\n"),
         Some((trace, deviations)) => {
@@ -646,15 +749,12 @@ impl fmt::Display for Found {
             1 => "1 kind of failure".into(),
             n => format!("{n} kinds of failure"),
         };
-        write!(
-            f,
-            "{}: {}, strategy {}, {}, at most {} a run: {kinds}",
-            self.name,
-            count(self.runs, "seed"),
-            self.strategy,
-            count(self.interleavings, "distinct interleaving"),
-            count(self.most_decisions, "decision"),
-        )?;
+        write!(f, "{}: strategy {}: {kinds}\n  {}", self.name, self.strategy, self.coverage)?;
+        if self.coverage.strategies().len() > 1 && !self.failures.is_empty() {
+            let failed = self.coverage.strategies().iter().filter(|share| share.failed > 0);
+            let told: Vec<_> = failed.map(|s| format!("{} {} of {}", s.strategy, s.failed, s.runs)).collect();
+            write!(f, "\n  what failed was found by {}", told.join(", "))?;
+        }
         self.failures.iter().try_for_each(|failure| write!(f, "\n\n{failure}"))
     }
 }

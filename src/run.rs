@@ -4,7 +4,7 @@ use crate::beacon::{Beacon, Story};
 use crate::boundary::turn::Turned;
 use crate::boundary::{hooks, kernel, watchdog};
 use crate::replay::Replay;
-use crate::schedule::{Active, Strategy, StrategyKind};
+use crate::schedule::{Active, Player, Strategy, StrategyKind};
 use crate::seed::Seed;
 use crate::sites::Site;
 use crate::workers::{self, Residue};
@@ -56,7 +56,7 @@ pub(crate) fn run(
     world: &'static Turned<World>,
     setup: &Setup<'_>,
     seed: Seed,
-    strategy: &StrategyKind,
+    player: &Player,
     traced: bool,
 ) -> RunResult {
     let before = Residue::of_this_thread();
@@ -64,12 +64,12 @@ pub(crate) fn run(
         world.enter(|w| {
             context::within(world, || {
                 let custom = match &setup.custom {
-                    Some(custom) if !matches!(strategy, StrategyKind::Replay(_)) => Some(custom(seed)),
+                    Some(custom) if !matches!(player.kind, StrategyKind::Replay(_)) => Some(custom(seed)),
                     _ => None,
                 };
                 w.begin(world.tag(!traced), seed, setup.options, traced, |active| match custom {
                     Some(custom) => *active = Active::Other(custom),
-                    None => strategy.take_over(active, seed),
+                    None => player.take_over(active, seed),
                 });
                 workers::prepare_thread(w, 0);
                 let site = Site { at: setup.at, type_name: std::any::type_name::<World>, given: Some("scenario") };
@@ -134,10 +134,10 @@ pub(crate) struct Lab<'a> {
 
 impl Lab<'_> {
     /// Makes one run.
-    pub fn run(&mut self, seed: Seed, strategy: &StrategyKind, traced: bool) -> RunResult {
+    pub fn run(&mut self, seed: Seed, player: &Player, traced: bool) -> RunResult {
         let world = self.stage.world;
         if self.is_clean {
-            let result = run(world, &self.setup, seed, strategy, traced);
+            let result = run(world, &self.setup, seed, player, traced);
             self.is_clean = !result.left_behind;
             return result;
         }
@@ -146,10 +146,15 @@ impl Lab<'_> {
         let result = on_a_fresh_thread(move || {
             let _armed = kernel::arm(calls::on_call);
             *beacon::lock(&beacon.thread) = Some(watchdog::this_thread());
-            run(world, setup, seed, strategy, traced)
+            run(world, setup, seed, player, traced)
         });
         *beacon::lock(&beacon.thread) = Some(watchdog::this_thread());
         result
+    }
+
+    /// Whether a strategy of the user's own answers.
+    pub fn is_custom(&self) -> bool {
+        self.setup.custom.is_some()
     }
 
     /// How seeds of this lab are replayed.

@@ -13,6 +13,7 @@ use crate::run::{self, CustomStrategy, Lab, RunResult, Scenario, Setup};
 use crate::schedule::{Strategy, StrategyKind};
 use crate::seed::Seed;
 use crate::sentinel::{Class, Policy};
+use crate::token::Schedule;
 use crate::world::{Ended, Options, Returned};
 use pin_project_lite::pin_project;
 use std::any::TypeId;
@@ -218,6 +219,27 @@ impl Sim {
         self
     }
 
+    /// Plays a schedule: its seed, and first in, first out except at its deviations.
+    ///
+    /// ```
+    /// let scenario = || async {
+    ///     let [a, b] = ["a", "b"].map(|name| raddle::task(name).spawn(async move { raddle::note!("{name} runs") }));
+    ///     (a.await, b.await)
+    /// };
+    /// let report = raddle::Sim::new().schedule("v1,seed=7,2@0/1@0".parse().unwrap()).run(scenario);
+    /// assert_eq!(report.schedule().to_string(), "v1,seed=0x7,2@0/1@0");
+    /// assert!(report.interleaving().find("b runs") < report.interleaving().find("a runs"));
+    ///
+    /// let edited: raddle::Schedule = "v1,seed=7,3@0/1@0".parse().unwrap();
+    /// let report = raddle::Sim::new().schedule(edited.clone()).run(scenario);
+    /// assert_eq!(report.misfits(&edited), ["3@0/1@0 does not fit: there is no task 3"]);
+    /// ```
+    pub fn schedule(mut self, schedule: Schedule) -> Sim {
+        self.seed = schedule.seed();
+        self.config.strategy = StrategyKind::Replay(schedule.deviations().to_vec());
+        self
+    }
+
     shared_options!();
 
     /// Runs `scenario` once. Never panics: whatever happens in the run is in the report.
@@ -251,9 +273,10 @@ impl Sim {
         };
         let setup = Setup { scenario, at, options: &options, custom, name: &name, replay: replay.clone() };
         let (strategy, result) = run::in_lab(setup, |lab: &mut Lab<'_>| {
-            let strategy = explore::resolve(lab, seed, &strategy);
-            let result = lab.run(seed, &strategy, true);
-            (strategy, result)
+            let (player, _) = explore::measure(lab, &strategy);
+            let dealt = player.dealt(seed);
+            let result = lab.run(seed, &dealt, true);
+            (dealt.kind, result)
         });
         if replay.command.is_none() && strategy != StrategyKind::Random {
             replay.strategy = Some(strategy.to_string());
@@ -405,7 +428,8 @@ impl Explore {
         let plan = Plan {
             strategy: config.strategy,
             seeds: Box::new(seeds.map(Seed::from)),
-            base,
+            tries: count,
+            measuring_counts: true,
             check,
             first_only,
             shrink_budget,

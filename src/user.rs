@@ -1,6 +1,7 @@
 //! What else a scenario may call: its own randomness, and its own lines in the trace.
 
 use crate::context;
+use crate::operation::{Access, Operation};
 use crate::trace::What;
 use std::fmt;
 
@@ -61,6 +62,53 @@ impl Rng {
     pub fn fill(&mut self, bytes: &mut [u8]) {
         context::with("raddle::Rng", |world| world.with_user_stream(|stream| stream.fill(bytes)));
     }
+}
+
+/// One of the numbers below `n`, chosen like a turn: by the strategy's leave at random, by an exhaustive search one after
+/// the other, and by a replay as it was. 0 is the plain choice: what a minimised failure keeps of the others had to be so.
+///
+/// ```
+/// let found = raddle::Explore::new().run(|| async { raddle::choose(3) });
+/// let seen: Vec<_> = found.outcomes().iter().map(|outcome| outcome.text()).collect();
+/// assert_eq!(seen, ["0", "1", "2"]);
+/// ```
+///
+/// # Panics
+/// Outside a run, and if `n` is 0.
+#[track_caller]
+pub fn choose(n: u32) -> u32 {
+    assert!(n > 0, "raddle::choose(0): there is nothing to choose from");
+    context::with("raddle::choose", |world| world.choose(n))
+}
+
+/// True about `numerator` times in `denominator`, and false where the choice is the plain one: a fault to be
+/// [chosen](choose).
+///
+/// # Panics
+/// Outside a run, and if `denominator` is 0.
+#[track_caller]
+pub fn chance(numerator: u32, denominator: u32) -> bool {
+    assert!(denominator > 0, "raddle::chance(_, 0): out of nothing");
+    context::with("raddle::chance", |world| world.chance(numerator, denominator))
+}
+
+/// Says what the next step of the running task does: it touches `resource` (any number, the same for the same thing), to
+/// look at it or to change it. For the authors of locks, channels and the like, just before a point at which others may
+/// run:
+///
+/// ```
+/// use raddle::Access;
+/// # raddle::Sim::new().run(|| async {
+/// raddle::announce(7, Access::Write);
+/// raddle::yield_now().await;
+/// // … what is said to touch resource 7
+/// # }).unwrap();
+/// ```
+///
+/// The strategies `surw`, `pos` and `exhaustive` look for the orders of such steps. An announcement that is not true costs
+/// them bugs, and nothing else. Outside a run it does nothing.
+pub fn announce(resource: u64, access: Access) {
+    context::try_with(|world| world.announce(Operation { resource, access, announced: true }));
 }
 
 /// Writes a line of the user's own into the trace; does nothing outside a run or where no trace is kept (the text is not

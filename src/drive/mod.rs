@@ -16,7 +16,7 @@ use crate::regressions::{self, Regression};
 use crate::replay::Replay;
 use crate::report::{Found, Report};
 use crate::run::{self, Lab, Setup};
-use crate::schedule::StrategyKind;
+use crate::schedule::{Player, StrategyKind};
 use crate::seed::{SCHEDULE_VERSION, Seed};
 use channel::{Channel, Mark};
 use command::{Command, Which};
@@ -62,7 +62,7 @@ pub(crate) fn serve(address: &DriveAddress, driven: Driven<'_>) -> Result<(), St
     let (name, replay) = (setup.name.to_string(), setup.replay.clone());
     run::in_lab(setup, |lab| {
         channel.say(hello)?;
-        let mut booth = Booth { lab, mark, name, path, base: first, strategy, seed_file, replay };
+        let mut booth = Booth { lab, mark, name, path, base: first, strategy, player: None, seed_file, replay };
         while let Some(line) = channel.hear()? {
             let answer = match Command::read(&line) {
                 Ok(command) => booth.answer(command),
@@ -81,9 +81,11 @@ struct Booth<'l, 'a> {
     mark: Mark,
     name: String,
     path: String,
-    /// From whose neighbourhood strategies measure; the same as when `cargo test` runs.
+    /// The first seed of the test's own: what the mark says while a strategy measures.
     base: Seed,
     strategy: StrategyKind,
+    /// The same with what was measured for it.
+    player: Option<Player>,
     seed_file: Option<PathBuf>,
     replay: Replay,
 }
@@ -92,23 +94,24 @@ impl Booth<'_, '_> {
     fn answer(&mut self, command: Command) -> String {
         match command {
             Command::Explore { first, count, strategy, check, first_only } => {
-                let strategy = self.resolve(strategy);
+                let player = self.resolve(strategy);
                 let mark = &self.mark;
                 let seeds = (0..count).map(move |n| first.nth(n)).inspect(|&seed| mark.put(seed));
                 let plan = Plan {
-                    strategy,
+                    strategy: player.kind.clone(),
                     seeds: Box::new(seeds),
-                    base: self.base,
+                    tries: count,
+                    measuring_counts: false,
                     check,
                     first_only,
                     shrink_budget: 0,
                     outcomes_traced: 0,
                 };
-                tell::explored(&explore_in(self.lab, plan))
+                tell::explored(&explore_in(self.lab, plan, player, Vec::new()))
             }
             Command::Look { seed, strategy, check, shrink, which } => self.look(seed, strategy, check, shrink, which),
             Command::Keep { seed, strategy, comment } => {
-                let strategy = strategy.unwrap_or_else(|| self.strategy.clone());
+                let strategy = self.resolve(strategy).dealt(seed).kind;
                 let object = Object::new().text("type", "kept");
                 let Some(file) = &self.seed_file else { return object.maybe("file", None::<&str>).end() };
                 let object = object.text("file", &file.display().to_string());
@@ -120,15 +123,18 @@ impl Booth<'_, '_> {
         }
     }
 
-    /// What to explore with. What is measured for it is measured once.
-    fn resolve(&mut self, given: Option<StrategyKind>) -> StrategyKind {
+    /// What to explore with. What is measured for the test's own strategy is measured once.
+    fn resolve(&mut self, given: Option<StrategyKind>) -> Player {
         self.mark.put(self.base);
         match given {
-            Some(given) => explore::resolve(self.lab, self.base, &given),
-            None => {
-                self.strategy = explore::resolve(self.lab, self.base, &self.strategy);
-                self.strategy.clone()
-            }
+            Some(given) => explore::measure(self.lab, &given).0,
+            None => match &self.player {
+                Some(player) => player.clone(),
+                None => {
+                    let player = explore::measure(self.lab, &self.strategy).0;
+                    self.player.insert(player).clone()
+                }
+            },
         }
     }
 
@@ -144,18 +150,19 @@ impl Booth<'_, '_> {
         if let Some(given) = &strategy {
             replay.strategy = Some(given.to_string());
         }
-        let strategy = self.resolve(strategy);
+        let player = self.resolve(strategy);
         self.mark.put(seed);
         let plan = Plan {
-            strategy: strategy.clone(),
+            strategy: player.kind.clone(),
             seeds: Box::new(std::iter::once(seed)),
-            base: self.base,
+            tries: 1,
+            measuring_counts: false,
             check,
             first_only: true,
             shrink_budget: shrink,
             outcomes_traced: 0,
         };
-        let found = Found::new(explore_in(self.lab, plan), &self.name, None, &replay);
+        let found = Found::new(explore_in(self.lab, plan, player.clone(), Vec::new()), &self.name, None, &replay);
         match found.first_failure() {
             Some(failure) => {
                 let report = match which {
@@ -165,8 +172,9 @@ impl Booth<'_, '_> {
                 tell::looked(report, Some(failure))
             }
             None => {
-                let run = self.lab.run(seed, &strategy, true);
-                tell::looked(&Report::new(&self.name, strategy, run, replay), None)
+                let player = player.dealt(seed);
+                let run = self.lab.run(seed, &player, true);
+                tell::looked(&Report::new(&self.name, player.kind, run, replay), None)
             }
         }
     }

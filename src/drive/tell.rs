@@ -1,6 +1,8 @@
 //! Runs and findings as JSON. What the fields mean is written in crates/cargo-raddle/README.md.
 
 use super::json::{Object, array, texts};
+use crate::coverage::Share;
+use crate::deviation::Deviation;
 use crate::explore::Explored;
 use crate::finding::Finding;
 use crate::report::{Failure, Report, tell_deviation};
@@ -28,12 +30,19 @@ pub(super) fn explored(explored: &Explored) -> String {
         .text("type", "explored")
         .number("runs", explored.runs)
         .number("steps", explored.steps)
-        .number("most_decisions", explored.most_decisions)
+        .number("most_decisions", explored.coverage.most_decisions())
         .text("strategy", &explored.strategy.to_string())
         .text("digests", &hex)
+        .json("strategies", &array(explored.coverage.strategies().iter().map(share)))
         .json("findings", &array(findings))
         .json("outcomes", &array(outcomes))
         .end()
+}
+
+/// What one of the strategies of a portfolio contributed.
+fn share(share: &Share) -> String {
+    let object = Object::new().text("strategy", &share.strategy).number("runs", share.runs);
+    object.number("new", share.new).number("failed", share.failed).end()
 }
 
 /// One seed, looked at from all sides.
@@ -49,7 +58,9 @@ pub(super) fn looked(report: &Report<()>, failure: Option<&Failure>) -> String {
                 Some(reruns) => Object::new()
                     .number("was", failure.deviations())
                     .number("reruns", reruns as u64)
-                    .json("deviations", &deviations(failure.report().trace()))
+                    .json("deviations", &deviations(failure.report().trace(), failure.minimised()))
+                    .text("schedule", &failure.schedule().to_string())
+                    .maybe("passing", failure.passing_schedule().map(|schedule| schedule.to_string()))
                     .end(),
             };
             object.json("minimised", &minimised).text("replay", &failure.replay())
@@ -88,7 +99,8 @@ fn run(report: &Report<()>) -> String {
         .text("boundary", &report.boundary())
         .json("pending", &texts(report.pending()))
         .json("finding", &report.finding().map_or("null".into(), |found| finding(found).end()))
-        .json("deviations", &deviations(trace))
+        .json("deviations", &deviations(trace, trace.deviations()))
+        .text("schedule", &report.schedule().to_string())
         .json("leaks", &array(report.leaks().iter().map(leak)))
         .json("actors", &array(trace.actors().iter().map(actor)))
         .json("events", &array(trace.events().iter().map(|e| event(trace, e))))
@@ -97,8 +109,8 @@ fn run(report: &Report<()>) -> String {
         .end()
 }
 
-fn deviations(trace: &Trace) -> String {
-    array(trace.deviations().iter().map(|deviation| {
+fn deviations(trace: &Trace, deviations: &[Deviation]) -> String {
+    array(deviations.iter().map(|deviation| {
         let step = trace.step_of(deviation);
         let object = Object::new().text("text", &tell_deviation(trace, deviation));
         object.json("step", &step.map_or("null".into(), |step| step.to_string())).end()

@@ -1,6 +1,8 @@
 //! The candidates: a dense list to pick from, and a linked list through it that remembers age.
 
+use super::announced::Operations;
 use crate::id::Key;
+use crate::operation::Operation;
 use std::mem::{self, ManuallyDrop};
 
 /// One task or worker that could run now, as a strategy sees it.
@@ -8,6 +10,9 @@ use std::mem::{self, ManuallyDrop};
 pub struct Candidate {
     pub(crate) key: Key,
     pub(crate) step: u32,
+    /// Its place in the registry, small and used again once it is gone.
+    pub(crate) slot: u32,
+    pub(crate) operation: Option<Operation>,
 }
 
 impl Candidate {
@@ -19,6 +24,13 @@ impl Candidate {
     /// How many steps it has taken before this one.
     pub fn step(&self) -> u32 {
         self.step
+    }
+
+    /// What it is about to do, as far as anybody knows: what it has [announced](crate::announce), or else a resource
+    /// that stands for whoever woke it last. Known where the strategy is one that asks for it (`surw`, `pos`,
+    /// `exhaustive`), and in a run that keeps a trace.
+    pub fn operation(&self) -> Option<Operation> {
+        self.operation
     }
 }
 
@@ -58,6 +70,11 @@ impl<'a> Candidates<'a> {
         self.0.newer(None).unwrap_or(0)
     }
 
+    /// The index of the one that became ready last.
+    pub fn newest(&self) -> usize {
+        self.0.newest()
+    }
+
     /// Indices from the oldest to the newest.
     pub fn by_age(&self) -> impl Iterator<Item = usize> + use<'a> {
         let all = self.0;
@@ -71,6 +88,7 @@ trait View {
     fn candidate(&self, index: usize) -> Candidate;
     /// Who became ready just after the one at `index`; the oldest of all for `None`.
     fn newer(&self, index: Option<usize>) -> Option<usize>;
+    fn newest(&self) -> usize;
 }
 
 impl<T: Payload> View for Ready<T> {
@@ -79,10 +97,12 @@ impl<T: Payload> View for Ready<T> {
     }
 
     fn candidate(&self, index: usize) -> Candidate {
-        match &self.places[1..=self.used][index].payload {
-            Some(payload) => payload.candidate(),
-            None => nobody(),
+        let Some(payload) = &self.places[1..=self.used][index].payload else { nobody() };
+        let mut candidate = payload.candidate();
+        if let Some(operations) = &self.operations {
+            candidate.operation = operations.of(candidate.slot, candidate.key);
         }
+        candidate
     }
 
     fn newer(&self, index: Option<usize>) -> Option<usize> {
@@ -92,6 +112,13 @@ impl<T: Payload> View for Ready<T> {
         let after = index.map(|index| self.places[index + 1].age.stamp());
         let newer = |&index: &usize| after.is_none_or(|after| self.places[index + 1].age.stamp() > after);
         (0..self.used).filter(newer).min_by_key(|&index| self.places[index + 1].age.stamp())
+    }
+
+    fn newest(&self) -> usize {
+        if !self.stamps {
+            return (self.places[0].age.0 as usize).saturating_sub(1);
+        }
+        (0..self.used).max_by_key(|&index| self.places[index + 1].age.stamp()).unwrap_or(0)
     }
 }
 
@@ -141,12 +168,41 @@ pub(crate) struct Ready<T> {
     next_stamp: u64,
     /// The place of the oldest, if ages are kept by stamps; 0 if it is to be looked for.
     oldest: usize,
+    /// What they are about to do, where somebody wants to know; then ages are kept in a ring.
+    operations: Option<Box<Operations>>,
 }
 
 impl<T: Payload> Ready<T> {
     pub fn new() -> Ready<T> {
         let places = vec![Place { payload: None, age: Age(0, 0) }];
-        Ready { places, used: 0, gap: 0, stamps: false, next_stamp: 0, oldest: 0 }
+        Ready { places, used: 0, gap: 0, stamps: false, next_stamp: 0, oldest: 0, operations: None }
+    }
+
+    /// For a run that begins: whether to keep what candidates are about to do, which takes ages in a ring.
+    pub fn keep_operations(&mut self, keep: bool) {
+        if keep {
+            self.keep_stamps(false);
+        }
+        self.operations = keep.then(Box::default);
+    }
+
+    #[inline]
+    pub fn keeps_operations(&self) -> bool {
+        self.operations.is_some()
+    }
+
+    /// Whoever runs now, in `slot`, says what its next step does.
+    pub fn announce(&mut self, slot: u32, key: Key, operation: Operation) {
+        if let Some(operations) = &mut self.operations {
+            operations.announce(slot, key, operation);
+        }
+    }
+
+    /// The wakes to come are the clock's.
+    pub fn clock_wakes(&mut self) {
+        if let Some(operations) = &mut self.operations {
+            operations.runs(u32::MAX, Key::CLOCK);
+        }
     }
 
     /// Has ages kept by stamps (`true`) or in a ring.
@@ -233,20 +289,23 @@ impl<T: Payload> Ready<T> {
     #[inline(always)]
     fn put(&mut self, at: usize, payload: ManuallyDrop<T>) {
         // There was none: not dropping it spares a question.
-        let fill = |place: &mut Place<T>, age| {
+        let fill = |place: &mut Place<T>, age, payload| {
             place.age = age;
             mem::forget(place.payload.replace(ManuallyDrop::into_inner(payload)));
         };
         if self.stamps {
             let stamp = self.next_stamp;
             self.next_stamp = stamp + 1;
-            fill(&mut self.places[at], Age::stamped(stamp));
+            fill(&mut self.places[at], Age::stamped(stamp), payload);
         } else {
+            if let Some(operations) = &mut self.operations {
+                note_wake(operations, &*payload);
+            }
             let places = &mut self.places[..];
             let newest = places[0].age.0;
             places[newest as usize].age.1 = at as u32;
             places[0].age.0 = at as u32;
-            fill(&mut places[at], Age(newest, 0));
+            fill(&mut places[at], Age(newest, 0), payload);
         }
     }
 
@@ -318,6 +377,9 @@ impl<T: Payload> Ready<T> {
             let age = place.age;
             places[age.0 as usize].age.1 = age.1;
             places[age.1 as usize].age.0 = age.0;
+            if let Some(operations) = &mut self.operations {
+                note_run(operations, &payload);
+            }
         }
         payload
     }
@@ -334,6 +396,18 @@ impl<T: Payload> Ready<T> {
     }
 }
 
+#[inline(never)]
+fn note_wake(operations: &mut Operations, payload: &impl Payload) {
+    let woken = payload.candidate();
+    operations.wakes(woken.slot, woken.key);
+}
+
+#[inline(never)]
+fn note_run(operations: &mut Operations, payload: &impl Payload) {
+    let taken = payload.candidate();
+    operations.runs(taken.slot, taken.key);
+}
+
 #[cold]
 fn nobody() -> ! {
     panic!("no such candidate")
@@ -346,7 +420,7 @@ pub(crate) struct Stub<P>(pub Candidate, pub P);
 #[cfg(test)]
 impl<P> Stub<P> {
     pub fn new(key: Key, step: u32, payload: P) -> Stub<P> {
-        Stub(Candidate { key, step }, payload)
+        Stub(Candidate { key, step, slot: step, operation: None }, payload)
     }
 }
 

@@ -1,9 +1,8 @@
 //! The strategies by name.
 
-use super::{Active, Fifo, Pct, Random, Replay};
+use super::{Profile, portfolio};
 use crate::deviation::Deviation;
 use crate::error::Error;
-use crate::prng::{Stream, StreamId};
 use crate::seed::Seed;
 use std::fmt;
 use std::str::FromStr;
@@ -29,34 +28,62 @@ pub enum StrategyKind {
     Pct {
         /// How many ordering constraints the sought bug needs; 1 to 64.
         depth: u32,
-        /// Decisions in a run; measured in three runs of the random strategy where `None`.
+        /// Decisions in a run; where `None`, the steps of the longer of two runs made to measure.
         length: Option<u64>,
     },
+    /// `urw`: every interleaving equally likely, as far as the steps of each task can be told from two runs made to
+    /// measure (Zhao et al., ASPLOS 2025).
+    Urw,
+    /// `surw`: every order of the steps on one resource equally likely, another resource in each run (the same paper).
+    Surw,
+    /// `pos`: partial order sampling, a random order of the steps that race (Yuan et al., CAV 2018).
+    Pos,
+    /// `delay:DELAYS`, or `delay:DELAYS@LENGTH`: first in, first out, except that so many times the oldest has to wait
+    /// behind the others (Emmi et al., POPL 2011).
+    Delay {
+        /// How many times; 0 to 64.
+        delays: u32,
+        /// Decisions in a run; measured as for `pct` where `None`.
+        length: Option<u64>,
+    },
+    /// `exhaustive`: every schedule, one after the other, until there is no more or the seeds are used up. Orders of two
+    /// steps that are known not to race (see [`announce`](crate::announce)) count as one.
+    Exhaustive,
+    /// `portfolio`: deals the seeds over the strategies above, always in the same way.
+    Portfolio,
     /// First in, first out, except at these deviations.
     Replay(Vec<Deviation>),
 }
 
+/// What can be read as a strategy.
+const EXPECTED: &str = "portfolio, random, urw, surw, pos, pct:DEPTH (DEPTH from 1 to 64), delay:DELAYS (0 to 64), \
+                        exhaustive or fifo";
+
 impl StrategyKind {
-    /// Puts this strategy in the place of `active`, for a run of `seed`.
-    pub(crate) fn take_over(&self, active: &mut Active, seed: Seed) {
-        match (self, active) {
-            // Some hundred bytes that need not be moved about for each run.
-            (StrategyKind::Random, Active::Random(random)) => {
-                random.restart(Stream::new(seed.get(), StreamId::Schedule as u64));
-            }
-            (kind, active) => *active = kind.activate(seed),
+    /// The strategy that answers the run of `seed`: itself, but for a portfolio.
+    pub(crate) fn dealt(&self, seed: Seed, profile: Option<&Profile>) -> StrategyKind {
+        match self {
+            StrategyKind::Portfolio => portfolio::deal(seed, profile),
+            other => other.clone(),
         }
     }
 
-    pub(crate) fn activate(&self, seed: Seed) -> Active {
-        let stream = || Stream::new(seed.get(), StreamId::Schedule as u64);
+    /// Whether it has to know what the program does before its first run.
+    pub(crate) fn measures(&self) -> bool {
         match self {
-            StrategyKind::Fifo => Active::Fifo(Fifo),
-            StrategyKind::Random => Active::Random(Random::new(stream())),
-            StrategyKind::Pct { depth, length } => {
-                Active::Other(Box::new(Pct::new(stream(), *depth, length.unwrap_or(100))))
-            }
-            StrategyKind::Replay(deviations) => Active::Other(Box::new(Replay::new(deviations))),
+            StrategyKind::Pct { length, .. } | StrategyKind::Delay { length, .. } => length.is_none(),
+            StrategyKind::Urw | StrategyKind::Surw | StrategyKind::Portfolio => true,
+            _ => false,
+        }
+    }
+
+    /// The same with what was measured filled in.
+    pub(crate) fn measured(&self, profile: &Profile) -> StrategyKind {
+        let steps = Some(profile.steps().max(1));
+        match *self {
+            StrategyKind::Pct { depth, length } => StrategyKind::Pct { depth, length: length.or(steps) },
+            StrategyKind::Delay { delays, length } => StrategyKind::Delay { delays, length: length.or(steps) },
+            ref other => other.clone(),
         }
     }
 }
@@ -64,34 +91,51 @@ impl StrategyKind {
 impl FromStr for StrategyKind {
     type Err = Error;
     fn from_str(text: &str) -> Result<StrategyKind, Error> {
-        let read = || match text.trim() {
-            "fifo" => Some(StrategyKind::Fifo),
-            "random" => Some(StrategyKind::Random),
-            other => {
-                let numbers = other.strip_prefix("pct:").filter(|rest| !rest.contains('+'))?;
-                let (depth, length) = match numbers.split_once('@') {
-                    Some((depth, length)) => (depth, Some(length.parse().ok().filter(|&l| l >= 1)?)),
-                    None => (numbers, None),
-                };
-                let depth = depth.parse().ok().filter(|d| (1..=64).contains(d))?;
-                Some(StrategyKind::Pct { depth, length })
-            }
-        };
-        read().ok_or_else(|| {
-            Error::new("strategy", text, "fifo, random, pct:DEPTH (DEPTH from 1 to 64) or pct:DEPTH@LENGTH")
-        })
+        read(text.trim()).ok_or_else(|| Error::new("strategy", text, EXPECTED))
     }
+}
+
+fn read(text: &str) -> Option<StrategyKind> {
+    Some(match text {
+        "fifo" => StrategyKind::Fifo,
+        "random" => StrategyKind::Random,
+        "urw" => StrategyKind::Urw,
+        "surw" => StrategyKind::Surw,
+        "pos" => StrategyKind::Pos,
+        "exhaustive" => StrategyKind::Exhaustive,
+        "portfolio" => StrategyKind::Portfolio,
+        other => {
+            let (name, numbers) = other.split_once(':').filter(|(_, rest)| !rest.contains('+'))?;
+            let (number, length) = match numbers.split_once('@') {
+                Some((number, length)) => (number, Some(length.parse().ok().filter(|&l| l >= 1)?)),
+                None => (numbers, None),
+            };
+            let number: u32 = number.parse().ok().filter(|n| *n <= 64)?;
+            match name {
+                "pct" if number >= 1 => StrategyKind::Pct { depth: number, length },
+                "delay" => StrategyKind::Delay { delays: number, length },
+                _ => return None,
+            }
+        }
+    })
 }
 
 impl fmt::Display for StrategyKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StrategyKind::Fifo => f.write_str("fifo"),
-            StrategyKind::Random => f.write_str("random"),
-            StrategyKind::Pct { depth, length: None } => write!(f, "pct:{depth}"),
-            StrategyKind::Pct { depth, length: Some(length) } => write!(f, "pct:{depth}@{length}"),
-            StrategyKind::Replay(_) => f.write_str("replay"),
-        }
+        let (name, number, length) = match self {
+            StrategyKind::Fifo => return f.write_str("fifo"),
+            StrategyKind::Random => return f.write_str("random"),
+            StrategyKind::Urw => return f.write_str("urw"),
+            StrategyKind::Surw => return f.write_str("surw"),
+            StrategyKind::Pos => return f.write_str("pos"),
+            StrategyKind::Exhaustive => return f.write_str("exhaustive"),
+            StrategyKind::Portfolio => return f.write_str("portfolio"),
+            StrategyKind::Replay(_) => return f.write_str("replay"),
+            StrategyKind::Pct { depth, length } => ("pct", depth, length),
+            StrategyKind::Delay { delays, length } => ("delay", delays, length),
+        };
+        write!(f, "{name}:{number}")?;
+        length.map_or(Ok(()), |length| write!(f, "@{length}"))
     }
 }
 
@@ -101,16 +145,31 @@ mod tests {
 
     #[test]
     fn what_is_printed_can_be_read() {
-        for text in ["fifo", "random", "pct:1", "pct:64", "pct:3@120"] {
+        for text in [
+            "fifo",
+            "random",
+            "urw",
+            "surw",
+            "pos",
+            "exhaustive",
+            "portfolio",
+            "pct:1",
+            "pct:64",
+            "pct:3@120",
+            "delay:2",
+        ] {
             assert_eq!(text.parse::<StrategyKind>().unwrap().to_string(), text);
         }
     }
 
     #[test]
     fn refuses_what_is_no_strategy() {
-        for text in ["", "lifo", "pct", "pct:", "pct:0", "pct:65", "pct:+3", "pct:3@", "pct:3@0", "random:1"] {
+        for text in [
+            "", "lifo", "pct", "pct:", "pct:0", "pct:65", "pct:+3", "pct:3@", "pct:3@0", "random:1", "delay",
+            "delay:65",
+        ] {
             let error = text.parse::<StrategyKind>().unwrap_err().to_string();
-            assert!(error.starts_with(&format!("strategy {text:?}: expected fifo, random, pct:DEPTH")), "{error}");
+            assert!(error.starts_with(&format!("strategy {text:?}: expected portfolio, random, ")), "{error}");
         }
     }
 }

@@ -5,22 +5,46 @@
 //! oldest is a **deviation**. A [`Strategy`] answers decisions. It sees [`Candidates`], a plain view, and never a task:
 //! the rules know nothing of the engine.
 
+mod announced;
 mod candidates;
+mod delay;
+mod exhaustive;
 mod fifo;
+mod follow;
 mod kind;
 mod pct;
+mod player;
+mod portfolio;
+mod pos;
+mod profile;
+mod promote;
 mod random;
 mod replay;
+mod surw;
+mod tree;
+mod urw;
 
 #[cfg(test)]
 pub(crate) use candidates::Stub;
 pub use candidates::{Candidate, Candidates};
 pub(crate) use candidates::{Payload, Ready};
+use delay::Delay;
+use exhaustive::Exhaustive;
+pub(crate) use exhaustive::Tree;
 pub(crate) use fifo::Fifo;
 pub use kind::StrategyKind;
-pub(crate) use pct::Pct;
+use pct::Pct;
+pub(crate) use player::Player;
+use pos::Pos;
+pub(crate) use profile::Profile;
+use promote::Promote;
+pub(crate) use promote::Promotion;
 pub(crate) use random::Random;
-pub(crate) use replay::Replay;
+use replay::Replay;
+use surw::Surw;
+use urw::Urw;
+
+use crate::id::Key;
 
 /// What answers the decisions of a run. One value serves one run.
 ///
@@ -56,6 +80,24 @@ pub trait Strategy: Send {
         let _ = candidates;
         false
     }
+
+    /// Whether candidates are to say what they are about to do (see [`Candidate::operation`]). Asked once a run; the
+    /// default does not want to know.
+    fn wants_operations(&self) -> bool {
+        false
+    }
+
+    /// One candidate alone is about to run. Told only where [operations](Strategy::wants_operations) are wanted.
+    fn alone(&mut self, candidates: &Candidates<'_>) {
+        let _ = candidates;
+    }
+
+    /// Answers [`raddle::choose`](crate::choose): the `nth` choice (from 0) of the task `who`, one of `n`. By default it
+    /// is drawn from a stream of the run's own.
+    fn choose(&mut self, who: Key, nth: u32, n: u32) -> Option<u32> {
+        let _ = (who, nth, n);
+        None
+    }
 }
 
 /// The answer to a decision.
@@ -90,6 +132,31 @@ impl Active {
                 if index < count { index } else { oldest }
             }
             _ => oldest,
+        }
+    }
+
+    pub fn wants_operations(&self) -> bool {
+        match self {
+            Active::Fifo(_) | Active::Random(_) => false,
+            Active::Other(other) => other.wants_operations(),
+        }
+    }
+
+    pub fn choose(&mut self, who: Key, nth: u32, n: u32) -> Option<u32> {
+        match self {
+            // Choice 0 is the plain one.
+            Active::Fifo(_) => Some(0),
+            Active::Random(_) => None,
+            Active::Other(other) => other.choose(who, nth, n),
+        }
+    }
+
+    #[cold]
+    pub fn alone<T: Payload>(&mut self, ready: &Ready<T>) {
+        if let Active::Other(other) = self
+            && other.wants_operations()
+        {
+            other.alone(&ready.view());
         }
     }
 

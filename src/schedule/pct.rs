@@ -1,5 +1,7 @@
 //! Probabilistic concurrency testing.
 
+use super::follow::Follow;
+use super::tree::Priorities;
 use super::{Candidates, Pick, Strategy};
 use crate::id::{Key, mix};
 use crate::prng::Stream;
@@ -19,10 +21,13 @@ pub(crate) struct Pct {
     decision: u64,
     /// Decisions at which the winner drops, ascending; drawn without replacement where there are enough.
     drops: Vec<u64>,
-    /// Who has dropped, in order: later means lower.
-    dropped: Vec<Key>,
+    /// Who has dropped, and to which priority: each drop goes below all before it.
+    dropped: Vec<(Key, u64)>,
+    lowest: u64,
     in_a_row: (Key, u64),
     patience: u64,
+    follow: Follow,
+    priorities: Priorities,
 }
 
 impl Pct {
@@ -38,25 +43,40 @@ impl Pct {
         }
         drops.sort_unstable();
         let secret = stream.next_u64();
-        Pct { secret, decision: 0, drops, dropped: Vec::new(), in_a_row: (Key::ROOT, 0), patience: 10 * length + 1_000 }
-    }
-
-    fn priority(&self, key: Key) -> u64 {
-        match self.dropped.iter().rposition(|&d| d == key) {
-            Some(place) => (self.dropped.len() - 1 - place) as u64,
-            None => mix(self.secret ^ key.get()) | 1 << 63,
+        Pct {
+            secret,
+            decision: 0,
+            drops,
+            dropped: Vec::new(),
+            lowest: 1 << 62,
+            in_a_row: (Key::ROOT, 0),
+            patience: 10 * length + 1_000,
+            follow: Follow::default(),
+            priorities: Priorities::default(),
         }
     }
 
-    fn highest(&self, candidates: &Candidates<'_>) -> usize {
-        let priorities = candidates.iter().map(|c| self.priority(c.key()));
-        priorities.enumerate().max_by_key(|&(_, p)| p).map_or(0, |(index, _)| index)
+    /// Its priority; the more lately it has dropped, the lower.
+    fn priority(&self, key: Key) -> u64 {
+        match self.dropped.iter().rposition(|(dropped, _)| *dropped == key) {
+            Some(place) => self.dropped[place].1,
+            None => mix(self.secret ^ key.get()) | 1 << 63,
+        }
     }
 }
 
 impl Strategy for Pct {
     fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
-        let mut index = self.highest(candidates);
+        let len = candidates.len();
+        let mut follow = std::mem::take(&mut self.follow);
+        let (mut changed, mut gone) = (Vec::new(), Vec::new());
+        follow.changes(len, |place| changed.push(place), |place| gone.push(place));
+        for place in changed {
+            self.priorities.set(place, self.priority(candidates.get(place).key()));
+        }
+        gone.into_iter().for_each(|place| self.priorities.set(place, 0));
+
+        let mut index = self.priorities.highest();
         let key = candidates.get(index).key();
         self.in_a_row = if self.in_a_row.0 == key { (key, self.in_a_row.1 + 1) } else { (key, 1) };
         let mut drops = self.in_a_row.1 > self.patience;
@@ -67,10 +87,14 @@ impl Strategy for Pct {
         self.decision += 1;
         if drops {
             self.in_a_row.1 = 0;
-            self.dropped.retain(|&d| d != key);
-            self.dropped.push(key);
-            index = self.highest(candidates);
+            self.lowest -= 1;
+            self.dropped.retain(|(dropped, _)| *dropped != key);
+            self.dropped.push((key, self.lowest));
+            self.priorities.set(index, self.lowest);
+            index = self.priorities.highest();
         }
+        follow.took(index);
+        self.follow = follow;
         Pick::Candidate(index)
     }
 }

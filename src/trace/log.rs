@@ -5,6 +5,7 @@ use crate::deviation::Deviation;
 use crate::hash::HashMap;
 use crate::id::Key;
 use crate::instant::Instant;
+use crate::operation::Operation;
 use std::collections::VecDeque;
 use std::panic::Location;
 
@@ -16,6 +17,8 @@ pub struct Trace {
     /// Events left out between the first and the last ones that are kept: (place in `events`, how many).
     pub(crate) gap: Option<(usize, u64)>,
     pub(crate) deviations: Vec<Deviation>,
+    /// What was known of the steps before they were taken, in order.
+    pub(crate) operations: Vec<(Key, Operation)>,
 }
 
 impl Trace {
@@ -36,19 +39,97 @@ impl Trace {
 
     /// The step at which `deviation` was made; `None` if its event was not kept.
     pub(crate) fn step_of(&self, deviation: &Deviation) -> Option<u64> {
+        if deviation.who != Key::CLOCK {
+            return self.step_number(deviation.who, deviation.step).filter(|_| deviation.chosen().is_none());
+        }
         let is_it = |what: &What| match *what {
-            What::Polled { actor, before: Some(before), .. } => {
-                (self.actors[actor as usize].key, self.actors[before as usize].key) == (deviation.who, deviation.before)
-            }
-            What::TimeMoved { before: Some(before), .. } => {
-                deviation.who == Key::CLOCK && self.actors[before as usize].key == deviation.before
-            }
+            What::TimeMoved { before: Some(before), .. } => self.actors[before as usize].key == deviation.before,
             _ => false,
         };
-        // The same two may meet more than once: as often as this pair stands before it in the list.
+        // The same may be overtaken more than once: as often as it stands before this in the list.
         let same = |d: &&Deviation| (d.who, d.before) == (deviation.who, deviation.before);
         let nth = self.deviations.iter().take_while(|d| *d != deviation).filter(same).count();
         self.events.iter().filter(|event| is_it(&event.what)).nth(nth).map(|event| event.step)
+    }
+
+    /// Whether this run did what `deviation` says.
+    pub(crate) fn kept_to(&self, deviation: &Deviation) -> bool {
+        let Deviation { who, step, before, before_step } = *deviation;
+        if self.deviations.contains(deviation) {
+            return true;
+        }
+        if who == Key::CLOCK || deviation.chosen().is_some() || self.gap.is_some() {
+            return false;
+        }
+        match (self.step_number(who, step), self.step_number(before, before_step)) {
+            (Some(one), Some(other)) => one < other,
+            (Some(_), None) => self.actors.iter().any(|actor| actor.key == before),
+            (None, _) => false,
+        }
+    }
+
+    /// A task and which of its own steps, with the step of the run if it came to that.
+    pub(crate) fn tell_step(&self, key: Key, own: u32) -> String {
+        let at = self.step_number(key, own).map_or(String::new(), |step| format!(" (step {step})"));
+        format!("{}'s step {own}{at}", self.name_of(key))
+    }
+
+    /// The step of the run that was step `own` (from 0) of the task `key`.
+    fn step_number(&self, key: Key, own: u32) -> Option<u64> {
+        if self.gap.is_some() {
+            return None;
+        }
+        let mut polls = self.events.iter().filter(|event| match event.what {
+            What::Polled { actor, .. } => self.actors[actor as usize].key == key,
+            _ => false,
+        });
+        polls.nth(own as usize).map(|event| event.step)
+    }
+
+    /// Why `deviation` could not be made in this run; `who` and `before` as they are written, for those who are not in it.
+    pub(crate) fn why_not(&self, deviation: &Deviation, written: [&str; 2]) -> String {
+        let actor = |key: Key| self.actors.iter().find(|actor| actor.key == key);
+        let Deviation { who, step, before, before_step } = *deviation;
+        let missing = |key: Key, own: u32| match actor(key) {
+            _ if key == Key::CLOCK => None,
+            None => Some(format!("there is no task {}", written[usize::from(key != who)])),
+            Some(actor) if actor.polls <= own => {
+                Some(format!("{} takes {} steps, and has no step {own}", actor.name, actor.polls))
+            }
+            Some(_) => None,
+        };
+        if deviation.chosen().is_some() {
+            let name = self.name_of(who);
+            return missing(who, 0).unwrap_or(format!("{name} makes no choice number {step}, or one of fewer numbers"));
+        }
+        if let Some(why) = missing(who, step).or_else(|| missing(before, before_step)) {
+            return why;
+        }
+        let (one, other) = (self.tell_step(who, step), self.tell_step(before, before_step));
+        format!("{one} could not run before {other}, since it was not ready or had run already")
+    }
+
+    /// The identity as its spawn path: `2.1` for the first child of the scenario's second; as a bare number where that is
+    /// not known.
+    pub(crate) fn path_of(&self, key: Key) -> String {
+        match key {
+            Key::ROOT => return "s".into(),
+            Key::CLOCK => return "clock".into(),
+            _ => {}
+        }
+        let most = self.actors.len() as u32;
+        let nth_of = |make: &dyn Fn(u32) -> Key| (0..most).find(|&n| make(n) == key).map(|n| n + 1);
+        let actor = self.actors.iter().find(|actor| actor.key == key);
+        let known = match actor.map(|actor| (actor.kind, actor.parent)) {
+            Some((ActorKind::Worker, _)) => nth_of(&Key::worker).map(|n| format!("w{n}")),
+            Some((_, Some(parent))) => {
+                let parent = self.actors[parent as usize].key;
+                let prefix = if parent == Key::ROOT { String::new() } else { self.path_of(parent) + "." };
+                nth_of(&|n| parent.child(n)).map(|n| format!("{prefix}{n}"))
+            }
+            _ => None,
+        };
+        known.unwrap_or_else(|| format!("x{:016x}", key.get()))
     }
 
     pub(crate) fn name_of(&self, key: Key) -> String {
@@ -216,6 +297,10 @@ impl Log {
 
     pub fn deviation(&mut self, deviation: Deviation) {
         self.trace.deviations.push(deviation);
+    }
+
+    pub fn operation(&mut self, who: Key, operation: Operation) {
+        self.trace.operations.push((who, operation));
     }
 
     pub fn finish(mut self) -> Trace {

@@ -5,6 +5,7 @@
 
 #[cfg(feature = "smol")]
 mod bare;
+mod choices;
 mod ending;
 mod natives;
 #[cfg(feature = "smol")]
@@ -60,6 +61,8 @@ pub(crate) struct World {
     sites: Sites,
     clock: RefCell<Clock>,
     user: RefCell<Option<Stream>>,
+    /// How many choices of its own each task has made, and the stream that answers them.
+    choices: RefCell<choices::Choices>,
     entropy: RefCell<Option<Stream>>,
     pub pool: RefCell<Pool<Runnable>>,
     workers: RefCell<Vec<Worker>>,
@@ -209,6 +212,7 @@ impl World {
             sites: Sites::new(),
             clock: RefCell::new(Clock::new()),
             user: RefCell::new(None),
+            choices: RefCell::default(),
             entropy: RefCell::new(None),
             pool: RefCell::new(Pool::new(&PoolOptions::default())),
             workers: RefCell::new(Vec::new()),
@@ -256,8 +260,11 @@ impl World {
             // Who is oldest is asked for at each step when a stall is allowed, and seldom by a random walk.
             take_over(&mut turns.strategy);
             let is_random = matches!(turns.strategy, Active::Random(_));
-            turns.ready.keep_stamps(is_random && options.stall_up_to.is_none());
+            let wanted = traced || turns.strategy.wants_operations();
+            turns.ready.keep_operations(wanted);
+            turns.ready.keep_stamps(is_random && !wanted && options.stall_up_to.is_none());
         }
+        self.choices.borrow_mut().clear();
         *self.user.borrow_mut() = None;
         *self.entropy.borrow_mut() = None;
         self.pool.borrow_mut().reset(&options.pool);
@@ -462,6 +469,7 @@ impl World {
         stall.left = stall.most;
         self.stall.set(stall);
         self.running.set(Running { slot: u32::MAX, key: Key::CLOCK });
+        self.turns.borrow_mut().ready.clock_wakes();
         due.drain(..).for_each(|(_, waker)| waker.wake());
         self.clock.borrow_mut().recycle(due);
         true
@@ -571,6 +579,8 @@ impl World {
                 if index != front {
                     self.deviations.set(self.deviations.get() + 1);
                 }
+            } else if ready.keeps_operations() {
+                strategy.alone(ready);
             }
             if traced {
                 self.record_step(ready.view().get(index), ready.view().get(front));

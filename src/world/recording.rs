@@ -91,6 +91,9 @@ impl World {
                 let (who, step) = (chosen.key(), chosen.step());
                 log.deviation(Deviation { who, step, before, before_step: front.step() });
             }
+            if let Some(operation) = chosen.operation() {
+                log.operation(chosen.key(), operation);
+            }
             log.poll_begins(chosen.key(), overtaken);
         });
     }

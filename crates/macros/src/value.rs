@@ -62,22 +62,31 @@ pub(crate) fn strategy(lit: &Lit) -> Result<String, String> {
     strategy_text(text.value().trim()).ok_or_else(|| STRATEGIES.into())
 }
 
-const STRATEGIES: &str = "\"fifo\", \"random\", \"pct:DEPTH\" (DEPTH from 1 to 64) or \"pct:DEPTH@LENGTH\"";
+const STRATEGIES: &str = "\"portfolio\", \"random\", \"urw\", \"surw\", \"pos\", \"pct:DEPTH\" (DEPTH from 1 to 64), \
+                          \"delay:DELAYS\" (0 to 64), \"exhaustive\" or \"fifo\"";
 
 fn strategy_text(text: &str) -> Option<String> {
-    let Some(numbers) = text.strip_prefix("pct:") else {
-        return ["fifo", "random"].contains(&text).then(|| text.into());
+    let Some((name, numbers)) = text.split_once(':') else {
+        let plain = ["portfolio", "random", "urw", "surw", "pos", "exhaustive", "fifo"];
+        return plain.contains(&text).then(|| text.into());
     };
-    let (depth, length) = match numbers.split_once('@') {
-        Some((depth, length)) => (depth, Some(length)),
+    let least = match name {
+        "pct" => 1,
+        "delay" => 0,
+        _ => return None,
+    };
+    let (number, length) = match numbers.split_once('@') {
+        Some((number, length)) => (number, Some(length)),
         None => (numbers, None),
     };
-    let count =
-        |text: &str| if all_decimal(text) { text.parse::<u64>().ok().filter(|&count| count >= 1) } else { None };
-    let depth = count(depth).filter(|&depth| depth <= 64)?;
+    let count = |text: &str, least| {
+        let number = if all_decimal(text) { text.parse::<u64>().ok() } else { None };
+        number.filter(|&number| number >= least)
+    };
+    let number = count(number, least).filter(|&number| number <= 64)?;
     match length {
-        Some(length) => Some(format!("pct:{depth}@{}", count(length)?)),
-        None => Some(format!("pct:{depth}")),
+        Some(length) => Some(format!("{name}:{number}@{}", count(length, 1)?)),
+        None => Some(format!("{name}:{number}")),
     }
 }
 
@@ -221,6 +230,9 @@ mod tests {
             ("pct:1", "pct:1"),
             ("pct:064", "pct:64"),
             ("pct:3@120", "pct:3@120"),
+            ("delay:0", "delay:0"),
+            ("exhaustive", "exhaustive"),
+            ("portfolio", "portfolio"),
         ] {
             assert_eq!(strategy(&lit(&format!("{source:?}"))), Ok(name.into()), "{source}");
         }

@@ -1,0 +1,188 @@
+//! How many schedules each strategy needs to the first bug: for every program the mean over 20 campaigns, capped at
+//! 10,000 schedules each, raddle's strategies beside shuttle's in the same run.
+//!
+//! ```sh
+//! cargo run --release                            # all of it
+//! cargo run --release -- --quick                 # 3 campaigns capped at 500, for CI
+//! cargo run --release -- --only reorder --raddle # some programs, some tools
+//! ```
+
+mod by_raddle;
+mod by_shuttle;
+mod host;
+mod programs;
+
+use by_raddle::Raddle;
+use by_shuttle::Shuttle;
+use programs::Program;
+use raddle::StrategyKind;
+use std::process::{Command, ExitCode, Stdio};
+
+const USAGE: &str = "\
+usage: raddle-finding [--quick] [--campaigns N] [--cap N] [--only PART,…] [--strategies NAME,…] [--raddle | --shuttle | --shrink]
+
+  --quick             3 campaigns capped at 500 schedules
+  --campaigns N       how many campaigns (20)
+  --cap N             at most so many schedules in each (10,000)
+  --only PART,…       the programs whose names have one of these in them
+  --strategies NAME,… these of raddle's strategies
+  --shrink            instead: how short the first failure of each campaign of raddle's portfolio becomes
+  --raddle            without shuttle
+  --shuttle           without raddle";
+
+struct Options {
+    campaigns: u64,
+    cap: u64,
+    only: Vec<String>,
+    strategies: Vec<StrategyKind>,
+    raddle: bool,
+    shuttle: bool,
+    shrink: bool,
+}
+
+/// raddle's strategies, unless told otherwise.
+const STRATEGIES: &[&str] = &["portfolio", "random", "urw", "surw", "pos", "pct:2", "pct:3", "delay:2"];
+
+fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
+    let mut options = Options {
+        campaigns: 20,
+        cap: 10_000,
+        only: Vec::new(),
+        strategies: Vec::new(),
+        raddle: true,
+        shuttle: true,
+        shrink: false,
+    };
+    let mut names: Vec<String> = STRATEGIES.iter().map(|s| s.to_string()).collect();
+    while let Some(arg) = args.next() {
+        let mut value = || args.next().ok_or(format!("{arg} wants a value"));
+        let number = |text: String| text.replace('_', "").parse().map_err(|_| format!("{arg} {text}: not a number"));
+        let list = |text: String| text.split(',').map(str::to_string).collect();
+        match arg.as_str() {
+            "--quick" => (options.campaigns, options.cap) = (3, 500),
+            "--campaigns" => options.campaigns = number(value()?)?,
+            "--cap" => options.cap = number(value()?)?,
+            "--only" => options.only = list(value()?),
+            "--strategies" => names = list(value()?),
+            "--shrink" => options.shrink = true,
+            "--raddle" => options.shuttle = false,
+            "--shuttle" => options.raddle = false,
+            other => return Err(format!("{other}: unknown")),
+        }
+    }
+    for name in names {
+        options.strategies.push(name.parse().map_err(|error: raddle::Error| error.to_string())?);
+    }
+    Ok(options)
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if args.first().is_some_and(|first| first == "--child") {
+        child(&args[1..]);
+        return ExitCode::SUCCESS;
+    }
+    let options = match options(args.into_iter()) {
+        Ok(options) => options,
+        Err(error) => {
+            eprintln!("{error}\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    // Every bug is a panic, and hundreds of them are wanted.
+    std::panic::set_hook(Box::new(|_| {}));
+    if options.shrink {
+        shrink(&options);
+    } else {
+        table(&options);
+    }
+    ExitCode::SUCCESS
+}
+
+fn table(options: &Options) {
+    let mut columns: Vec<String> = Vec::new();
+    if options.raddle {
+        columns.extend(options.strategies.iter().map(|s| s.to_string()));
+    }
+    if options.shuttle {
+        columns.extend(by_shuttle::SCHEDULERS.iter().map(|s| format!("shuttle {s}")));
+    }
+    println!(
+        "mean schedules to the first bug, {} campaigns capped at {}; in brackets how many campaigns found it, if not all",
+        options.campaigns, options.cap
+    );
+    print!("{:16}", "");
+    columns.iter().for_each(|column| print!(" {column:>14}"));
+    println!();
+    let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|part| name.contains(part.as_str()));
+    programs::all::<Raddle>().iter().filter(|program| wanted(program.name)).for_each(|program| row(options, program));
+}
+
+/// How many deviations are left of the first failure, and how many reruns that took.
+fn shrink(options: &Options) {
+    println!("deviations left of the first failure, and reruns: medians of {} campaigns", options.campaigns);
+    println!("{:16} {:>10} {:>6} {:>10} {:>8} {:>8}", "", "depth", "found", "deviations", "most", "reruns");
+    let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|part| name.contains(part.as_str()));
+    for program in programs::all::<Raddle>().iter().filter(|program| wanted(program.name)) {
+        let all = (0..options.campaigns).filter_map(|campaign| by_raddle::shrink(program, campaign, options.cap));
+        let (mut deviations, mut reruns): (Vec<usize>, Vec<usize>) = all.unzip();
+        deviations.sort_unstable();
+        reruns.sort_unstable();
+        let median = |sorted: &[usize]| sorted.get(sorted.len() / 2).map_or("-".to_string(), |n| n.to_string());
+        let most = deviations.last().copied().unwrap_or(0);
+        let (kept, took) = (median(&deviations), median(&reruns));
+        println!("{:16} {:>10} {:>6} {kept:>10} {most:>8} {took:>8}", program.name, program.depth, deviations.len());
+    }
+}
+
+fn row(options: &Options, by_raddle: &Program) {
+    print!("{:16}", by_raddle.name);
+    let show = |run: &dyn Fn(u64) -> Option<u64>| {
+        let found: Vec<Option<u64>> = (0..options.campaigns).map(run).collect();
+        let hits = found.iter().flatten().count();
+        let all: u64 = found.iter().map(|schedules| schedules.unwrap_or(options.cap)).sum();
+        let mean = all as f64 / options.campaigns as f64;
+        match hits as u64 == options.campaigns {
+            true => print!(" {mean:>14.1}"),
+            false => print!(" {:>14}", format!(">{mean:.0} ({hits})")),
+        }
+        let _ = std::io::Write::flush(&mut std::io::stdout());
+    };
+    if options.raddle {
+        for strategy in &options.strategies {
+            show(&|campaign| by_raddle::campaign(by_raddle, strategy, campaign, options.cap));
+        }
+    }
+    if options.shuttle {
+        for scheduler in by_shuttle::SCHEDULERS {
+            let found = campaigns_of_a_child(by_raddle.name, scheduler, options);
+            show(&|campaign| found.get(campaign as usize).copied().flatten());
+        }
+    }
+    println!();
+}
+
+/// The campaigns of one of shuttle's schedulers, in a process of their own: shuttle has much to say to standard error,
+/// and a panic hook of its own.
+fn campaigns_of_a_child(program: &str, scheduler: &str, options: &Options) -> Vec<Option<u64>> {
+    let this = std::env::current_exe().expect("the path of this program");
+    let numbers = [options.campaigns.to_string(), options.cap.to_string()];
+    let child = Command::new(this).args(["--child", program, scheduler]).args(numbers).stderr(Stdio::null()).output();
+    let output = child.expect("this program can be started");
+    assert!(output.status.success(), "shuttle {scheduler} of {program}: {}", output.status);
+    String::from_utf8_lossy(&output.stdout).lines().map(|line| line.parse().ok()).collect()
+}
+
+/// What the child does: one line a campaign.
+fn child(args: &[String]) {
+    let [program, scheduler, campaigns, cap] = args else { panic!("{args:?}") };
+    let programs = programs::all::<Shuttle>();
+    let program = programs.iter().find(|p| p.name == program).expect("the parent knows the names");
+    let [campaigns, cap]: [u64; 2] = [campaigns, cap].map(|n| n.parse().expect("the parent writes numbers"));
+    for campaign in 0..campaigns {
+        match by_shuttle::campaign(program, scheduler, campaign, cap) {
+            Some(schedules) => println!("{schedules}"),
+            None => println!("none"),
+        }
+    }
+}

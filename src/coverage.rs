@@ -1,0 +1,232 @@
+//! What an exploration has seen, and what it may have missed.
+
+use crate::hash::{HashMap, HashSet};
+use std::fmt;
+
+/// How much of a scenario an exploration covered. Its [`Display`](fmt::Display) text is a few short lines.
+#[derive(Clone, Debug, Default)]
+pub struct Coverage {
+    runs: u64,
+    interleavings: u64,
+    /// Interleavings seen in one run only.
+    once: u64,
+    outcomes: u64,
+    decisions: u64,
+    most_decisions: u64,
+    most_deviations: u64,
+    strategies: Vec<Share>,
+    pct: Vec<Pct>,
+    complete: Option<Complete>,
+}
+
+/// What one of the strategies of a portfolio contributed.
+#[derive(Clone, Debug)]
+pub struct Share {
+    /// The strategy, as it is written.
+    pub strategy: String,
+    /// How many runs it was dealt.
+    pub runs: u64,
+    /// How many of them showed an interleaving that no run before had shown.
+    pub new: u64,
+    /// How many of them failed.
+    pub failed: u64,
+}
+
+/// How far an exhaustive search came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Complete {
+    /// Whether there is no schedule left.
+    pub finished: bool,
+    /// Whether orders of steps that do not race by what tasks [announced](crate::announce) were counted as one.
+    pub reduced: bool,
+    /// Distinct schedules (classes of them, where `reduced`) among the runs.
+    pub schedules: u64,
+}
+
+/// Runs of PCT with the same numbers.
+#[derive(Clone, Copy, Debug)]
+struct Pct {
+    depth: u32,
+    length: u64,
+    tasks: u64,
+    runs: u64,
+}
+
+impl Coverage {
+    /// How many runs there were.
+    pub fn runs(&self) -> u64 {
+        self.runs
+    }
+
+    /// Distinct interleavings, by digest.
+    pub fn interleavings(&self) -> u64 {
+        self.interleavings
+    }
+
+    /// Distinct results and kinds of failure.
+    pub fn outcomes(&self) -> u64 {
+        self.outcomes
+    }
+
+    /// Decisions with two or more candidates, in all runs together.
+    pub fn decisions(&self) -> u64 {
+        self.decisions
+    }
+
+    /// The most decisions in any one run.
+    pub fn most_decisions(&self) -> u64 {
+        self.most_decisions
+    }
+
+    /// The most deviations from plain order in any one run: how deep the search went.
+    pub fn most_deviations(&self) -> u64 {
+        self.most_deviations
+    }
+
+    /// How likely the next run is to show an interleaving that none has shown: the share of those seen once only (Good
+    /// 1953, after Turing). With 0.001, another thousand runs would show about one new interleaving.
+    pub fn rate_of_new(&self) -> f64 {
+        if self.runs == 0 { 1.0 } else { self.once as f64 / self.runs as f64 }
+    }
+
+    /// What the runs of PCT promise: with which probability, at most, a bug of `depth` ordering constraints would have
+    /// been missed by all of them. `None` where none of them was for bugs so deep.
+    pub fn missed_by_pct(&self, depth: u32) -> Option<f64> {
+        let runs = self.pct.iter().filter(|pct| pct.depth >= depth);
+        let missed = |pct: &Pct| {
+            let hit = 1.0 / (pct.tasks.max(1) as f64 * (pct.length.max(1) as f64).powi(pct.depth as i32 - 1));
+            (1.0 - hit).powf(pct.runs as f64)
+        };
+        runs.map(missed).reduce(|a, b| a * b)
+    }
+
+    /// What each strategy of a portfolio contributed, most runs first; one entry for any other strategy.
+    pub fn strategies(&self) -> &[Share] {
+        &self.strategies
+    }
+
+    /// How far an exhaustive search came; `None` for other strategies.
+    pub fn complete(&self) -> Option<Complete> {
+        self.complete
+    }
+}
+
+impl fmt::Display for Coverage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = |n: u64, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+        let (runs, seen) = (plural(self.runs, "run"), plural(self.interleavings, "distinct interleaving"));
+        write!(f, "{runs}, {seen}, at most {} and ", plural(self.most_decisions, "decision"))?;
+        write!(f, "{} in one", plural(self.most_deviations, "deviation"))?;
+        match self.complete {
+            Some(Complete { finished: true, reduced: false, schedules }) => {
+                return write!(f, "; exhaustive: there are {schedules} schedules");
+            }
+            Some(Complete { finished: true, reduced: true, schedules }) => {
+                return write!(f, "; exhaustive modulo untracked state: there are {schedules} schedules that differ");
+            }
+            Some(Complete { finished: false, .. }) => write!(f, "; not exhaustive: there are more schedules")?,
+            None => {}
+        }
+        match self.rate_of_new() {
+            _ if self.runs < 20 => Ok(()),
+            rate if rate >= 0.0005 => write!(f, "; {:.1} % of further runs would show a new one", 100.0 * rate),
+            _ => write!(f, "; another {} would show few new ones", plural(self.runs, "run")),
+        }
+    }
+}
+
+/// A coverage in the making.
+#[derive(Default)]
+pub(crate) struct Count {
+    coverage: Coverage,
+    seen: HashMap<u64, u32>,
+}
+
+/// A run, as far as its coverage is concerned.
+pub(crate) struct Covered<'a> {
+    pub digest: u64,
+    pub decisions: u64,
+    pub deviations: u64,
+    pub strategy: &'a str,
+    pub failed: bool,
+    /// Depth, length and tasks, if PCT answered.
+    pub pct: Option<(u32, u64, u64)>,
+}
+
+impl Count {
+    pub fn add(&mut self, run: Covered<'_>) {
+        let coverage = &mut self.coverage;
+        coverage.runs += 1;
+        coverage.decisions += run.decisions;
+        coverage.most_decisions = coverage.most_decisions.max(run.decisions);
+        coverage.most_deviations = coverage.most_deviations.max(run.deviations);
+        let times = self.seen.entry(run.digest).or_default();
+        *times = times.saturating_add(1);
+        let is_new = *times == 1;
+        match *times {
+            1 => coverage.once += 1,
+            2 => coverage.once -= 1,
+            _ => {}
+        }
+        let place = coverage.strategies.iter().position(|share| share.strategy == run.strategy).unwrap_or_else(|| {
+            coverage.strategies.push(Share { strategy: run.strategy.into(), runs: 0, new: 0, failed: 0 });
+            coverage.strategies.len() - 1
+        });
+        let share = &mut coverage.strategies[place];
+        share.runs += 1;
+        share.new += u64::from(is_new);
+        share.failed += u64::from(run.failed);
+        if let Some((depth, length, tasks)) = run.pct {
+            let same = |p: &&mut Pct| (p.depth, p.length, p.tasks) == (depth, length, tasks);
+            match coverage.pct.iter_mut().find(same) {
+                Some(pct) => pct.runs += 1,
+                None => coverage.pct.push(Pct { depth, length, tasks, runs: 1 }),
+            }
+        }
+    }
+
+    /// The digests of distinct interleavings.
+    pub fn digests(&self) -> HashSet<u64> {
+        self.seen.keys().copied().collect()
+    }
+
+    pub fn finish(mut self, outcomes: u64, complete: Option<Complete>) -> Coverage {
+        self.coverage.interleavings = self.seen.len() as u64;
+        self.coverage.outcomes = outcomes;
+        self.coverage.complete = complete;
+        self.coverage.strategies.sort_by_key(|share| std::cmp::Reverse(share.runs));
+        self.coverage
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(digests: &[u64]) -> Coverage {
+        let mut count = Count::default();
+        for &digest in digests {
+            let pct = (digest % 2 == 0).then_some((2, 10, 3));
+            count.add(Covered { digest, decisions: 4, deviations: digest, strategy: "random", failed: false, pct });
+        }
+        count.finish(1, None)
+    }
+
+    #[test]
+    fn what_was_seen_once_tells_how_much_is_left() {
+        let coverage = of(&[1, 1, 2, 3, 3, 3, 4, 5]);
+        assert_eq!((coverage.runs(), coverage.interleavings(), coverage.decisions()), (8, 5, 32));
+        assert_eq!(coverage.rate_of_new(), 3.0 / 8.0);
+        assert_eq!(coverage.most_deviations(), 5);
+        assert_eq!(coverage.strategies()[0].new, 5);
+    }
+
+    #[test]
+    fn pct_promises_what_the_paper_does() {
+        let coverage = of(&[2, 2, 2, 1]);
+        // Three runs, each of which hits with 1 / (3 tasks · 10 decisions).
+        let missed = coverage.missed_by_pct(2).unwrap();
+        assert!((missed - (29.0f64 / 30.0).powi(3)).abs() < 1e-9, "{missed}");
+        assert_eq!(coverage.missed_by_pct(3), None);
+    }
+}

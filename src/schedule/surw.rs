@@ -1,0 +1,180 @@
+//! A random walk that samples the orders of a few chosen events uniformly.
+
+use super::follow::Follow;
+use super::profile::Profile;
+use super::tree::Weights;
+use super::{Candidate, Candidates, Pick, Strategy, Urw};
+use crate::hash::HashMap;
+use crate::id::Key;
+use crate::prng::Stream;
+use std::sync::Arc;
+
+/// SURW (Zhao, Wolff, Mathur, Roychoudhury: *Selectively Uniform Concurrency Testing*, ASPLOS 2025).
+///
+/// Each run has one resource, drawn among those that more than one task touches; the steps that touch it are the
+/// interesting ones. One task is *meant* to take the next of them, drawn by how many each has left; until it does, others
+/// walk at random but stop before an interesting step of theirs. So every order of the interesting steps is equally
+/// likely, however many uninteresting ones lie between.
+///
+/// What a step touches is what the task [announces](crate::announce), or a guess from who woke it. Where nothing is known
+/// to be shared every step is interesting, which is a [uniform walk](Urw).
+pub(crate) struct Surw {
+    stream: Stream,
+    profile: Arc<Profile>,
+    resource: u64,
+    follow: Follow,
+    /// 1 for each place whose candidate may run now.
+    free: Weights,
+    /// 1 for each place that may not: its step is interesting, and another is meant.
+    held: Weights,
+    /// How many interesting steps each task has left, by the order in which they were met: places in the registry are
+    /// others in each run.
+    left: Weights,
+    /// For each task that was met: who, and where among the candidates it stood last.
+    tasks: Vec<(Key, u32)>,
+    /// Who was met as which, by key and by place in the registry.
+    met: HashMap<Key, u32>,
+    by_slot: Vec<(Key, u32)>,
+    meant: Option<u32>,
+    /// How many decisions others have been held for the one that is meant, and how many they may be: it may spin, or have
+    /// less left than was measured.
+    held_for: u64,
+    patience: u64,
+}
+
+impl Surw {
+    /// The strategy for one run, whatever it comes to: uniform over the orders of some events, or of all.
+    pub fn choose(mut stream: Stream, profile: Arc<Profile>) -> Box<dyn Strategy> {
+        let shared = profile.shared();
+        if shared.is_empty() {
+            return Box::new(Urw::new(stream, profile));
+        }
+        let patience = profile.steps() + 100;
+        let resource = shared[stream.below(shared.len() as u32) as usize];
+        Box::new(Surw {
+            stream,
+            profile,
+            resource,
+            follow: Follow::default(),
+            free: Weights::default(),
+            held: Weights::default(),
+            left: Weights::default(),
+            tasks: Vec::new(),
+            met: HashMap::default(),
+            by_slot: Vec::new(),
+            meant: None,
+            held_for: 0,
+            patience,
+        })
+    }
+
+    fn is_interesting(&self, candidate: &Candidate) -> bool {
+        candidate.operation.is_some_and(|operation| operation.resource == self.resource)
+    }
+
+    fn look(&mut self, place: usize, candidate: &Candidate) {
+        let task = self.task(candidate);
+        self.tasks[task as usize].1 = place as u32;
+        let may = !self.is_interesting(candidate) || self.meant == Some(task);
+        self.free.set(place, u64::from(may));
+        self.held.set(place, u64::from(!may));
+    }
+
+    /// As which the candidate was met.
+    #[inline]
+    fn task(&mut self, candidate: &Candidate) -> u32 {
+        match self.by_slot.get(candidate.slot as usize) {
+            Some(&(key, task)) if key == candidate.key => task,
+            _ => self.meet(candidate),
+        }
+    }
+
+    /// A task that was not there before: what is its own is no longer its parent's.
+    #[cold]
+    fn meet(&mut self, candidate: &Candidate) -> u32 {
+        let slot = candidate.slot as usize;
+        if slot >= self.by_slot.len() {
+            self.by_slot.resize(slot + 1, (Key::CLOCK, 0));
+        }
+        let task = self.tasks.len() as u32;
+        self.tasks.push((candidate.key, 0));
+        self.by_slot[slot] = (candidate.key, task);
+        self.met.insert(candidate.key, task);
+        let own = self.profile.touches(candidate.key, self.resource);
+        self.left.set(task as usize, own);
+        if let Some(&parent) = self.profile.parent(candidate.key).and_then(|parent| self.met.get(&parent)) {
+            let rest = self.left.get(parent as usize).saturating_sub(own);
+            self.left.set(parent as usize, rest);
+            if self.meant == Some(parent) && own > 0 {
+                // It may have been meant for this child.
+                self.meant = None;
+            }
+        }
+        task
+    }
+
+    /// Draws who is meant to take the next interesting step.
+    fn draw(&mut self, candidates: &Candidates<'_>) {
+        self.meant = match self.left.total() {
+            0 => None,
+            total => Some(self.left.find(self.stream.below_wide(total)) as u32),
+        };
+        self.let_go(candidates);
+    }
+
+    /// Frees the one that is meant, if it stands among the candidates.
+    fn let_go(&mut self, candidates: &Candidates<'_>) {
+        let Some(task) = self.meant else { return };
+        let (key, place) = self.tasks[task as usize];
+        let place = place as usize;
+        if place < candidates.len() && candidates.get(place).key == key {
+            self.held.set(place, 0);
+            self.free.set(place, 1);
+        }
+    }
+}
+
+impl Strategy for Surw {
+    fn wants_operations(&self) -> bool {
+        true
+    }
+
+    fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
+        let mut follow = std::mem::take(&mut self.follow);
+        let len = candidates.len();
+        let mut gone = Vec::new();
+        follow.changes(len, |place| self.look(place, &candidates.get(place)), |place| gone.push(place));
+        for place in gone {
+            self.free.set(place, 0);
+            self.held.set(place, 0);
+        }
+        if self.meant.is_none() {
+            self.draw(candidates);
+        }
+        self.held_for += 1;
+        if self.free.total() == 0 || self.held_for > self.patience && self.held.total() > 0 {
+            self.held_for = 0;
+            // Whoever is meant waits for one of these.
+            let place = self.held.find(self.stream.below_wide(self.held.total()));
+            let task = self.task(&candidates.get(place));
+            self.meant = Some(task);
+            self.let_go(candidates);
+        }
+        let index = self.free.find(self.stream.below_wide(self.free.total()));
+        let chosen = candidates.get(index);
+        if self.is_interesting(&chosen) {
+            let task = self.task(&chosen) as usize;
+            self.left.set(task, self.left.get(task).saturating_sub(1));
+            self.meant = None;
+            self.held_for = 0;
+        }
+        follow.took(index);
+        self.follow = follow;
+        Pick::Candidate(index)
+    }
+
+    /// The clock is one more candidate.
+    fn slip(&mut self, candidates: &Candidates<'_>) -> bool {
+        self.stream.below(candidates.len() as u32 + 1) == 0
+    }
+}

@@ -1,0 +1,86 @@
+//! A random walk that samples interleavings, not choices, uniformly.
+
+use super::follow::Follow;
+use super::profile::Profile;
+use super::tree::Weights;
+use super::{Candidate, Candidates, Pick, Strategy};
+use crate::hash::HashMap;
+use crate::id::Key;
+use crate::prng::Stream;
+use std::sync::Arc;
+
+/// URW (Zhao, Wolff, Mathur, Roychoudhury: *Selectively Uniform Concurrency Testing*, ASPLOS 2025).
+///
+/// A candidate is as likely as the steps that it has left are many, with those of the tasks that it is still to spawn.
+/// If the numbers are right, every interleaving is equally likely; a walk that gives each candidate the same chance
+/// prefers those in which short tasks are done early. The numbers are a [`Profile`]'s.
+pub(crate) struct Urw {
+    stream: Stream,
+    profile: Arc<Profile>,
+    follow: Follow,
+    weights: Weights,
+    tasks: Tasks,
+}
+
+/// What each live task has left, by its place in the registry.
+#[derive(Default)]
+struct Tasks {
+    by_slot: Vec<(Key, u64)>,
+    slots: HashMap<Key, u32>,
+}
+
+impl Urw {
+    pub fn new(stream: Stream, profile: Arc<Profile>) -> Urw {
+        Urw { stream, profile, follow: Follow::default(), weights: Weights::default(), tasks: Tasks::default() }
+    }
+}
+
+impl Tasks {
+    /// The steps that the candidate has left, this one included.
+    #[inline]
+    fn left(&mut self, candidate: &Candidate, profile: &Profile) -> u64 {
+        let events = match self.by_slot.get(candidate.slot as usize) {
+            Some(&(key, events)) if key == candidate.key => events,
+            _ => self.meet(candidate, profile),
+        };
+        events.saturating_sub(u64::from(candidate.step)).max(1)
+    }
+
+    /// A task that was not there before: what is its own is no longer its parent's.
+    #[cold]
+    fn meet(&mut self, candidate: &Candidate, profile: &Profile) -> u64 {
+        let place = candidate.slot as usize;
+        if place >= self.by_slot.len() {
+            self.by_slot.resize(place + 1, (Key::CLOCK, 0));
+        }
+        let events = profile.events(candidate.key);
+        self.by_slot[place] = (candidate.key, events);
+        self.slots.insert(candidate.key, candidate.slot);
+        let parent = profile.parent(candidate.key);
+        if let Some((parent, &slot)) = parent.and_then(|parent| Some((parent, self.slots.get(&parent)?))) {
+            let entry = &mut self.by_slot[slot as usize];
+            if entry.0 == parent {
+                entry.1 = entry.1.saturating_sub(events);
+            }
+        }
+        events
+    }
+}
+
+impl Strategy for Urw {
+    fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
+        let Urw { stream, profile, follow, weights, tasks } = self;
+        let mut gone = Vec::new();
+        let changed = |place| weights.set(place, tasks.left(&candidates.get(place), profile));
+        follow.changes(candidates.len(), changed, |place| gone.push(place));
+        gone.into_iter().for_each(|place| weights.set(place, 0));
+        let index = weights.find(stream.below_wide(weights.total()));
+        follow.took(index);
+        Pick::Candidate(index)
+    }
+
+    /// The clock is one more candidate.
+    fn slip(&mut self, candidates: &Candidates<'_>) -> bool {
+        self.stream.below(candidates.len() as u32 + 1) == 0
+    }
+}
