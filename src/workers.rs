@@ -345,7 +345,7 @@ pub(crate) fn wait_outside(
 }
 
 /// Lets others run, and goes on at the next turn.
-fn give_way(index: u32) {
+pub(crate) fn give_way(index: u32) {
     let mut yielded = false;
     wait(index, "its next turn", |waker| {
         if std::mem::replace(&mut yielded, true) {

@@ -210,6 +210,8 @@ impl World {
         self.record(|log| log.closing = true);
         let abandoned = if self.registry.borrow().len() > 0 { self.wind_up(panicked) } else { Vec::new() };
         self.release_natives();
+        // All have ended: the next run counts them anew.
+        self.workers.borrow_mut().clear();
         let wakers = self.clock.borrow_mut().reset();
         drop(wakers);
         let (leaks, unused_allowances) = if self.sentinel.borrow().is_idle() {

@@ -10,6 +10,7 @@ mod recording;
 #[cfg(feature = "tracing")]
 mod spans;
 mod standing;
+mod timer_fds;
 
 pub(crate) use ending::Ended;
 pub(crate) use natives::{is_native, of_worker};
@@ -69,6 +70,7 @@ pub(crate) struct World {
     next_futex: Cell<u64>,
     /// Words in statics that threads of this world wait for each other with, in all runs.
     own_words: RefCell<Vec<usize>>,
+    timer_fds: RefCell<Vec<timer_fds::TimerFd>>,
     /// Workers that wait for something outside the world.
     pub outside: RefCell<Vec<(u32, standing::Probe)>>,
     /// The loop stood still in this step, by which incident.
@@ -205,6 +207,7 @@ impl World {
             futexes: RefCell::new(Vec::with_capacity(64)),
             next_futex: Cell::new(0),
             own_words: RefCell::new(Vec::new()),
+            timer_fds: RefCell::new(Vec::new()),
             outside: RefCell::new(Vec::new()),
             stood: Cell::new(false),
             stood_for: Cell::new(None),
@@ -240,6 +243,7 @@ impl World {
         self.sentinel.borrow_mut().reset(&options.policies);
         self.futexes.borrow_mut().clear();
         self.outside.borrow_mut().clear();
+        self.timer_fds.borrow_mut().clear();
         self.stood.set(false);
         self.stood_for.set(None);
         self.running.set(NOBODY);
