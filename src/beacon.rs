@@ -11,9 +11,11 @@ use std::time::Duration;
 #[derive(Default)]
 pub(crate) struct Beacon {
     /// The run's serial number in this process; 0 while no run goes on.
-    pub serial: AtomicU32,
+    pub serial: AtomicU64,
     /// Steps taken in this run.
     pub steps: AtomicU64,
+    /// At this step the loop looks up: the most a run may take, or 0 if it is to do so at once.
+    pub look_up_at: AtomicU64,
     /// Virtual now, in nanoseconds.
     pub now: AtomicU64,
     pub seed: AtomicU64,
@@ -21,7 +23,7 @@ pub(crate) struct Beacon {
     pub site: AtomicU32,
     /// How long a step may take, in real milliseconds; 0: for ever.
     pub patience_ms: AtomicU64,
-    /// Whether `foreign` holds something.
+    /// Whether `foreign` holds something, or the loop stood still.
     pub called: AtomicBool,
     pub foreign: Mutex<Vec<ForeignWake>>,
     pub story: Mutex<Story>,
@@ -30,6 +32,12 @@ pub(crate) struct Beacon {
 }
 
 impl Beacon {
+    /// Has the loop look up before its next step, and see that it was called.
+    pub fn call(&self) {
+        self.called.store(true, Ordering::Release);
+        self.look_up_at.store(0, Ordering::Release);
+    }
+
     /// Has the watchdog allow `patience` of real time for a step.
     pub fn watch(&self, patience: Option<Duration>) {
         let millis = patience.map_or(0, |p| p.as_millis().clamp(1, u128::from(u64::MAX)) as u64);
@@ -75,14 +83,14 @@ pub(crate) fn all() -> Vec<&'static Beacon> {
 /// Tells the world of `serial` that a thread which is not of it woke the task `key`. If that run is over, `woken` is
 /// leaked: it belongs to a run that was given up.
 #[cold]
-pub(crate) fn foreign_wake(serial: u32, key: Key, woken: Box<dyn Send>) {
+pub(crate) fn foreign_wake(serial: u64, key: Key, woken: Box<dyn Send>) {
     let thread = std::thread::current().name().unwrap_or("unnamed").to_string();
     for beacon in all() {
         let mut foreign = lock(&beacon.foreign);
         // The end of a run takes the same lock before it gives its serial number up.
         if beacon.serial.load(Ordering::Acquire) == serial {
             foreign.push(ForeignWake { key, thread, woken });
-            beacon.called.store(true, Ordering::Release);
+            beacon.call();
             return;
         }
     }

@@ -3,6 +3,7 @@
 //! What a task tells its world, and where a woken task goes, is a [`Host`]'s business: the floor above implements it.
 
 use crate::beacon;
+use crate::boundary::turn::Tag;
 use crate::id::Key;
 use crate::schedule::{Candidate, Payload};
 use crate::sites::SiteId;
@@ -23,16 +24,28 @@ pub type Task<T> = async_task::Task<T, TaskMeta>;
 
 pub(crate) type Runnable = async_task::Runnable<TaskMeta>;
 
+/// Names a run: a tag of its world.
+pub(crate) type RunTag = Tag<RunMark>;
+
+/// What a [`RunTag`] is drawn from is a host.
+#[derive(Debug)]
+pub(crate) enum RunMark {}
+
 /// What a task needs of the world it lives in.
 pub(crate) trait Host: 'static {
     /// Runs `f` with the world of this thread, if it is inside one.
     fn with<R>(f: impl FnOnce(&Self) -> R) -> Option<R>;
-    /// The number of the run that goes on.
-    fn serial(&self) -> u32;
+    /// Makes a task ready, if this thread is in the world that makes `run`, and that keeps no trace.
+    fn push_plain(run: RunTag, runnable: Runnable) -> Result<(), Runnable>;
+    /// The run that goes on.
+    fn run_tag(&self) -> RunTag;
     /// A task is ready.
     fn push(&self, runnable: Runnable);
     /// A job is queued.
     fn push_job(&self, job: Runnable);
+    /// The task in `slot` waits, for the first time in its life or not; `waker` wakes it. Until then it was in the ready
+    /// set.
+    fn waits(&self, slot: u32, waker: &Waker);
     /// The waker to poll the task in `slot` with, in a run that keeps a trace.
     fn counted_waker(&self, slot: u32, plain: &Waker) -> Waker;
     /// A poll returned: whether it was `Ready`. Told only in a run that keeps a trace.
@@ -46,17 +59,17 @@ pub(crate) trait Host: 'static {
 /// What raddle keeps with each task. Opaque.
 #[derive(Debug)]
 pub struct TaskMeta {
-    world: u32,
-    pub(crate) slot: u32,
+    run: RunTag,
     pub(crate) key: Key,
+    pub(crate) slot: u32,
     /// How often it has been made ready: its own steps.
     steps: AtomicU32,
     pub(crate) site: SiteId,
 }
 
 impl TaskMeta {
-    pub(crate) fn new(world: u32, slot: u32, key: Key, site: SiteId) -> TaskMeta {
-        TaskMeta { world, slot, key, steps: AtomicU32::new(0), site }
+    pub(crate) fn new(run: RunTag, slot: u32, key: Key, site: SiteId) -> TaskMeta {
+        TaskMeta { run, slot, key, steps: AtomicU32::new(0), site }
     }
 
     /// Counts one more step of its own. Only the thread with the turn calls this.
@@ -100,9 +113,20 @@ pin_project! {
     // Not a struct with an `Option`, which would take another eight bytes of every task.
     #[project = Now]
     enum State<F> {
-        Alive { #[pin] future: F, slot: u32, traced: bool },
+        Alive { #[pin] future: F, slot: u32, mode: Mode },
         Gone { slot: u32 },
     }
+}
+
+/// How a future is polled.
+#[derive(Clone, Copy, PartialEq)]
+enum Mode {
+    /// Just so.
+    Plain,
+    /// It has not waited yet: its host does not know its waker.
+    New,
+    /// The run keeps a trace.
+    Traced,
 }
 
 impl<F> State<F> {
@@ -117,7 +141,8 @@ impl<F> State<F> {
 impl<F, H: Host> Tracked<F, H> {
     #[inline]
     fn new(future: F, slot: u32, traced: bool) -> Tracked<F, H> {
-        Tracked { state: State::Alive { future, slot, traced }, host: PhantomData }
+        let mode = if traced { Mode::Traced } else { Mode::New };
+        Tracked { state: State::Alive { future, slot, mode }, host: PhantomData }
     }
 }
 
@@ -128,16 +153,16 @@ impl<F: Future, H: Host> Future for Tracked<F, H> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let mut state = self.project().state;
         let polled = catch_unwind(AssertUnwindSafe(|| {
-            let Now::Alive { future, slot, traced } = state.as_mut().project() else {
+            let Now::Alive { future, slot, mode } = state.as_mut().project() else {
                 unreachable!("polled after it was done")
             };
-            let (slot, traced) = (*slot, *traced);
-            let poll = if traced { poll_traced::<F, H>(slot, future, cx) } else { future.poll(cx) };
+            let slot = *slot;
+            let poll = match *mode {
+                Mode::Plain => future.poll(cx),
+                _ => poll_specially::<F, H>(slot, mode, future, cx),
+            };
             if poll.is_ready() {
                 state.set(State::Gone { slot });
-            }
-            if traced {
-                H::with(|host| host.poll_ended(poll.is_ready()));
             }
             poll
         }));
@@ -151,44 +176,62 @@ impl<F: Future, H: Host> Future for Tracked<F, H> {
     }
 }
 
-/// In a run that keeps a trace a task is polled with a waker that can be counted.
-#[cold]
-fn poll_traced<F: Future, H: Host>(slot: u32, future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
-    match H::with(|host| host.counted_waker(slot, cx.waker())) {
-        Some(waker) => future.poll(&mut Context::from_waker(&waker)),
+/// The first poll of a future, and every one in a run that keeps a trace: that one has a waker which can be counted.
+#[inline(never)]
+fn poll_specially<F: Future, H: Host>(
+    slot: u32,
+    mode: &mut Mode,
+    future: Pin<&mut F>,
+    cx: &mut Context<'_>,
+) -> Poll<F::Output> {
+    let counted = if *mode == Mode::Traced { H::with(|host| host.counted_waker(slot, cx.waker())) } else { None };
+    let poll = match &counted {
+        Some(waker) => future.poll(&mut Context::from_waker(waker)),
         None => future.poll(cx),
+    };
+    if poll.is_pending() {
+        H::with(|host| host.waits(slot, cx.waker()));
     }
+    match *mode {
+        Mode::Traced => H::with(|host| host.poll_ended(poll.is_ready())),
+        _ => {
+            *mode = Mode::Plain;
+            None
+        }
+    };
+    poll
 }
 
 /// Where a woken task goes: into its world's ready set, if this thread is in that world.
 fn schedule<H: Host>(runnable: Runnable) {
-    let serial = runnable.metadata().world;
-    let mut runnable = Some(runnable);
-    H::with(|host| {
-        if host.serial() == serial
-            && let Some(runnable) = runnable.take()
-        {
-            host.push(runnable);
-        }
-    });
-    if let Some(runnable) = runnable {
-        beacon::foreign_wake(serial, runnable.metadata().key, Box::new(runnable));
+    if let Err(runnable) = H::push_plain(runnable.metadata().run, runnable) {
+        schedule_otherwise::<H>(runnable);
     }
+}
+
+#[cold]
+#[inline(never)]
+fn schedule_otherwise<H: Host>(runnable: Runnable) {
+    if is_in_its_world::<H>(&runnable) {
+        H::with(|host| host.push(runnable));
+    } else {
+        let TaskMeta { run, key, .. } = *runnable.metadata();
+        beacon::foreign_wake(run.number(), key, Box::new(runnable));
+    }
+}
+
+fn is_in_its_world<H: Host>(runnable: &Runnable) -> bool {
+    H::with(|host| host.run_tag().number() == runnable.metadata().run.number()).unwrap_or(false)
 }
 
 /// Where a job goes: once, when it is made.
 fn schedule_job<H: Host>(job: Runnable) {
-    let serial = job.metadata().world;
-    let mut job = Some(job);
-    H::with(|host| {
-        if host.serial() == serial
-            && let Some(job) = job.take()
-        {
-            host.push_job(job);
-        }
-    });
-    // A job's future never waits, so nothing schedules it again; if something did, its run would be over.
-    std::mem::forget(job);
+    if is_in_its_world::<H>(&job) {
+        H::with(|host| host.push_job(job));
+    } else {
+        // A job's future never waits, so nothing schedules it again; if something did, its run would be over.
+        std::mem::forget(job);
+    }
 }
 
 /// Makes a task whose future may be dropped on any thread.

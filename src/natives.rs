@@ -6,7 +6,7 @@ use crate::boundary::threads::{self, Birth};
 use crate::boundary::turn::Turned;
 use crate::calls::{self, Stood};
 use crate::context;
-use crate::prng::{Stream, StreamId};
+use crate::prng;
 use crate::sentinel::{Class, Detail, Touch, verdict};
 use crate::sites::Site;
 use crate::trace::{ActorKind, PollEnd, What};
@@ -83,8 +83,7 @@ fn main(world: &'static Turned<World>, code: &mut dyn FnMut()) {
             workers::read_virtually(world);
             hooks::when_std_has_begun(|| {
                 context::try_with(|world| {
-                    let number = (StreamId::Threads as u64).wrapping_add(world.running().key.get());
-                    fastrand::seed(Stream::new(world.seed().get(), number).next_u64());
+                    fastrand::seed(prng::of_thread(world.seed().get(), world.running().key.get()));
                 });
             });
             world.record(|log| {

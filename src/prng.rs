@@ -12,8 +12,12 @@ pub enum StreamId {
     User = 3,
     /// What `getrandom` gives: hash keys, `rand`, uuid.
     Entropy = 4,
-    /// fastrand's seed on the loop; worker `n` takes `Threads + 1 + n`.
-    Threads = 1 << 32,
+}
+
+/// The seed of fastrand on thread number `thread` of a run. Not a stream: one word is wanted, by a generator that is not
+/// cryptographic itself, at the start of each run.
+pub fn of_thread(seed: u64, thread: u64) -> u64 {
+    mix(mix(seed.wrapping_add(0x9e37_79b9_7f4a_7c15)) ^ thread.wrapping_mul(0xd1b5_4a32_d192_ed03))
 }
 
 /// One stream of random numbers: ChaCha with eight rounds (Bernstein 2008), the seed spread to a key by SplitMix64,
@@ -210,6 +214,13 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn threads_and_seeds_differ() {
+        let all: std::collections::BTreeSet<u64> =
+            (0..100).flat_map(|seed| (0..10).map(move |thread| of_thread(seed, thread))).collect();
+        assert_eq!(all.len(), 1_000);
     }
 
     #[test]

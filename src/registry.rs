@@ -1,4 +1,4 @@
-//! The live tasks of a run: by their wakers they can be ended with it.
+//! The live tasks of a run: by the wakers of those that wait they can be ended with it.
 
 use std::task::Waker;
 
@@ -10,6 +10,7 @@ pub struct Registry {
 }
 
 struct Entry {
+    /// None before it has waited: it is ready then, or a job.
     waker: Option<Waker>,
     /// How many children it has spawned; the next free place if it is free itself.
     number: u32,
@@ -45,10 +46,16 @@ impl Registry {
         }
     }
 
-    /// The task in `slot` exists, and is woken by `waker`.
+    /// The task in `slot` waits, and is woken by `waker`.
     #[inline]
     pub fn occupy(&mut self, slot: u32, waker: Waker) {
         self.entries[slot as usize].waker = Some(waker);
+    }
+
+    /// Whether the waker of the task in `slot` is known.
+    #[inline]
+    pub fn is_occupied(&self, slot: u32) -> bool {
+        self.entries.get(slot as usize).is_some_and(|entry| entry.waker.is_some())
     }
 
     /// The task in `slot` is gone. Its waker is for the caller to drop once nothing is borrowed.
@@ -74,7 +81,7 @@ impl Registry {
         }
     }
 
-    /// Clones of the wakers of all live tasks.
+    /// Clones of the wakers of all live tasks that have ever waited.
     pub fn wakers(&self) -> Vec<(u32, Waker)> {
         let place = |(slot, entry): (usize, &Entry)| Some((slot as u32, entry.waker.clone()?));
         self.entries.iter().enumerate().filter_map(place).collect()

@@ -63,11 +63,14 @@ pub(crate) fn run(
     let entered = || {
         world.enter(|w| {
             context::within(world, || {
-                let active = match (&setup.custom, strategy) {
-                    (Some(custom), kind) if !matches!(kind, StrategyKind::Replay(_)) => Active::Other(custom(seed)),
-                    (_, kind) => kind.activate(seed),
+                let custom = match &setup.custom {
+                    Some(custom) if !matches!(strategy, StrategyKind::Replay(_)) => Some(custom(seed)),
+                    _ => None,
                 };
-                w.begin(seed, active, setup.options, traced);
+                w.begin(world.tag(!traced), seed, setup.options, traced, |active| match custom {
+                    Some(custom) => *active = Active::Other(custom),
+                    None => strategy.take_over(active, seed),
+                });
                 workers::prepare_thread(w, 0);
                 let site = Site { at: setup.at, type_name: std::any::type_name::<World>, given: Some("scenario") };
                 w.spawn_scenario(site, || (setup.scenario)());

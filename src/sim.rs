@@ -14,11 +14,14 @@ use crate::schedule::{Strategy, StrategyKind};
 use crate::seed::Seed;
 use crate::sentinel::{Class, Policy};
 use crate::world::{Ended, Options, Returned};
+use pin_project_lite::pin_project;
 use std::any::TypeId;
 use std::fmt::Debug;
 use std::future::Future;
 use std::panic::Location;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// What `Sim`, `Explore` and the attribute share.
@@ -44,6 +47,26 @@ pub(crate) fn tell_value<T: Debug + 'static>(value: &T) -> Returned {
     Returned { text: (!is_unit).then_some(text), error }
 }
 
+pin_project! {
+    /// A scenario's future, and what becomes of its value. (An `async` block would do, but is polled through twice the
+    /// instructions.)
+    struct Telling<F, T> {
+        #[pin]
+        future: F,
+        tell: T,
+    }
+}
+
+impl<F: Future, T: FnMut(F::Output) -> Returned> Future for Telling<F, T> {
+    type Output = Returned;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Returned> {
+        let this = self.project();
+        this.future.poll(cx).map(this.tell)
+    }
+}
+
 /// A scenario that keeps what it returned in `kept`.
 fn keeping<'a, F, Fut, T>(scenario: F, kept: Arc<Mutex<Option<T>>>) -> Scenario<'a>
 where
@@ -52,13 +75,13 @@ where
     T: Debug + Send + 'static,
 {
     Box::new(move || {
-        let (future, kept) = (scenario(), kept.clone());
-        Box::pin(async move {
-            let value = future.await;
+        let kept = kept.clone();
+        let tell = move |value| {
             let returned = tell_value(&value);
             *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
             returned
-        })
+        };
+        Box::pin(Telling { future: scenario(), tell })
     })
 }
 
@@ -69,10 +92,7 @@ where
     Fut: Future<Output = T> + 'static,
     T: Debug + 'static,
 {
-    Box::new(move || {
-        let future = scenario();
-        Box::pin(async move { tell_value(&future.await) })
-    })
+    Box::new(move || Box::pin(Telling { future: scenario(), tell: |value| tell_value(&value) }))
 }
 
 macro_rules! shared_options {

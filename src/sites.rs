@@ -1,6 +1,7 @@
 //! Spawn sites: where in the code a task comes from, and what type its future has.
 
 use crate::name::of_future;
+use std::cell::Cell;
 use std::panic::Location;
 use std::sync::{PoisonError, RwLock};
 
@@ -37,34 +38,38 @@ pub fn site(id: SiteId) -> Option<Site> {
 
 /// The sites that one world has met, in front of the process-wide table.
 pub struct Sites {
-    recent: [Option<(Site, SiteId)>; 64],
+    recent: [Cell<Known>; 64],
 }
+
+/// A site's address and its number.
+#[derive(Clone, Copy)]
+struct Known((usize, usize, usize), SiteId);
 
 impl Sites {
     pub fn new() -> Sites {
-        Sites { recent: [None; 64] }
+        // No place in the code has the address 0.
+        Sites { recent: [const { Cell::new(Known((0, 0, 0), 0)) }; 64] }
     }
 
     /// The number of `site`, the same for the same place and type.
     #[inline]
-    pub fn id(&mut self, site: Site) -> SiteId {
+    pub fn id(&self, site: Site) -> SiteId {
         let address = site.address();
-        let place = ((address.0 >> 3) ^ (address.1 >> 4) ^ address.2) % self.recent.len();
-        match &self.recent[place] {
-            Some((known, id)) if known.address() == address => *id,
-            _ => self.look_up(site, place),
-        }
+        let place = &self.recent[(address.0 >> 3) % self.recent.len()];
+        let Known(known, id) = place.get();
+        if known == address { id } else { self.look_up(site, place) }
     }
 
     #[cold]
-    fn look_up(&mut self, site: Site, place: usize) -> SiteId {
+    #[inline(never)]
+    fn look_up(&self, site: Site, place: &Cell<Known>) -> SiteId {
         let mut table = TABLE.write().unwrap_or_else(PoisonError::into_inner);
         let known = table.iter().position(|s| s.address() == site.address());
         let index = known.unwrap_or_else(|| {
             table.push(site);
             table.len() - 1
         });
-        self.recent[place] = Some((site, index as SiteId));
+        place.set(Known(site.address(), index as SiteId));
         index as SiteId
     }
 }

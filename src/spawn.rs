@@ -1,8 +1,8 @@
 //! What a scenario calls to spawn tasks and hand out blocking work.
 
-use crate::boundary::threads;
+use crate::boundary::{threads, turn};
 use crate::context;
-use crate::executor::{Host, Runnable, Task};
+use crate::executor::{Host, RunTag, Runnable, Task};
 use crate::sites::Site;
 use crate::trace::{ActorKind, PollEnd};
 use crate::workers;
@@ -18,16 +18,22 @@ impl Host for World {
     fn with<R>(f: impl FnOnce(&World) -> R) -> Option<R> {
         context::try_with(f)
     }
-    #[inline]
-    fn serial(&self) -> u32 {
-        World::serial(self)
+    #[inline(always)]
+    fn push_plain(run: RunTag, runnable: Runnable) -> Result<(), Runnable> {
+        turn::with_tagged(run, runnable, World::push_plain)
     }
     #[inline]
+    fn run_tag(&self) -> RunTag {
+        World::run_tag(self)
+    }
     fn push(&self, runnable: Runnable) {
         World::push(self, runnable);
     }
     fn push_job(&self, job: Runnable) {
         workers::push_job(self, job);
+    }
+    fn waits(&self, slot: u32, waker: &Waker) {
+        World::waits(self, slot, waker);
     }
     fn counted_waker(&self, slot: u32, plain: &Waker) -> Waker {
         World::counted_waker(self, slot, plain)

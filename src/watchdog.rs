@@ -32,7 +32,7 @@ pub(crate) fn start() {
 /// One world as the watchdog has seen it.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 struct Seen {
-    serial: u32,
+    serial: u64,
     steps: u64,
 }
 

@@ -10,7 +10,7 @@ use crate::finding::{Finding, FindingKind};
 use crate::id::Key;
 use crate::instant::Instant;
 use crate::pool::{Effect, Pool};
-use crate::prng::{Stream, StreamId};
+use crate::prng;
 use crate::sites::Site;
 use crate::trace::{ActorKind, PollEnd, What};
 use crate::world::{Birth, Probe, Running, Worker, World, is_native, of_worker};
@@ -172,8 +172,7 @@ impl Residue {
 
 /// Makes the calling thread one of the world's in what it reads of clocks and randomness.
 pub(crate) fn prepare_thread(world: &World, thread: u64) {
-    let mut stream = Stream::new(world.seed().get(), (StreamId::Threads as u64).wrapping_add(thread));
-    fastrand::seed(stream.next_u64());
+    fastrand::seed(prng::of_thread(world.seed().get(), thread));
     read_virtually(world);
 }
 

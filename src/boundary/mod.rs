@@ -3,14 +3,18 @@
 //! It imports nothing from the rest of the crate. Every face exists on every target; where a
 //! thing is impossible its twin in an `unsupported` file says so and does nothing.
 //!
+//! - [`home`]: futures that may be sent, but are polled and dropped only where they were made.
 //! - [`turn`]: state that only the thread holding the world's turn can reach.
 //! - [`threads`]: the sim threads, which give the turn to one another.
 //! - [`hooks`]: the clock, entropy and thread-local symbols of libc, owned at link time.
 //! - [`kernel`]: the system calls of a world's threads, seen one by one.
 //! - [`watchdog`]: where a thread that does not come back is standing.
 
+pub mod home;
 pub mod hooks;
 pub mod kernel;
 pub mod threads;
 pub mod turn;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+mod valgrind;
 pub mod watchdog;

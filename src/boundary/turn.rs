@@ -6,16 +6,35 @@
 //! kernel thread or a futex hand-shake, so what the last holder wrote is visible to the next one.
 
 use std::cell::Cell;
+use std::fmt;
+use std::marker::PhantomData;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 thread_local! {
-    /// The turn this thread holds: the address of its `claimed` flag, or null.
+    /// The turn this thread holds: the head of the [`Turned`] it belongs to, or [`NOBODYS`].
     ///
     /// `const` and without a destructor, so it can be read at any time, before `main` and while
     /// other thread-locals are being destroyed.
-    static HELD: Cell<*const AtomicBool> = const { Cell::new(ptr::null()) };
+    static HELD: Cell<*const Head> = const { Cell::new(&raw const NOBODYS) };
 }
+
+/// What every [`Turned`] begins with, whatever is in it.
+struct Head {
+    /// Whether some thread is inside [`Turned::enter`].
+    claimed: AtomicBool,
+    /// The number of the [`Tag`] that is good now; 0 if none is.
+    tag: AtomicU64,
+}
+
+impl Head {
+    const fn new() -> Head {
+        Head { claimed: AtomicBool::new(false), tag: AtomicU64::new(0) }
+    }
+}
+
+/// The head of no turn at all.
+static NOBODYS: Head = Head::new();
 
 /// A value that only the thread holding its turn may touch.
 ///
@@ -26,15 +45,64 @@ thread_local! {
 ///   by a thread which does not hold the turn;
 /// - when a loop thread gives the turn up for good, what belongs to that thread alone (its own
 ///   `!Send` futures, say) must be gone from `T`, since the next thread to enter may be another.
+#[repr(C)]
 pub struct Turned<T> {
-    /// Whether some thread is inside [`enter`](Self::enter). Its address is the turn's identity:
-    /// unlike the address of `self` it cannot coincide with that of a `Turned` nested in `inner`.
-    claimed: AtomicBool,
+    /// The first field, so that a pointer to it is one to the whole. Its address is the turn's
+    /// identity: a `Turned` nested in `inner` has its own behind it.
+    head: Head,
     inner: T,
 }
 
-// SAFETY: a shared `Turned` gives access to `inner` in two ways only. `with` compares HELD with
-// this turn, and HELD is set to it by `enter`, which at most one thread can be inside of (the
+/// Says which type the [`Turned`] is that a [`Tag`] was drawn from, without naming it.
+pub trait Mark {
+    type Of: 'static;
+}
+
+/// A name for what a [`Turned`] is about at the moment, drawn by [`Turned::tag`]: whoever has it
+/// can find out whether the calling thread is in there, and get in, by one comparison.
+pub struct Tag<M>(u64, PhantomData<fn() -> M>);
+
+impl<M> Tag<M> {
+    /// A number that no other tag of this process has; never 0.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+}
+
+impl<M> Clone for Tag<M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for Tag<M> {}
+
+impl<M> fmt::Debug for Tag<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// Runs `f` on what the calling thread holds the turn of, and on `given`, if that is the [`Turned`]
+/// whose newest tag is `tag`; otherwise gives `given` back.
+#[inline(always)]
+pub fn with_tagged<M: Mark, G, R>(tag: Tag<M>, given: G, f: impl FnOnce(&M::Of, G) -> R) -> Result<R, G> {
+    let head = HELD.get();
+    // SAFETY: HELD points to NOBODYS or to the head of a `Turned` that this thread is inside of,
+    // which lives as long as the process (`enter` takes a `&'static`).
+    if unsafe { &(*head).tag }.load(Ordering::Relaxed) != tag.0 {
+        return Err(given);
+    }
+    // SAFETY: no two tags have the same number, none has NOBODYS' 0, and a tag of mark M is drawn
+    // from a `Turned<M::Of>` only; so that is what the head belongs to. HELD was made of a pointer
+    // to the whole, and the head is its first field. That this thread holds the turn is what HELD
+    // says, as in `Turned::with`; and as there, the borrow ends with the closure.
+    let turned = unsafe { &*head.cast::<Turned<M::Of>>() };
+    Ok(f(&turned.inner, given))
+}
+
+// SAFETY: a shared `Turned` gives access to `inner` in two ways only. `with` (and `with_tagged`, by
+// a number that stands for it) compares HELD with this turn, and HELD is set to it by `enter`, which at most one thread can be inside of (the
 // `claimed` exchange), and by `threads`, which sets it on a sim thread only while the thread that
 // was inside `enter` is stopped in `resume`. So at any moment one thread at most can have
 // a running borrow of `inner`, the borrows are confined to closures that end before the turn
@@ -49,7 +117,19 @@ unsafe impl<T> Send for Turned<T> {}
 impl<T> Turned<T> {
     /// Takes ownership of `inner`; nobody holds its turn yet.
     pub const fn new(inner: T) -> Self {
-        Turned { claimed: AtomicBool::new(false), inner }
+        Turned { head: Head::new(), inner }
+    }
+
+    fn head(&self) -> *const Head {
+        ptr::from_ref(self).cast()
+    }
+
+    /// Draws a new tag; older ones no longer open this. If it is not to be `open`, none does.
+    pub fn tag<M: Mark<Of = T>>(&self, open: bool) -> Tag<M> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        self.head.tag.store(if open { number } else { 0 }, Ordering::Relaxed);
+        Tag(number, PhantomData)
     }
 
     /// Runs `f` on the value, if the calling thread holds its turn; otherwise `None`, and `f` is
@@ -60,13 +140,13 @@ impl<T> Turned<T> {
     /// another thread has it.
     #[inline(always)]
     pub fn with<R>(&self, f: impl FnOnce(&T) -> R) -> Option<R> {
-        if HELD.get() == &raw const self.claimed { Some(f(&self.inner)) } else { None }
+        if HELD.get() == self.head() { Some(f(&self.inner)) } else { None }
     }
 
     /// Whether the calling thread holds this turn.
     #[cfg(test)]
     pub fn is_held(&self) -> bool {
-        HELD.get() == &raw const self.claimed
+        HELD.get() == self.head()
     }
 
     /// Claims the turn for the calling thread while `f` runs, and gives it up afterwards, also
@@ -83,20 +163,23 @@ impl<T> Turned<T> {
         struct Release(&'static AtomicBool);
         impl Drop for Release {
             fn drop(&mut self) {
-                HELD.set(ptr::null());
+                HELD.set(&raw const NOBODYS);
                 self.0.store(false, Ordering::Release);
             }
         }
 
-        let own = &raw const self.claimed;
+        let own = self.head();
         let held = HELD.get();
         assert!(held != own, "this thread is inside this world already: a run cannot start its own run again");
-        assert!(held.is_null(), "this thread is inside another world: a run cannot be started within a run");
         assert!(
-            !self.claimed.swap(true, Ordering::Acquire),
+            held == &raw const NOBODYS,
+            "this thread is inside another world: a run cannot be started within a run"
+        );
+        assert!(
+            !self.head.claimed.swap(true, Ordering::Acquire),
             "another thread is inside this world: a world has one loop thread at a time"
         );
-        let release = Release(&self.claimed);
+        let release = Release(&self.head.claimed);
         HELD.set(own);
         let result = f(&self.inner);
         drop(release);
@@ -107,11 +190,11 @@ impl<T> Turned<T> {
 /// The turn a thread holds, or none: what [`super::threads`] carries from the thread that resumes
 /// to the one that is resumed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Hold(*const AtomicBool);
+pub(super) struct Hold(*const Head);
 
 impl Hold {
     /// No turn.
-    pub(super) const NONE: Hold = Hold(ptr::null());
+    pub(super) const NONE: Hold = Hold(&raw const NOBODYS);
 }
 
 /// The turn the calling thread holds.
@@ -177,6 +260,27 @@ mod tests {
     fn a_world_within_a_world_has_a_turn_of_its_own() {
         let outer = leak(Turned::new(1));
         outer.enter(|inner| assert!(inner.with(|_| ()).is_none()));
+    }
+
+    #[test]
+    fn a_tag_opens_what_it_was_drawn_from_until_the_next_is() {
+        struct Numbers;
+        impl Mark for Numbers {
+            type Of = i32;
+        }
+        let look = |tag| with_tagged(tag, "given", |n: &i32, _| *n);
+        let (one, two) = (leak(1), leak(2));
+        let (first, second) = (one.tag::<Numbers>(true), two.tag::<Numbers>(true));
+        assert_eq!(look(first), Err("given"));
+        one.enter(|_| {
+            assert_eq!((look(first), look(second)), (Ok(1), Err("given")));
+            std::thread::spawn(move || assert!(look(first).is_err())).join().unwrap();
+            let later = one.tag::<Numbers>(true);
+            assert_eq!((look(first), look(later)), (Err("given"), Ok(1)));
+            let closed = one.tag::<Numbers>(false);
+            assert_eq!((look(later), look(closed)), (Err("given"), Err("given")));
+        });
+        two.enter(|_| assert_eq!(look(second), Ok(2)));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The candidates: a dense list to pick from, and a linked list through it that remembers age.
 
 use crate::id::Key;
+use std::mem::{self, ManuallyDrop};
 
 /// One task or worker that could run now, as a strategy sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,110 +75,220 @@ trait View {
 
 impl<T: Payload> View for Ready<T> {
     fn len(&self) -> usize {
-        self.len
+        Ready::len(self)
     }
 
     fn candidate(&self, index: usize) -> Candidate {
-        match &self.places[1..=self.len][index].payload {
+        match &self.places[1..=self.used][index].payload {
             Some(payload) => payload.candidate(),
             None => nobody(),
         }
     }
 
     fn newer(&self, index: Option<usize>) -> Option<usize> {
-        (self.places[index.map_or(0, |index| index + 1)].newer as usize).checked_sub(1)
+        if !self.stamps {
+            return (self.places[index.map_or(0, |index| index + 1)].age.1 as usize).checked_sub(1);
+        }
+        let after = index.map(|index| self.places[index + 1].age.stamp());
+        let newer = |&index: &usize| after.is_none_or(|after| self.places[index + 1].age.stamp() > after);
+        (0..self.used).filter(newer).min_by_key(|&index| self.places[index + 1].age.stamp())
     }
 }
 
-/// Somebody who is ready, and the places of who became so just before and just after.
+/// Somebody who is ready, and its age.
 struct Place<T> {
     payload: Option<T>,
-    older: u32,
-    newer: u32,
+    age: Age,
 }
 
-/// The ready set: what runs when it is chosen. Every operation takes constant time and, once the set has been as large
-/// before, no allocation.
+/// How it is known who has been ready for longer: of two numbers, which one it is depends on the [`Ready`] it is in.
+///
+/// In a ring: the places of who became ready just before (`.0`) and just after (`.1`). By stamps: the low and the high
+/// half of a number that is the greater the younger.
+#[derive(Clone, Copy)]
+struct Age(u32, u32);
+
+impl Age {
+    #[inline(always)]
+    fn stamp(self) -> u64 {
+        u64::from(self.1) << 32 | u64::from(self.0)
+    }
+
+    #[inline(always)]
+    fn stamped(stamp: u64) -> Age {
+        Age(stamp as u32, (stamp >> 32) as u32)
+    }
+}
+
+/// The ready set: what runs when it is chosen. Nothing in it allocates, once the set has been as large before.
 ///
 /// Most of those who are taken out come back within the same step (a task that yields), so the gap that one leaves is
 /// kept for whoever comes next; only if nobody came, [`settle`](Ready::settle) closes it.
+///
+/// Ages are kept in one of two ways. A *ring* takes constant time whatever is chosen. *Stamps* cost next to nothing but
+/// when the oldest has been taken: then all are looked at. A strategy that chooses at random among `n` takes the oldest
+/// in one of `n` steps, so that this is constant time, too, on average.
 pub(crate) struct Ready<T> {
-    /// The candidate with index `i` is in place `i + 1`, up to `len`; behind them are free places. By age they form a
-    /// ring, in which place 0, never taken, stands before the oldest and after the newest.
+    /// The candidate with index `i` is in place `i + 1`, up to `used`; behind them are free places. Place 0 is never
+    /// taken: in the ring it stands before the oldest and after the newest.
     places: Vec<Place<T>>,
-    len: usize,
-    /// Where the next one goes: behind all others, or into the gap.
-    free: usize,
+    /// The last place in use, the gap included.
+    used: usize,
+    /// The place that was left last, unless somebody has filled it; 0 if there is none.
+    gap: usize,
+    /// Whether ages are kept by stamps.
+    stamps: bool,
+    next_stamp: u64,
+    /// The place of the oldest, if ages are kept by stamps; 0 if it is to be looked for.
+    oldest: usize,
 }
 
 impl<T: Payload> Ready<T> {
     pub fn new() -> Ready<T> {
-        Ready { places: vec![Place { payload: None, older: 0, newer: 0 }], len: 0, free: 1 }
+        let places = vec![Place { payload: None, age: Age(0, 0) }];
+        Ready { places, used: 0, gap: 0, stamps: false, next_stamp: 0, oldest: 0 }
     }
 
+    /// Has ages kept by stamps (`true`) or in a ring.
+    pub fn keep_stamps(&mut self, stamps: bool) {
+        if self.stamps == stamps {
+            return;
+        }
+        self.settle();
+        let by_age: Vec<usize> = self.by_age();
+        self.stamps = stamps;
+        (self.next_stamp, self.oldest) = (0, 0);
+        self.places[0].age = Age(0, 0);
+        for at in by_age {
+            if let Some(payload) = self.places[at].payload.take() {
+                self.put(at, ManuallyDrop::new(payload));
+            }
+        }
+    }
+
+    /// The places from the oldest to the newest.
+    fn by_age(&self) -> Vec<usize> {
+        if self.stamps {
+            let mut all: Vec<usize> = (1..=self.used).collect();
+            all.sort_unstable_by_key(|&at| self.places[at].age.stamp());
+            return all;
+        }
+        let next = |&at: &usize| Some(self.places[at].age.1 as usize).filter(|&newer| newer != 0);
+        std::iter::successors(next(&0), next).collect()
+    }
+
+    /// How many candidates there are.
     #[inline(always)]
     pub fn len(&self) -> usize {
-        self.len
+        self.used - usize::from(self.gap != 0)
     }
 
     /// The candidates, once they have [settled](Ready::settle).
     pub fn view(&self) -> Candidates<'_> {
-        debug_assert!(self.free > self.len);
+        debug_assert!(self.gap == 0);
         Candidates(self)
     }
 
-    /// The index of the oldest candidate, once they have [settled](Ready::settle).
+    /// The index of the oldest candidate of one or more that have [settled](Ready::settle).
     #[inline(always)]
-    pub fn oldest(&self) -> Option<usize> {
-        (self.places[0].newer as usize).checked_sub(1)
+    pub fn oldest(&mut self) -> usize {
+        if !self.stamps {
+            return (self.places[0].age.1 as usize).wrapping_sub(1);
+        }
+        if self.oldest == 0 {
+            self.look_for_the_oldest();
+        }
+        self.oldest.wrapping_sub(1)
+    }
+
+    #[inline(never)]
+    fn look_for_the_oldest(&mut self) {
+        let (mut oldest, mut least) = (0, u64::MAX);
+        for (index, place) in self.places[1..=self.used].iter().enumerate() {
+            let stamp = place.age.stamp();
+            if stamp < least {
+                (oldest, least) = (index + 1, stamp);
+            }
+        }
+        self.oldest = oldest;
     }
 
     /// Adds the newest candidate.
     #[inline(always)]
     pub fn push(&mut self, payload: T) {
-        let at = self.free;
-        if at == self.places.len() {
-            self.grow();
+        // Should anything here panic (nothing does), it is leaked: what would drop it costs a dozen instructions.
+        let payload = ManuallyDrop::new(payload);
+        let mut at = self.gap;
+        if at == 0 {
+            if self.used + 1 == self.places.len() {
+                return self.push_enlarging(ManuallyDrop::into_inner(payload));
+            }
+            self.used += 1;
+            at = self.used;
         }
-        let places = &mut self.places[..];
-        let newest = places[0].older;
-        places[newest as usize].newer = at as u32;
-        places[0].older = at as u32;
-        let place = &mut places[at];
-        (place.older, place.newer) = (newest, 0);
+        self.gap = 0;
+        self.put(at, payload);
+    }
+
+    #[inline(always)]
+    fn put(&mut self, at: usize, payload: ManuallyDrop<T>) {
         // There was none: not dropping it spares a question.
-        std::mem::forget(place.payload.replace(payload));
-        self.len += 1;
-        self.free = self.len + 1;
+        let fill = |place: &mut Place<T>, age| {
+            place.age = age;
+            mem::forget(place.payload.replace(ManuallyDrop::into_inner(payload)));
+        };
+        if self.stamps {
+            let stamp = self.next_stamp;
+            self.next_stamp = stamp + 1;
+            fill(&mut self.places[at], Age::stamped(stamp));
+        } else {
+            let places = &mut self.places[..];
+            let newest = places[0].age.0;
+            places[newest as usize].age.1 = at as u32;
+            places[0].age.0 = at as u32;
+            fill(&mut places[at], Age(newest, 0));
+        }
     }
 
     #[cold]
-    fn grow(&mut self) {
-        self.places.push(Place { payload: None, older: 0, newer: 0 });
+    #[inline(never)]
+    fn push_enlarging(&mut self, payload: T) {
+        self.places.push(Place { payload: None, age: Age(0, 0) });
+        self.used += 1;
+        self.put(self.used, ManuallyDrop::new(payload));
     }
 
-    /// Closes the gap that [`take`](Ready::take) left, if nobody has: whoever stands last moves there.
+    /// Closes the gap that [`take`](Ready::take) left, if nobody has: whoever stands last moves there. Returns how many
+    /// candidates there are.
     #[inline(always)]
-    pub fn settle(&mut self) {
-        if self.free <= self.len {
+    pub fn settle(&mut self) -> usize {
+        if self.gap != 0 {
             self.close();
         }
+        self.used
     }
 
     #[inline(never)]
     fn close(&mut self) {
-        if self.len < self.places.len() / 16 && self.places.len() > 4096 {
+        let (at, last) = (self.gap, self.used);
+        let places = &mut self.places[..];
+        if at != last {
+            let moved = mem::replace(&mut places[last], Place { payload: None, age: Age(0, 0) });
+            if !self.stamps {
+                places[moved.age.0 as usize].age.1 = at as u32;
+                places[moved.age.1 as usize].age.0 = at as u32;
+            } else if self.oldest == last {
+                self.oldest = at;
+            }
+            places[at] = moved;
+        }
+        self.used = last - 1;
+        self.gap = 0;
+        if self.used < self.places.len() / 16 && self.places.len() > 4096 {
             // After a burst: what is kept for good is a small part of what one task takes.
             self.places.truncate(self.places.len() / 2 + 1);
             self.places.shrink_to_fit();
         }
-        let (at, last) = (self.free, self.len + 1);
-        let places = &mut self.places[..];
-        let moved = std::mem::replace(&mut places[last], Place { payload: None, older: 0, newer: 0 });
-        places[moved.older as usize].newer = at as u32;
-        places[moved.newer as usize].older = at as u32;
-        places[at] = moved;
-        self.free = last;
     }
 
     /// Takes the candidate at `index` out. They must have [settled](Ready::settle).
@@ -190,18 +301,27 @@ impl<T: Payload> Ready<T> {
         let places = &mut self.places[..];
         let place = &mut places[at];
         let Some(payload) = place.payload.take() else { nobody() };
-        let (older, newer) = (place.older, place.newer);
-        places[older as usize].newer = newer;
-        places[newer as usize].older = older;
-        self.len -= 1;
-        self.free = at;
+        self.gap = at;
+        if self.stamps {
+            if self.oldest == at {
+                self.oldest = 0;
+            }
+        } else {
+            let age = place.age;
+            places[age.0 as usize].age.1 = age.1;
+            places[age.1 as usize].age.0 = age.0;
+        }
         payload
     }
 
     /// Takes the oldest out, for the end of a run.
     pub fn pop_oldest(&mut self) -> Option<T> {
-        self.settle();
-        let oldest = self.oldest()?;
+        // Many at once: the ring is for that.
+        self.keep_stamps(false);
+        if self.settle() == 0 {
+            return None;
+        }
+        let oldest = self.oldest();
         Some(self.take(oldest))
     }
 }
@@ -242,6 +362,9 @@ mod tests {
             let mut ready = Ready::new();
             let mut model: Vec<u32> = Vec::new();
             for n in 0..300 {
+                if stream.below(50) == 0 {
+                    ready.keep_stamps(stream.below(2) == 0);
+                }
                 ready.settle();
                 if !model.is_empty() && stream.below(100) < 30 + round % 40 {
                     let index = stream.below(ready.len() as u32) as usize;
@@ -259,8 +382,10 @@ mod tests {
                 let ages: Vec<u32> = ready.view().by_age().map(|i| ready.view().get(i).step()).collect();
                 assert_eq!(ages, model);
                 assert_eq!(ready.len(), model.len());
-                assert_eq!(ready.oldest().map(|i| ready.view().get(i).step()), model.first().copied());
-                assert_eq!(ready.oldest().is_none(), model.is_empty());
+                if let Some(&oldest) = model.first() {
+                    let index = ready.oldest();
+                    assert_eq!(ready.view().get(index).step(), oldest);
+                }
             }
         }
     }

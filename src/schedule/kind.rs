@@ -37,6 +37,17 @@ pub enum StrategyKind {
 }
 
 impl StrategyKind {
+    /// Puts this strategy in the place of `active`, for a run of `seed`.
+    pub(crate) fn take_over(&self, active: &mut Active, seed: Seed) {
+        match (self, active) {
+            // Some hundred bytes that need not be moved about for each run.
+            (StrategyKind::Random, Active::Random(random)) => {
+                random.restart(Stream::new(seed.get(), StreamId::Schedule as u64));
+            }
+            (kind, active) => *active = kind.activate(seed),
+        }
+    }
+
     pub(crate) fn activate(&self, seed: Seed) -> Active {
         let stream = || Stream::new(seed.get(), StreamId::Schedule as u64);
         match self {

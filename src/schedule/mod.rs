@@ -67,22 +67,29 @@ pub enum Pick {
 
 /// The built-in strategies without a virtual call for the two that are used most.
 pub(crate) enum Active {
-    Fifo(Fifo),
     Random(Random),
+    Fifo(Fifo),
     Other(Box<dyn Strategy>),
 }
 
 impl Active {
-    /// Chooses one of the candidates in `ready`, of which there are at least two; `oldest` is the plain choice.
+    /// Chooses one of the `count` candidates in `ready`, at least two; `oldest` is the plain choice.
     #[inline(always)]
-    pub fn pick<T: Payload>(&mut self, ready: &Ready<T>, oldest: usize) -> usize {
+    pub fn pick<T: Payload>(&mut self, ready: &Ready<T>, count: usize, oldest: usize) -> usize {
+        if let Active::Random(random) = self {
+            return random.below(count);
+        }
+        self.pick_otherwise(ready, count, oldest)
+    }
+
+    #[inline(never)]
+    fn pick_otherwise<T: Payload>(&mut self, ready: &Ready<T>, count: usize, oldest: usize) -> usize {
         match self {
-            Active::Fifo(_) => oldest,
-            Active::Random(random) => random.below(ready.len()),
             Active::Other(other) => {
                 let Pick::Candidate(index) = other.pick(&ready.view());
-                if index < ready.len() { index } else { oldest }
+                if index < count { index } else { oldest }
             }
+            _ => oldest,
         }
     }
 

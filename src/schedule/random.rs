@@ -14,6 +14,11 @@ impl Random {
         Random { stream }
     }
 
+    /// As new, in the place where it is.
+    pub fn restart(&mut self, stream: Stream) {
+        self.stream = stream;
+    }
+
     #[inline(always)]
     pub fn below(&mut self, n: usize) -> usize {
         self.stream.below(n as u32) as usize

@@ -282,7 +282,16 @@ impl World {
     }
 
     /// Wakes workers whose outside world has changed. False if nothing did.
+    #[inline]
     pub fn look_outside(&self) -> bool {
+        if self.outside.borrow().is_empty() && !self.is_any_worker_at_a_word() {
+            return false;
+        }
+        self.look_outside_closely()
+    }
+
+    #[inline(never)]
+    fn look_outside_closely(&self) -> bool {
         let futexes = self.futexes_changed();
         let waiting = self.outside.take();
         let (ready, waiting): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(_, probe)| probe.is_ready());

@@ -19,12 +19,14 @@ pub(crate) use recording::Birth;
 pub(crate) use standing::Probe;
 
 use crate::beacon::{self, Beacon};
+use crate::boundary::home::AtHome;
 use crate::boundary::kernel::{self, Selector};
 use crate::boundary::threads::{self, Threads};
+use crate::boundary::turn;
 use crate::clock::{Clock, TimerId};
 use crate::deviation::Deviation;
 use crate::env;
-use crate::executor::{self, Runnable, Task, TaskMeta};
+use crate::executor::{self, RunMark, RunTag, Runnable, Task, TaskMeta};
 use crate::finding::{Finding, FindingKind};
 use crate::id::Key;
 use crate::instant::Instant;
@@ -39,18 +41,19 @@ use crate::trace::{ActorKind, Log, What};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
 pub(crate) struct World {
     pub beacon: &'static Beacon,
-    serial: Cell<u32>,
+    run_tag: Cell<Option<RunTag>>,
     seed: Cell<Seed>,
     turns: RefCell<Turns>,
     registry: RefCell<Registry>,
-    sites: RefCell<Sites>,
+    sites: Sites,
     clock: RefCell<Clock>,
     user: RefCell<Option<Stream>>,
     entropy: RefCell<Option<Stream>>,
@@ -182,17 +185,19 @@ impl fmt::Display for PanicSeen {
     }
 }
 
-static NEXT_SERIAL: AtomicU32 = AtomicU32::new(1);
+impl turn::Mark for RunMark {
+    type Of = World;
+}
 
 impl World {
     pub fn new() -> World {
         World {
             beacon: beacon::light(),
-            serial: Cell::new(0),
+            run_tag: Cell::new(None),
             seed: Cell::new(Seed::default()),
             turns: RefCell::new(Turns { ready: Ready::new(), strategy: Active::Fifo(crate::schedule::Fifo) }),
             registry: RefCell::new(Registry::new()),
-            sites: RefCell::new(Sites::new()),
+            sites: Sites::new(),
             clock: RefCell::new(Clock::new()),
             user: RefCell::new(None),
             entropy: RefCell::new(None),
@@ -229,12 +234,18 @@ impl World {
         }
     }
 
-    /// Makes everything ready for a run of `seed`.
-    pub fn begin(&self, seed: Seed, strategy: Active, options: &Options, traced: bool) {
-        let serial = NEXT_SERIAL.fetch_add(1, Ordering::Relaxed).max(1);
-        self.serial.set(serial);
+    /// Makes everything ready for a run of `seed`, called `run`; `take_over` puts its strategy in the place of the last.
+    #[inline]
+    pub fn begin(&self, run: RunTag, seed: Seed, options: &Options, traced: bool, take_over: impl FnOnce(&mut Active)) {
+        self.run_tag.set(Some(run));
         self.seed.set(seed);
-        self.turns.borrow_mut().strategy = strategy;
+        {
+            let mut turns = self.turns.borrow_mut();
+            // Who is oldest is asked for at each step when a stall is allowed, and seldom by a random walk.
+            take_over(&mut turns.strategy);
+            let is_random = matches!(turns.strategy, Active::Random(_));
+            turns.ready.keep_stamps(is_random && options.stall_up_to.is_none());
+        }
         *self.user.borrow_mut() = None;
         *self.entropy.borrow_mut() = None;
         self.pool.borrow_mut().reset(&options.pool);
@@ -265,7 +276,8 @@ impl World {
         beacon.now.store(0, Ordering::Relaxed);
         beacon.seed.store(seed.get(), Ordering::Relaxed);
         beacon.called.store(false, Ordering::Relaxed);
-        beacon.serial.store(serial, Ordering::Release);
+        beacon.look_up_at.store(options.max_steps, Ordering::Relaxed);
+        beacon.serial.store(run.number(), Ordering::Release);
     }
 
     /// Steps taken so far.
@@ -274,8 +286,13 @@ impl World {
         self.beacon.steps.load(Ordering::Relaxed)
     }
 
-    pub fn serial(&self) -> u32 {
-        self.serial.get()
+    /// The run that goes on, or the last one.
+    ///
+    /// # Panics
+    /// Before the first.
+    #[inline]
+    pub fn run_tag(&self) -> RunTag {
+        self.run_tag.get().expect("no run has begun")
     }
 
     pub fn seed(&self) -> Seed {
@@ -314,7 +331,6 @@ impl World {
         F::Output: Send + 'static,
     {
         let (runnable, task) = executor::task::<World, F>(self.prepare(birth), self.traced.get(), future);
-        self.occupy(runnable.metadata().slot, runnable.waker());
         self.push(runnable);
         task
     }
@@ -327,7 +343,6 @@ impl World {
         F::Output: 'static,
     {
         let (runnable, task) = executor::local_task::<World, F>(self.prepare(birth), self.traced.get(), future);
-        self.occupy(runnable.metadata().slot, runnable.waker());
         self.push(runnable);
         task
     }
@@ -341,19 +356,18 @@ impl World {
     {
         let future = async move { closure() };
         let (runnable, task) = executor::job::<World, _>(self.prepare(birth), self.traced.get(), future);
-        self.occupy(runnable.metadata().slot, runnable.waker());
         runnable.schedule();
         task
     }
 
     #[inline]
     fn prepare(&self, birth: &Birth<'_>) -> TaskMeta {
-        let site = self.sites.borrow_mut().id(birth.site);
+        let site = self.sites.id(birth.site);
         let (slot, key) = self.reserve(birth.key);
         if self.traced.get() {
             self.record_birth(slot, key, birth);
         }
-        TaskMeta::new(self.serial.get(), slot, key, site)
+        TaskMeta::new(self.run_tag(), slot, key, site)
     }
 
     /// A place in the registry and an identity for a new task.
@@ -365,9 +379,12 @@ impl World {
         (registry.reserve(), key)
     }
 
-    #[inline]
-    fn occupy(&self, slot: u32, waker: Waker) {
-        self.registry.borrow_mut().occupy(slot, waker);
+    /// The task in `slot` waits, for the first time or (in a traced run) again.
+    pub fn waits(&self, slot: u32, waker: &Waker) {
+        if !self.registry.borrow().is_occupied(slot) {
+            let waker = waker.clone();
+            self.registry.borrow_mut().occupy(slot, waker);
+        }
     }
 
     pub fn running(&self) -> Running {
@@ -379,13 +396,20 @@ impl World {
     }
 
     /// A task or worker became ready.
-    #[inline(always)]
+    #[inline]
     pub fn push(&self, runnable: Runnable) {
-        runnable.metadata().count_step();
         if self.traced.get() {
             self.record_wake(runnable.metadata().key);
         }
-        self.turns.borrow_mut().ready.push(runnable);
+        self.push_plain(runnable);
+    }
+
+    /// The same in a run without a trace.
+    #[inline(always)]
+    pub fn push_plain(&self, runnable: Runnable) {
+        runnable.metadata().count_step();
+        let runnable = ManuallyDrop::new(runnable);
+        self.turns.borrow_mut().ready.push(ManuallyDrop::into_inner(runnable));
     }
 
     // ---- time
@@ -440,8 +464,10 @@ impl World {
         let Some(next) = self.clock.borrow_mut().next().filter(|&next| next - now <= stall.left) else { return false };
         let front = {
             let Turns { ready, strategy } = &mut *self.turns.borrow_mut();
-            ready.settle();
-            let Some(front) = ready.oldest() else { return false };
+            if ready.settle() == 0 {
+                return false;
+            }
+            let front = ready.oldest();
             let candidates = ready.view();
             if !strategy.slip(&candidates) {
                 return false;
@@ -476,41 +502,60 @@ impl World {
 
     #[inline(always)]
     fn run_as(&self, traced: bool, stalls: bool) {
-        while !self.stop.get() {
-            if self.beacon.called.load(Ordering::Relaxed) {
-                self.beacon.called.store(false, Ordering::Relaxed);
-                if self.stood.take() {
-                    self.catch_up();
-                }
-                if !beacon::lock(&self.beacon.foreign).is_empty() {
-                    return self.found_foreign_wake();
-                }
+        let beacon = self.beacon;
+        loop {
+            if beacon.steps.load(Ordering::Relaxed) >= beacon.look_up_at.load(Ordering::Relaxed) && !self.look_up() {
+                return;
             }
             if stalls && self.slip() {
                 continue;
             }
-            if !self.step(traced) && !self.look_outside() && !self.advance() && !self.wait_outside() {
+            if !self.step(beacon, traced) && !self.look_outside() && !self.advance() && !self.wait_outside() {
                 return self.found_deadlock();
             }
         }
     }
 
+    /// What the loop may have to see to between two steps. False if the run is over.
+    #[cold]
+    #[inline(never)]
+    fn look_up(&self) -> bool {
+        let beacon = self.beacon;
+        // Set first, so that a call that comes from now on is heard in the next round.
+        beacon.look_up_at.store(self.max_steps.get(), Ordering::Relaxed);
+        if self.stop.get() {
+            return false;
+        }
+        if beacon.called.swap(false, Ordering::AcqRel) {
+            if self.stood.take() {
+                self.catch_up();
+            }
+            if !beacon::lock(&beacon.foreign).is_empty() {
+                self.found_foreign_wake();
+                return false;
+            }
+        }
+        if self.steps() >= self.max_steps.get() && self.turns.borrow().ready.len() > 0 {
+            self.found_livelock();
+            return false;
+        }
+        true
+    }
+
     /// Takes one step. False if nothing is ready.
     #[inline(always)]
-    fn step(&self, traced: bool) -> bool {
+    fn step(&self, beacon: &Beacon, traced: bool) -> bool {
         let runnable = {
             let mut turns = self.turns.borrow_mut();
             let Turns { ready, strategy } = &mut *turns;
-            ready.settle();
-            let Some(front) = ready.oldest() else { return false };
-            if self.steps() >= self.max_steps.get() {
-                drop(turns);
-                self.found_livelock();
-                return true;
+            let count = ready.settle();
+            if count == 0 {
+                return false;
             }
-            let mut index = front;
-            if ready.len() > 1 {
-                index = strategy.pick(ready, front);
+            let (mut index, mut front) = (0, 0);
+            if count > 1 {
+                front = ready.oldest();
+                index = strategy.pick(ready, count, front);
                 self.decisions.set(self.decisions.get() + 1);
                 if index != front {
                     self.deviations.set(self.deviations.get() + 1);
@@ -522,10 +567,9 @@ impl World {
             ready.take(index)
         };
 
-        let steps = self.steps() + 1;
-        self.beacon.steps.store(steps, Ordering::Relaxed);
+        beacon.steps.store(beacon.steps.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         let meta = runnable.metadata();
-        self.beacon.site.store(meta.site, Ordering::Relaxed);
+        beacon.site.store(meta.site, Ordering::Relaxed);
         self.running.set(Running { slot: meta.slot, key: meta.key });
         self.mix(meta.key.get());
         #[cfg(feature = "tracing")]
@@ -570,8 +614,8 @@ impl World {
                 return self.task_panicked(&*payload);
             }
         };
-        let (runnable, task) = executor::local_task::<World, _>(meta, self.traced.get(), Scenario { future });
-        self.occupy(slot, runnable.waker());
+        let scenario = AtHome::new(Scenario { future });
+        let (runnable, task) = executor::task::<World, _>(meta, self.traced.get(), scenario);
         task.detach();
         self.push(runnable);
         self.running.set(NOBODY);
@@ -585,7 +629,13 @@ impl World {
             self.find(finding);
         }
         self.returned.replace(Some(returned));
+        self.stop();
+    }
+
+    /// The run is over as soon as the step that goes on is.
+    fn stop(&self) {
         self.stop.set(true);
+        self.beacon.look_up_at.store(0, Ordering::Relaxed);
     }
 
     /// What the scenario returned, if it did.
@@ -595,14 +645,14 @@ impl World {
 
     /// The first finding ends the run; later ones are consequences.
     pub fn find(&self, finding: Finding) {
-        self.stop.set(true);
+        self.stop();
         if !self.closing.get() {
             self.find_even_at_the_end(finding);
         }
     }
 
     fn find_even_at_the_end(&self, mut finding: Finding) {
-        self.stop.set(true);
+        self.stop();
         let mut place = self.finding.borrow_mut();
         if place.is_none() {
             finding.step = self.steps();

@@ -60,7 +60,6 @@ impl World {
             || self.workers.try_borrow_mut().is_err()
             || self.natives.try_borrow_mut().is_err()
             || self.pool.try_borrow_mut().is_err()
-            || self.sites.try_borrow_mut().is_err()
             || self.futexes.try_borrow_mut().is_err()
     }
 
@@ -122,7 +121,7 @@ impl World {
         }
         self.stood.set(true);
         self.stood_for.set(incident);
-        self.beacon.called.store(true, Ordering::Relaxed);
+        self.beacon.call();
     }
 
     /// Fires the timers that time has passed while the loop stood still.

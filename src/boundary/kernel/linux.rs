@@ -57,6 +57,9 @@ pub(super) fn try_out() -> Option<&'static str> {
         super::SELECTOR.set(None);
         if magic == PROBE_MAGIC { Ok(()) } else { Err("a call that was to be trapped was not") }
     }
+    if crate::boundary::valgrind::is_running() {
+        return Some("valgrind makes system calls of its own on the thread");
+    }
     if let Err(why) = install() {
         return Some(why);
     }

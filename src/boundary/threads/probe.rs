@@ -30,7 +30,7 @@ mod here {
         if unsafe { libc::getauxval(libc::AT_HWCAP2) } & FSGSBASE == 0 {
             return Some("the kernel or the processor does not let user code set FS (no FSGSBASE)");
         }
-        if under_valgrind() {
+        if crate::boundary::valgrind::is_running() {
             return Some("valgrind does not follow stack switches");
         }
         if has_symbol(c"__asan_init") || has_symbol(c"__tsan_init") || has_symbol(c"__msan_init") {
@@ -52,28 +52,5 @@ mod here {
         // SAFETY: ARCH_SHSTK_STATUS writes one u64; a kernel that does not know it answers EINVAL.
         let result = unsafe { libc::syscall(libc::SYS_arch_prctl, SHSTK_STATUS, &raw mut features) };
         result == 0 && features & 1 != 0
-    }
-
-    /// Valgrind's own client request RUNNING_ON_VALGRIND (valgrind.h): rotations that add up to
-    /// nothing on a processor, and that valgrind recognises and answers in rdx.
-    fn under_valgrind() -> bool {
-        let request: [u64; 6] = [0x1001, 0, 0, 0, 0, 0];
-        let answer: u64;
-        // SAFETY: four rotations of rdi by 128 bits in all, and an exchange of rbx with itself:
-        // nothing changes but the flags. The request is alive while valgrind reads it.
-        unsafe {
-            std::arch::asm!(
-                "rol rdi, 3",
-                "rol rdi, 13",
-                "rol rdi, 61",
-                "rol rdi, 51",
-                "xchg rbx, rbx",
-                in("rax") &raw const request,
-                inlateout("rdx") 0u64 => answer,
-                inlateout("rdi") 0u64 => _,
-                options(nostack),
-            );
-        }
-        answer != 0
     }
 }
