@@ -10,6 +10,7 @@ use crate::run::{self, Lab, RunResult, Setup};
 use crate::schedule::StrategyKind;
 use crate::seed::Seed;
 use crate::trace::{Event, PollEnd, Trace, What};
+use std::collections::BTreeSet;
 
 /// What to explore, and how.
 pub(crate) struct Plan<'a> {
@@ -65,6 +66,8 @@ pub(crate) struct Explored {
     /// Distinct interleavings, by digest.
     pub interleavings: u64,
     pub most_decisions: u64,
+    /// Scopes of `allow_blocking` in which nothing blocked under any seed.
+    pub unused_allowances: Vec<String>,
 }
 
 /// Goes through the plan.
@@ -110,13 +113,17 @@ impl Search<'_, '_> {
             digest: 0,
             interleavings: 0,
             most_decisions: 0,
+            unused_allowances: Vec::new(),
         };
+        let (mut used, mut unused) = (BTreeSet::new(), BTreeSet::new());
         for seed in plan.seeds {
             let result = self.lab.run(seed, &self.strategy, false);
             explored.runs += 1;
             explored.steps += result.ended.steps;
             explored.most_decisions = explored.most_decisions.max(result.ended.decisions);
             self.seen.insert(result.ended.digest);
+            used.extend(result.ended.used_allowances.iter().cloned());
+            unused.extend(result.ended.unused_allowances.iter().cloned());
             explored.digest = mix(explored.digest.rotate_left(1) ^ result.ended.digest);
             let is_checked = plan.check == Check::All || plan.check == Check::First && explored.runs == 1;
             let divergence = if is_checked { self.divergence(&result) } else { None };
@@ -146,6 +153,7 @@ impl Search<'_, '_> {
             }
         }
         explored.interleavings = self.seen.len() as u64;
+        explored.unused_allowances = unused.difference(&used).cloned().collect();
         if explored.outcomes.len() > 1 {
             for outcome in explored.outcomes.iter_mut().take(plan.outcomes_traced) {
                 outcome.trace = self.shortest_to(outcome, plan.shrink_budget);
@@ -311,5 +319,6 @@ pub(crate) fn refused(strategy: StrategyKind, run: RunResult) -> Explored {
         digest: 0,
         interleavings: 0,
         most_decisions: 0,
+        unused_allowances: Vec::new(),
     }
 }

@@ -31,6 +31,10 @@ pub(crate) struct Ended {
     /// Blocking calls on the loop, and allowances that nothing used.
     pub leaks: Vec<Leak>,
     pub unused_allowances: Vec<String>,
+    /// Those that something used.
+    pub used_allowances: Vec<String>,
+    /// Polls that used more processor time than they should, in words. Nothing that a seed could repeat.
+    pub long_polls: Vec<String>,
     /// Why system calls were not seen, if they were not.
     pub boundary_off: Option<&'static str>,
 }
@@ -214,10 +218,10 @@ impl World {
         self.workers.borrow_mut().clear();
         let wakers = self.clock.borrow_mut().reset();
         drop(wakers);
-        let (leaks, unused_allowances) = if self.sentinel.borrow().is_idle() {
+        let (leaks, unused_allowances, used_allowances) = if self.sentinel.borrow().is_idle() {
             Default::default()
         } else {
-            (self.tell_leaks(), self.unused_allowances())
+            (self.tell_leaks(), self.allowances(false), self.allowances(true))
         };
         self.found_leaks(&leaks);
         let trace = self.take_trace();
@@ -236,6 +240,8 @@ impl World {
             threads: (self.threads.backend(), self.threads.why_not_borrowed()),
             leaks,
             unused_allowances,
+            used_allowances,
+            long_polls: self.tell_long_polls(),
             boundary_off: kernel::why_off(),
         }
     }
