@@ -26,9 +26,8 @@ pub(crate) fn on_call(call: &Call) -> Answer {
         return Answer::Pass;
     }
     if call.is_libcs {
-        // Whoever holds it most likely is a thread outside the world, and no thread of the world is switched away from
-        // while it holds one, but for those that C code takes for itself.
-        let result = in_reality(call, 50);
+        // Whoever holds it is a thread outside the world, for hardly ever is one of the world switched away from then.
+        let result = in_reality(call, 1000);
         if result != TIMED_OUT {
             return result;
         }

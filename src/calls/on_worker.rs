@@ -10,7 +10,7 @@ use crate::world::{Probe, World, is_native};
 
 /// For how many milliseconds of real time a lock in a static is taken to be held outside the world. If it is not free by
 /// then its world holds it, and from then on it is not waited for in real time.
-const SHARED: u32 = 20;
+const SHARED: u32 = 100;
 
 pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
     if is_native(index) && !std::thread::panicking() {
@@ -79,6 +79,7 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
         Op::WaitChild { hang: true } => {
             let probe = Probe::Call(*call);
             workers::wait_outside(index, "a child process", None, probe, &mut || probe.is_ready());
+            world.children.set(world.children.get().saturating_sub(1));
             Answer::Pass
         }
         Op::Yield => {
@@ -89,7 +90,11 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
             workers::switch_point(index);
             Answer::Pass
         }
-        Op::Write { fd: 1 | 2, .. } | Op::WaitChild { .. } | Op::Process => Answer::Pass,
+        Op::Process => {
+            world.children.set(world.children.get() + 1);
+            Answer::Pass
+        }
+        Op::Write { fd: 1 | 2, .. } | Op::WaitChild { .. } => Answer::Pass,
         _ => {
             workers::switch_point(index);
             transfers::transfer(world, call, &mut |is_over| {

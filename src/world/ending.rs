@@ -8,7 +8,7 @@ use crate::executor::Runnable;
 use crate::finding::{Finding, FindingKind};
 use crate::id::Key;
 use crate::instant::Instant;
-use crate::sentinel::Leak;
+use crate::leak::Leak;
 use crate::trace::{Actor, ActorKind, Source, Trace};
 use std::sync::atomic::Ordering;
 use std::time::Duration;

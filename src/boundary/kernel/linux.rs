@@ -76,6 +76,7 @@ pub(super) const PROBE_MAGIC: i64 = 0x7261_6464;
 fn install() -> Result<(), &'static str> {
     // The unwinder sets itself up at its first use: not in a handler.
     backtrace(&mut [0; 4]);
+    super::memory::find_libc();
     // SAFETY: a sigaction of zeros is a valid one, and the handler has the type that SA_SIGINFO says.
     unsafe {
         let mut action: libc::sigaction = mem::zeroed();

@@ -4,6 +4,7 @@ use super::arch::raw;
 use std::ffi::{c_int, c_void};
 use std::mem;
 use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Copies memory at an address that may be wrong; how many bytes could be read.
 pub fn peek(address: usize, out: &mut [u8]) -> usize {
@@ -30,6 +31,41 @@ pub fn poke(address: usize, bytes: &[u8]) -> usize {
     // Memory that a call under test gave the kernel to write to.
     let written = raw(libc::SYS_process_vm_writev, [process, local, 1, remote, 1, 0]);
     if written < 0 { 0 } else { written as usize }
+}
+
+/// Where libc's own static memory is: from, to.
+static LIBC: (AtomicUsize, AtomicUsize) = (AtomicUsize::new(0), AtomicUsize::new(0));
+
+/// Finds out where libc is.
+pub(super) fn find_libc() {
+    unsafe extern "C" fn look(info: *mut libc::dl_phdr_info, _: usize, inside: *mut c_void) -> c_int {
+        // SAFETY: the loader passes its description of an object, with so many program headers.
+        let (base, headers) = unsafe {
+            let info = &*info;
+            (info.dlpi_addr as usize, std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()))
+        };
+        let loaded = headers.iter().filter(|header| header.p_type == libc::PT_LOAD);
+        let range = loaded.fold((usize::MAX, 0), |(from, to), header| {
+            let start = base + header.p_vaddr as usize;
+            (from.min(start), to.max(start + header.p_memsz as usize))
+        });
+        if (range.0..range.1).contains(&(inside as usize)) {
+            LIBC.0.store(range.0, Ordering::Relaxed);
+            LIBC.1.store(range.1, Ordering::Relaxed);
+        }
+        0
+    }
+    // SAFETY: `look` takes what the loader passes, and the address of one of libc's functions.
+    unsafe { libc::dl_iterate_phdr(Some(look), libc::abort as *mut c_void) };
+}
+
+/// Whether an address is where libc has its own locks: in its static memory, or at the head of one of its heaps.
+pub(super) fn is_libcs(address: usize) -> bool {
+    /// HEAP_MAX_SIZE of glibc's arenas, which are aligned to that, and more than the size of one's description.
+    const HEAP: usize = 64 << 20;
+    const HEAD: usize = 4096;
+    let libc = LIBC.0.load(Ordering::Relaxed)..LIBC.1.load(Ordering::Relaxed);
+    libc.contains(&address) || address % HEAP < HEAD
 }
 
 /// Whether an address is in the binary's own static memory.

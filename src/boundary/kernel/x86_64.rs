@@ -2,7 +2,7 @@
 
 use super::call::{Answer, Call, Op, Timeout};
 use super::imp::{PROBE_MAGIC, answer, not_ours, set_mask};
-use super::memory::peek;
+use super::memory::{is_libcs, peek};
 use std::arch::asm;
 use std::ffi::{c_int, c_void};
 
@@ -87,13 +87,13 @@ pub(super) extern "C" fn trap(_: c_int, info: *mut libc::siginfo_t, context: *mu
 }
 
 /// Whether a call waits for a lock of libc's own: with the value that those have when they are contended, without a timeout,
-/// and not by the function `syscall`, which std and parking_lot use.
+/// not by the function `syscall`, which std and parking_lot use, and where libc has its locks.
 fn is_libcs_lock(number: i64, args: [i64; 6], at: usize) -> bool {
     /// More than our `syscall` is long.
     const LENGTH: usize = 128;
     let function = libc::syscall as *const () as usize;
     let by_function = (function..function + LENGTH).contains(&at);
-    number == libc::SYS_futex && !by_function && args[2] == 2 && args[3] == 0
+    number == libc::SYS_futex && !by_function && args[2] == 2 && args[3] == 0 && is_libcs(args[0] as usize)
 }
 
 /// Whether it is a process that is cloned, not a thread.
