@@ -11,11 +11,19 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 pub fn payer_first(seeds: Explore) -> Found {
-    seeds.run(|| both_ways(Transfer::payer_first))
+    seeds.run(payer_first_scenario)
 }
 
 pub fn lower_first(seeds: Explore) -> Found {
-    seeds.run(|| both_ways(Transfer::lower_first))
+    seeds.run(lower_first_scenario)
+}
+
+pub async fn payer_first_scenario() {
+    both_ways(Transfer::payer_first).await;
+}
+
+pub async fn lower_first_scenario() {
+    both_ways(Transfer::lower_first).await;
 }
 
 /// The accounts' balances.

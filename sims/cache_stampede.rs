@@ -14,38 +14,42 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 pub fn look_then_load(seeds: Explore) -> Found {
-    seeds.run(|| async {
-        let site = Site::default();
-        let early = raddle::task("early").spawn(site.clone().look_then_load());
-        let late = raddle::task("late").spawn({
-            let site = site.clone();
-            async move {
-                raddle::sleep(RENDERING).await;
-                site.look_then_load().await
-            }
-        });
-        assert_eq!([early.await, late.await], ["<h1>home</h1>"; 2]);
-        assert_eq!(site.rendered(), 1, "the page was rendered more than once");
-    })
+    seeds.run(look_then_load_scenario)
+}
+
+pub async fn look_then_load_scenario() {
+    let site = Site::default();
+    let early = raddle::task("early").spawn(site.clone().look_then_load());
+    let late = raddle::task("late").spawn({
+        let site = site.clone();
+        async move {
+            raddle::sleep(RENDERING).await;
+            site.look_then_load().await
+        }
+    });
+    assert_eq!([early.await, late.await], ["<h1>home</h1>"; 2]);
+    assert_eq!(site.rendered(), 1, "the page was rendered more than once");
 }
 
 pub fn load_once(seeds: Explore) -> Found {
-    seeds.run(|| async {
-        let site = Site::default();
-        let hasty = raddle::task("hasty").spawn({
-            let site = site.clone();
-            async move { raddle::timeout(RENDERING, site.load_once()).await.is_ok() }
-        });
-        let patient = [1, 2].map(|_| raddle::task("patient").spawn(site.clone().load_once()));
+    seeds.run(load_once_scenario)
+}
 
-        let served = hasty.await;
-        for request in patient {
-            assert_eq!(request.await, "<h1>home</h1>");
-        }
-        // Only a caller that gave up with the rendering in its hands makes a second one necessary.
-        assert!(site.rendered() == 1 || !served, "the page was rendered more than once");
-        format!("hasty was served: {served}, rendered: {}", site.rendered())
-    })
+pub async fn load_once_scenario() -> String {
+    let site = Site::default();
+    let hasty = raddle::task("hasty").spawn({
+        let site = site.clone();
+        async move { raddle::timeout(RENDERING, site.load_once()).await.is_ok() }
+    });
+    let patient = [1, 2].map(|_| raddle::task("patient").spawn(site.clone().load_once()));
+
+    let served = hasty.await;
+    for request in patient {
+        assert_eq!(request.await, "<h1>home</h1>");
+    }
+    // Only a caller that gave up with the rendering in its hands makes a second one necessary.
+    assert!(site.rendered() == 1 || !served, "the page was rendered more than once");
+    format!("hasty was served: {served}, rendered: {}", site.rendered())
 }
 
 const RENDERING: Duration = Duration::from_millis(20);

@@ -20,7 +20,7 @@ pub fn explore(seeds: Explore) -> Found {
 
 const TEN_MS: Duration = Duration::from_millis(10);
 
-async fn scenario() -> String {
+pub async fn scenario() -> String {
     let balance = Arc::new(Mutex::new(100));
 
     let slow = raddle::task("slow").spawn({

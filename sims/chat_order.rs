@@ -15,7 +15,7 @@ pub fn explore(seeds: Explore) -> Found {
     seeds.run(scenario)
 }
 
-async fn scenario() {
+pub async fn scenario() {
     let (say, lines) = bounded(4);
     let (press, keys) = bounded(4);
 

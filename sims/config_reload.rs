@@ -16,7 +16,7 @@ pub fn explore(seeds: Explore) -> Found {
     seeds.run(scenario)
 }
 
-async fn scenario() -> String {
+pub async fn scenario() -> String {
     let config = Arc::new(RwLock::new("v1"));
     let second = raddle::task("reload").spawn(reload(config.clone(), "v2"));
     raddle::yield_now().await;

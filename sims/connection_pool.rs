@@ -26,7 +26,7 @@ const MAX_CONNECTIONS: usize = 1;
 /// What a round trip to the database takes.
 const ROUND_TRIP: Duration = Duration::from_millis(5);
 
-async fn scenario() -> String {
+pub async fn scenario() -> String {
     let pool = Pool::<Driver>::builder(Driver::default()).max_size(MAX_CONNECTIONS).build().unwrap();
 
     // The first query opens the connection, one round trip, and uses it for another.

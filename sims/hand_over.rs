@@ -18,7 +18,7 @@ pub fn explore(seeds: Explore) -> Found {
     seeds.run(scenario)
 }
 
-async fn scenario() -> &'static str {
+pub async fn scenario() -> &'static str {
     let loaded = Arc::new(Event::new());
     let mut listener = loaded.listen();
 

@@ -17,7 +17,7 @@ pub fn explore(seeds: Explore) -> Found {
     seeds.run(scenario)
 }
 
-async fn scenario() {
+pub async fn scenario() {
     let hits = Cache::builder()
         .max_capacity(100)
         .async_eviction_listener(|_page, _old_count, _cause| raddle::yield_now().boxed()) // writes it

@@ -19,7 +19,7 @@ pub fn explore(seeds: Explore) -> Found {
     seeds.run(scenario)
 }
 
-async fn scenario() -> String {
+pub async fn scenario() -> String {
     let (jobs, queue) = unbounded();
     let (free, helper_is_free) = unbounded();
 

@@ -16,7 +16,7 @@ pub fn explore(seeds: Explore) -> Found {
     seeds.run(scenario)
 }
 
-async fn scenario() -> String {
+pub async fn scenario() -> String {
     let (printer, worker) = Buffer::pair(Printer { paper: 2 }, 1);
     raddle::task("printer").spawn(worker).detach();
 

@@ -68,3 +68,91 @@ tests! {
     thumbnails: as_they_come, in_order;
     upload_limit: clean;
 }
+
+/// The same sides as `#[raddle::test]`s, for `cargo raddle` to drive. On the releases with the bug they should fail.
+macro_rules! scenarios {
+    ($($story:ident { $($(#[$attribute:meta])* $side:ident: $($scenario:ident)::+ => $returns:ty;)+ })+) => {
+        mod scenarios {
+            use super::STORIES;
+
+            $(mod $story {
+                $(#[raddle::test]
+                $(#[$attribute])*
+                async fn $side() -> $returns {
+                    crate::stories::$($scenario)::+().await
+                })+
+            })+
+
+            #[test]
+            fn every_side_of_every_story_is_a_scenario() {
+                let here = [$($((stringify!($story), stringify!($side))),+),+];
+                let told = STORIES.iter().flat_map(|story| story.sides.iter().map(|side| (story.name, side.name)));
+                assert_eq!(told.collect::<Vec<_>>(), here);
+            }
+        }
+    };
+}
+
+scenarios! {
+    job_queue {
+        #[should_panic]
+        broken: before::job_queue::scenario => String;
+        fixed: after::job_queue::scenario => String;
+    }
+    price_feed {
+        #[should_panic]
+        broken: before::price_feed::scenario => ();
+        fixed: after::price_feed::scenario => ();
+    }
+    hand_over {
+        #[should_panic]
+        broken: before::hand_over::scenario => &'static str;
+        fixed: after::hand_over::scenario => &'static str;
+    }
+    cancelled_lock {
+        #[should_panic]
+        broken: before::cancelled_lock::scenario => String;
+        fixed: after::cancelled_lock::scenario => String;
+    }
+    config_reload {
+        #[should_panic]
+        broken: before::config_reload::scenario => String;
+        fixed: after::config_reload::scenario => String;
+    }
+    chat_order {
+        #[should_panic]
+        broken: before::chat_order::scenario => ();
+        fixed: after::chat_order::scenario => ();
+    }
+    connection_pool {
+        #[should_panic]
+        broken: before::connection_pool::scenario => String;
+    }
+    hit_counter {
+        #[should_panic]
+        broken: before::hit_counter::scenario => ();
+    }
+    bank {
+        #[should_panic]
+        payer_first: bank::payer_first_scenario => ();
+        lower_first: bank::lower_first_scenario => ();
+    }
+    cache_stampede {
+        #[should_panic]
+        look_then_load: cache_stampede::look_then_load_scenario => ();
+        load_once: cache_stampede::load_once_scenario => String;
+    }
+    label_printer {
+        clean: label_printer::scenario => String;
+    }
+    quotes {
+        clean: quotes::scenario => String;
+    }
+    thumbnails {
+        as_they_come: thumbnails::as_they_come_scenario => String;
+        in_order: thumbnails::in_order_scenario => String;
+    }
+    upload_limit {
+        clean: upload_limit::scenario => String;
+    }
+}

@@ -16,7 +16,7 @@ pub fn explore(seeds: Explore) -> Found {
     seeds.run(scenario)
 }
 
-async fn scenario() {
+pub async fn scenario() {
     let (feed, mut prices) = broadcast(1);
     let paused = prices.clone().deactivate();
 

@@ -20,7 +20,7 @@ pub fn explore(seeds: Explore) -> Found {
 
 const SHOPS: [(&str, u64); 3] = [("ash", 20), ("birch", 20), ("cedar", 40)];
 
-async fn scenario() -> String {
+pub async fn scenario() -> String {
     let logins = Arc::new(AtomicUsize::new(0));
     let login = log_in(logins.clone()).boxed().shared();
 

@@ -2,21 +2,21 @@
 //! asserts it.
 
 #[path = "after.rs"]
-mod after;
+pub mod after;
 #[path = "bank.rs"]
-mod bank;
+pub mod bank;
 #[path = "before.rs"]
-mod before;
+pub mod before;
 #[path = "cache_stampede.rs"]
-mod cache_stampede;
+pub mod cache_stampede;
 #[path = "label_printer.rs"]
-mod label_printer;
+pub mod label_printer;
 #[path = "quotes.rs"]
-mod quotes;
+pub mod quotes;
 #[path = "thumbnails.rs"]
-mod thumbnails;
+pub mod thumbnails;
 #[path = "upload_limit.rs"]
-mod upload_limit;
+pub mod upload_limit;
 
 use raddle::{Explore, Failure, FindingKind, Found};
 

@@ -14,23 +14,27 @@ use raddle::{Explore, Found};
 use std::time::Duration;
 
 pub fn as_they_come(seeds: Explore) -> Found {
-    seeds.run(|| async {
-        let (done, thumbnails) = bounded(1);
-        for picture in ["cat", "dog", "owl"] {
-            let done = done.clone();
-            raddle::task(picture).spawn(async move { done.send(scale_down(picture).await).await.unwrap() }).detach();
-        }
-        drop(done);
-        thumbnails.collect::<Vec<_>>().await.join(" ")
-    })
+    seeds.run(as_they_come_scenario)
+}
+
+pub async fn as_they_come_scenario() -> String {
+    let (done, thumbnails) = bounded(1);
+    for picture in ["cat", "dog", "owl"] {
+        let done = done.clone();
+        raddle::task(picture).spawn(async move { done.send(scale_down(picture).await).await.unwrap() }).detach();
+    }
+    drop(done);
+    thumbnails.collect::<Vec<_>>().await.join(" ")
 }
 
 pub fn in_order(seeds: Explore) -> Found {
-    seeds.run(|| async {
-        let pictures = ["cat", "dog", "owl"];
-        let page: FuturesOrdered<_> = pictures.into_iter().map(scale_down).collect();
-        page.collect::<Vec<_>>().await.join(" ")
-    })
+    seeds.run(in_order_scenario)
+}
+
+pub async fn in_order_scenario() -> String {
+    let pictures = ["cat", "dog", "owl"];
+    let page: FuturesOrdered<_> = pictures.into_iter().map(scale_down).collect();
+    page.collect::<Vec<_>>().await.join(" ")
 }
 
 async fn scale_down(picture: &'static str) -> &'static str {

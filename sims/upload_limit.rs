@@ -19,7 +19,7 @@ pub fn explore(seeds: Explore) -> Found {
 
 const AT_ONCE: usize = 2;
 
-async fn scenario() -> String {
+pub async fn scenario() -> String {
     let limit = Arc::new(Semaphore::new(AT_ONCE));
     let writing = Arc::new(AtomicUsize::new(0));
     let upload = || raddle::task("upload").spawn(upload(limit.clone(), writing.clone()));

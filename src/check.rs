@@ -1,5 +1,6 @@
 //! What `#[raddle::test]` calls: the only room that prints or fails a test.
 
+use crate::drive::{self, Driven};
 use crate::env::{Env, Regressions};
 use crate::error::Error;
 use crate::explore::{self, Plan};
@@ -30,6 +31,8 @@ pub struct Site {
     pub package: &'static str,
     pub krate: &'static str,
     pub bin: Option<&'static str>,
+    /// The same and more in one text, for `cargo raddle` to find in the binary.
+    pub marker: &'static str,
 }
 
 impl Site {
@@ -180,6 +183,8 @@ where
     Fut: Future<Output = T> + 'static,
     T: Debug + 'static,
 {
+    // Nobody reads it here, but it has to be in the binary.
+    std::hint::black_box(site.marker);
     let options = configure(Options::new());
     let test = Test::new(site, options, Location::caller()).map_err(|error| format!("{}: {error}", site.name));
     if let Err(text) = test.and_then(|test| test.run(|| sim::telling(scenario))) {
@@ -223,6 +228,32 @@ impl<'a> Test<'a> {
         let options = sim::prepare(&config).map_err(|finding| format!("{}: {finding}", self.site.name))?;
         let first =
             self.options.seed.unwrap_or_else(|| Seed::first_of(&format!("{}::{}", self.site.module, self.site.name)));
+        let count = match (self.env.seeds, self.options.seeds, self.options.seed) {
+            (Some(count), _, _) | (None, Some(count), _) => count,
+            (None, None, Some(_)) => 1,
+            (None, None, None) => SEEDS,
+        };
+        if let Some(address) = &self.env.drive {
+            // The whole name: many tests are driven at once.
+            let name = format!("{}::{}", self.site.module, self.site.name);
+            let setup = Setup {
+                scenario: scenario(),
+                at: self.at,
+                options: &options,
+                custom: None,
+                name: &name,
+                replay: config.replay,
+            };
+            let driven = Driven {
+                setup,
+                path: self.site.path(),
+                first,
+                seeds: count,
+                strategy: self.strategy,
+                seed_file: self.seed_file,
+            };
+            return drive::serve(address, driven);
+        }
         let explore = |strategy: StrategyKind, replay: Replay, seeds: Vec<(Seed, u64)>, check| {
             let setup = Setup {
                 scenario: scenario(),
@@ -265,11 +296,6 @@ impl<'a> Test<'a> {
             let found = explore(regression.strategy.clone(), replay, vec![(regression.seed, 1)], Check::Off);
             self.judge(&found, false)?;
         }
-        let count = match (self.env.seeds, self.options.seeds, self.options.seed) {
-            (Some(count), _, _) | (None, Some(count), _) => count,
-            (None, None, Some(_)) => 1,
-            (None, None, None) => SEEDS,
-        };
         let check = self.env.check.unwrap_or(self.options.check);
         let found = explore(self.strategy.clone(), replay.clone(), vec![(first, count)], check);
         self.judge(&found, true)?;
@@ -338,6 +364,7 @@ mod tests {
             package: "bank",
             krate: "bank",
             bin,
+            marker: "",
         };
         let cases = [
             (site("src/lib.rs", "/home/me/bank", None), "--lib"),

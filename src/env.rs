@@ -5,6 +5,8 @@ use crate::error::Error;
 use crate::recheck::Check;
 use crate::schedule::StrategyKind;
 use crate::seed::Seed;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// A variable, the values it takes, and what it does.
@@ -28,6 +30,7 @@ const MAX_STEPS: &str = "RADDLE_MAX_STEPS";
 const WATCHDOG: &str = "RADDLE_WATCHDOG";
 const REGRESSIONS: &str = "RADDLE_REGRESSIONS";
 const THREADS: &str = "RADDLE_THREADS";
+const DRIVE: &str = "RADDLE_DRIVE";
 
 /// Every variable that raddle reads. The README's table is held against it by a test.
 pub const TABLE: &[Variable] = &[
@@ -69,6 +72,11 @@ pub const TABLE: &[Variable] = &[
         values: "`borrowed`, `baton`",
         effect: "how worker threads take turns; by default the faster one that works here",
     },
+    Variable {
+        name: DRIVE,
+        values: "`HOST:PORT,WORD[,FILE]`",
+        effect: "set by `cargo raddle`: the test calls there and does what it is asked instead of going through its seeds",
+    },
 ];
 
 /// What `RADDLE_REGRESSIONS` may say.
@@ -78,6 +86,26 @@ pub(crate) enum Regressions {
     On,
     Read,
     Off,
+}
+
+/// Where a driver waits for the test to call: `HOST:PORT,WORD[,FILE]`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct DriveAddress {
+    pub socket: SocketAddr,
+    /// What to say first, so that the driver knows its own.
+    pub word: String,
+    /// Where to write which seed is being run.
+    pub mark: Option<PathBuf>,
+}
+
+impl DriveAddress {
+    fn parse(text: &str) -> Option<DriveAddress> {
+        let mut parts = text.trim().splitn(3, ',');
+        let socket = parts.next()?.parse().ok()?;
+        let word = parts.next().filter(|word| !word.is_empty())?.to_string();
+        let mark = parts.next().filter(|path| !path.is_empty()).map(PathBuf::from);
+        Some(DriveAddress { socket, word, mark })
+    }
 }
 
 /// What the environment says. `None`: nothing.
@@ -93,6 +121,7 @@ pub(crate) struct Env {
     pub watchdog: Option<Option<Duration>>,
     pub regressions: Regressions,
     pub pool_threads: Option<usize>,
+    pub drive: Option<DriveAddress>,
 }
 
 impl Env {
@@ -161,6 +190,10 @@ impl Env {
         if let Some(text) = get(THREADS) {
             backend_of(&text)?;
         }
+        if let Some(text) = get(DRIVE) {
+            let address = DriveAddress::parse(&text);
+            env.drive = Some(address.ok_or_else(|| unknown(DRIVE, &text, "HOST:PORT,WORD or HOST:PORT,WORD,FILE"))?);
+        }
         Ok(env)
     }
 }
@@ -210,12 +243,16 @@ mod tests {
             (WATCHDOG, "0"),
             (REGRESSIONS, "read"),
             (THREADS, "baton"),
+            (DRIVE, "127.0.0.1:99,word,/a,b"),
         ]);
         let env = env.unwrap();
         assert_eq!(env.seed, Some(Seed::from(0x2f)));
         assert_eq!((env.seeds, env.shrink, env.max_steps), (Some(10_000), Some(0), Some(5)));
         assert_eq!((env.check, env.watchdog, env.trace), (Some(Check::All), Some(None), true));
         assert_eq!(env.regressions, Regressions::Read);
+        let drive = env.drive.unwrap();
+        assert_eq!((drive.socket.port(), drive.word.as_str()), (99, "word"));
+        assert_eq!(drive.mark, Some(PathBuf::from("/a,b")));
     }
 
     #[test]

@@ -2,8 +2,14 @@
 //!
 //! What a task tells its world, and where a woken task goes, is a [`Host`]'s business: the floor above implements it.
 
+#[cfg(feature = "smol")]
+mod bare;
+
+#[cfg(feature = "smol")]
+pub(crate) use bare::{BareTask, bare_job, bare_task, tracked};
+
 use crate::beacon;
-use crate::boundary::turn::Tag;
+use crate::boundary::turn::{Labelled, Tag};
 use crate::id::Key;
 use crate::schedule::{Candidate, Payload};
 use crate::sites::SiteId;
@@ -52,24 +58,44 @@ pub(crate) trait Host: 'static {
     fn poll_ended(&self, ready: bool);
     /// The future in `slot` panicked with `payload`.
     fn task_panicked(&self, payload: &(dyn Any + Send));
-    /// The future in `slot` is gone: done (`Ok(false)`), dropped before that (`Ok(true)`), or it panicked in its drop.
-    fn task_gone(&self, slot: u32, ended: Result<bool, Box<dyn Any + Send>>);
+    /// The future in `slot` is gone: done, or `dropped` before that.
+    fn task_gone(&self, slot: u32, dropped: bool);
+    /// A future panicked with `payload` while it was dropped.
+    fn drop_panicked(&self, payload: Box<dyn Any + Send>);
 }
 
 /// What raddle keeps with each task. Opaque.
 #[derive(Debug)]
 pub struct TaskMeta {
-    run: RunTag,
+    /// The run it belongs to, and the number of the site that it was spawned at.
+    run: Labelled<RunMark>,
     pub(crate) key: Key,
     pub(crate) slot: u32,
     /// How often it has been made ready: its own steps.
     steps: AtomicU32,
-    pub(crate) site: SiteId,
 }
 
 impl TaskMeta {
     pub(crate) fn new(run: RunTag, slot: u32, key: Key, site: SiteId) -> TaskMeta {
-        TaskMeta { run, slot, key, steps: AtomicU32::new(0), site }
+        TaskMeta { run: run.with(site), slot, key, steps: AtomicU32::new(0) }
+    }
+
+    /// The task as a strategy sees it. The step it is about to take was counted when it became ready.
+    #[inline]
+    pub(crate) fn candidate(&self) -> Candidate {
+        Candidate { key: self.key, step: self.steps.load(Ordering::Relaxed).wrapping_sub(1) }
+    }
+
+    /// The number of the run it belongs to.
+    #[cfg(feature = "smol")]
+    pub(crate) fn run_number(&self) -> u64 {
+        self.run.tag().number()
+    }
+
+    /// The number of the site that it was spawned at.
+    #[inline(always)]
+    pub(crate) fn site(&self) -> SiteId {
+        self.run.number()
     }
 
     /// Counts one more step of its own. Only the thread with the turn calls this.
@@ -80,16 +106,14 @@ impl TaskMeta {
 }
 
 impl Payload for Runnable {
-    /// The step it is about to take was counted when it became ready.
     fn candidate(&self) -> Candidate {
-        let meta = self.metadata();
-        Candidate { key: meta.key, step: meta.steps.load(Ordering::Relaxed).wrapping_sub(1) }
+        self.metadata().candidate()
     }
 }
 
 pin_project! {
     /// A future and its place in the registry, which it gives up when it is dropped.
-    struct Tracked<F, H: Host> {
+    pub(crate) struct Tracked<F, H: Host> {
         #[pin]
         state: State<F>,
         host: PhantomData<fn(H)>,
@@ -99,12 +123,16 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut state = this.project().state;
             let (slot, is_alive) = state.as_mut().look();
-            // async-task aborts the process if a destructor panics; here it becomes a finding.
-            let ended = match is_alive {
-                true => catch_unwind(AssertUnwindSafe(|| state.set(State::Gone { slot }))).map(|()| true),
-                false => Ok(false),
-            };
-            H::with(|host| host.task_gone(slot, ended));
+            if is_alive {
+                // async-task aborts the process if a destructor panics; here it becomes a finding.
+                let dropped = catch_unwind(AssertUnwindSafe(|| state.set(State::Gone { slot })));
+                H::with(|host| host.task_gone(slot, true));
+                if let Err(payload) = dropped {
+                    H::with(|host| host.drop_panicked(payload));
+                }
+            } else {
+                H::with(|host| host.task_gone(slot, false));
+            }
         }
     }
 }
@@ -204,7 +232,7 @@ fn poll_specially<F: Future, H: Host>(
 
 /// Where a woken task goes: into its world's ready set, if this thread is in that world.
 fn schedule<H: Host>(runnable: Runnable) {
-    if let Err(runnable) = H::push_plain(runnable.metadata().run, runnable) {
+    if let Err(runnable) = H::push_plain(runnable.metadata().run.tag(), runnable) {
         schedule_otherwise::<H>(runnable);
     }
 }
@@ -215,22 +243,26 @@ fn schedule_otherwise<H: Host>(runnable: Runnable) {
     if is_in_its_world::<H>(&runnable) {
         H::with(|host| host.push(runnable));
     } else {
-        let TaskMeta { run, key, .. } = *runnable.metadata();
-        beacon::foreign_wake(run.number(), key, Box::new(runnable));
+        foreign_wake(runnable);
     }
 }
 
 fn is_in_its_world<H: Host>(runnable: &Runnable) -> bool {
-    H::with(|host| host.run_tag().number() == runnable.metadata().run.number()).unwrap_or(false)
+    H::with(|host| host.run_tag().number() == runnable.metadata().run.tag().number()).unwrap_or(false)
 }
 
-/// Where a job goes: once, when it is made.
+fn foreign_wake(runnable: Runnable) {
+    let TaskMeta { run, key, .. } = runnable.metadata();
+    beacon::foreign_wake(run.tag().number(), *key, Box::new(runnable));
+}
+
+/// Where a job goes: when it is made, and if its future waits (only a bare job's does), when that is woken.
 fn schedule_job<H: Host>(job: Runnable) {
     if is_in_its_world::<H>(&job) {
         H::with(|host| host.push_job(job));
     } else {
-        // A job's future never waits, so nothing schedules it again; if something did, its run would be over.
-        std::mem::forget(job);
+        // It was woken from outside its run.
+        foreign_wake(job);
     }
 }
 

@@ -65,6 +65,8 @@ pub(crate) struct Explored {
     pub digest: u64,
     /// Distinct interleavings, by digest.
     pub interleavings: u64,
+    /// The digests of those.
+    pub digests: HashSet<u64>,
     pub most_decisions: u64,
     /// Scopes of `allow_blocking` in which nothing blocked under any seed.
     pub unused_allowances: Vec<String>,
@@ -72,12 +74,15 @@ pub(crate) struct Explored {
 
 /// Goes through the plan.
 pub(crate) fn explore(setup: Setup<'_>, plan: Plan<'_>) -> Explored {
-    run::in_lab(setup, |lab| {
-        let strategy = resolve(lab, plan.base, &plan.strategy);
-        let mut search =
-            Search { lab, strategy, found: HashMap::default(), outcomes: HashMap::default(), seen: HashSet::default() };
-        search.go(plan)
-    })
+    run::in_lab(setup, |lab| explore_in(lab, plan))
+}
+
+/// Goes through the plan in a lab that is there.
+pub(crate) fn explore_in(lab: &mut Lab<'_>, plan: Plan<'_>) -> Explored {
+    let strategy = resolve(lab, plan.base, &plan.strategy);
+    let mut search =
+        Search { lab, strategy, found: HashMap::default(), outcomes: HashMap::default(), seen: HashSet::default() };
+    search.go(plan)
 }
 
 /// Gives PCT the length it needs: the most decisions that three random runs of seeds from `base` on make. The same for
@@ -112,6 +117,7 @@ impl Search<'_, '_> {
             outcomes: Vec::new(),
             digest: 0,
             interleavings: 0,
+            digests: HashSet::default(),
             most_decisions: 0,
             unused_allowances: Vec::new(),
         };
@@ -154,6 +160,7 @@ impl Search<'_, '_> {
         }
         explored.interleavings = self.seen.len() as u64;
         explored.unused_allowances = unused.difference(&used).cloned().collect();
+        explored.digests = std::mem::take(&mut self.seen);
         if explored.outcomes.len() > 1 {
             for outcome in explored.outcomes.iter_mut().take(plan.outcomes_traced) {
                 outcome.trace = self.shortest_to(outcome, plan.shrink_budget);
@@ -318,6 +325,7 @@ pub(crate) fn refused(strategy: StrategyKind, run: RunResult) -> Explored {
         outcomes: Vec::new(),
         digest: 0,
         interleavings: 0,
+        digests: HashSet::default(),
         most_decisions: 0,
         unused_allowances: Vec::new(),
     }

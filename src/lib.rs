@@ -36,6 +36,7 @@ mod check;
 mod clock;
 mod context;
 mod deviation;
+mod drive;
 mod env;
 mod error;
 mod executor;
@@ -63,6 +64,8 @@ mod seed;
 mod sentinel;
 mod sim;
 mod sites;
+#[cfg(feature = "smol")]
+pub mod smol;
 #[cfg(feature = "insta")]
 mod snapshot;
 mod spawn;
@@ -87,7 +90,7 @@ pub use raddle_macros::test;
 pub use recheck::Check;
 pub use report::{Digest, Failure, Found, OutcomeCount, Report};
 pub use schedule::{Candidate, Candidates, Pick, Strategy, StrategyKind};
-pub use seed::Seed;
+pub use seed::{SCHEDULE_VERSION, Seed};
 pub use sentinel::{Class, Policy};
 pub use sim::{Explore, Sim};
 pub use spawn::{TaskBuilder, spawn, spawn_local, task, unblock, yield_now};
@@ -114,10 +117,6 @@ macro_rules! assert_no_leaks {
 pub mod thread {
     pub use crate::workers::{block_on, sleep, yield_now};
 }
-
-/// Which schedules a seed deals. It changes whenever a release deals the seeds anew; a seed kept by another version may
-/// then have nothing to say.
-pub const SCHEDULE_VERSION: u32 = 2;
 
 #[doc(hidden)]
 pub mod __private {

@@ -8,6 +8,9 @@ use crate::id::mix;
 pub enum StreamId {
     /// Which candidate runs next.
     Schedule = 0,
+    /// How long what is sent over the network is under way.
+    #[cfg(all(unix, feature = "smol"))]
+    Latency = 1,
     /// What the user draws with `raddle::rng()`.
     User = 3,
     /// What `getrandom` gives: hash keys, `rand`, uuid.

@@ -331,7 +331,7 @@ fn write_deviations(f: &mut impl Write, trace: &Trace) -> fmt::Result {
     Ok(())
 }
 
-fn tell_deviation(trace: &Trace, deviation: &Deviation) -> String {
+pub(crate) fn tell_deviation(trace: &Trace, deviation: &Deviation) -> String {
     let before = trace.name_of(deviation.before);
     if deviation.who == Key::CLOCK {
         return format!("time passed a deadline before {before} ran");
@@ -414,6 +414,11 @@ impl Failure {
     /// The fewest deviations that still fail in this way.
     pub fn minimised(&self) -> &[Deviation] {
         self.report.trace().deviations()
+    }
+
+    /// How many reruns it took to minimise it; `None` if that was not tried or did not work.
+    pub(crate) fn reruns(&self) -> Option<usize> {
+        self.minimised
     }
 
     /// The run that shows the failure best: with the fewest deviations.
@@ -541,6 +546,7 @@ impl Found {
             outcomes,
             digest,
             interleavings,
+            digests: _,
             most_decisions,
             unused_allowances,
         } = explored;

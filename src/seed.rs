@@ -5,6 +5,10 @@ use crate::id::mix;
 use std::fmt;
 use std::str::FromStr;
 
+/// Which schedules a seed deals. It changes whenever a release deals the seeds anew; a seed kept by another version may
+/// then have nothing to say.
+pub const SCHEDULE_VERSION: u32 = 2;
+
 /// 64 bits that decide everything in a run.
 ///
 /// Written in hexadecimal (`0x2f`). Read from decimal, from hexadecimal with `0x`, or from a 40-digit commit hash, of

@@ -44,8 +44,12 @@ impl Host for World {
     fn task_panicked(&self, payload: &(dyn Any + Send)) {
         World::task_panicked(self, payload);
     }
-    fn task_gone(&self, slot: u32, ended: Result<bool, Box<dyn Any + Send>>) {
-        World::task_gone(self, slot, ended);
+    #[inline]
+    fn task_gone(&self, slot: u32, dropped: bool) {
+        World::task_gone(self, slot, dropped);
+    }
+    fn drop_panicked(&self, payload: Box<dyn Any + Send>) {
+        World::drop_panicked(self, &*payload);
     }
 }
 

@@ -32,11 +32,11 @@ fn pool_does<R>(world: &World, f: impl FnOnce(&mut Pool<Runnable>, &mut dyn FnMu
     effects.first.into_iter().flatten().chain(effects.more).for_each(|effect| match effect {
         Effect::Start(worker) => start(world, worker),
         Effect::Wake(worker) => {
-            let waker = world.worker(of_worker(worker), |w| {
+            // A wake goes to the ready set, and comes back to no worker.
+            world.worker(of_worker(worker), |w| {
                 w.notified = true;
-                w.waker.clone()
+                w.waker.iter().for_each(Waker::wake_by_ref);
             });
-            waker.into_iter().for_each(Waker::wake);
         }
     });
     result
@@ -236,7 +236,7 @@ fn wait_for_jobs(number: u32) -> bool {
         };
         let waker = world.worker(index, |worker| {
             worker.notified = false;
-            worker.waker.clone()
+            keep_alive.and_then(|_| worker.waker.clone())
         });
         keep_alive.zip(waker).map(|(after, waker)| {
             let deadline = world.now() + after;
@@ -269,8 +269,7 @@ fn wait_for_jobs(number: u32) -> bool {
 }
 
 fn wake_myself(index: u32) {
-    let waker = context::with("a worker", |world| world.worker(index, |w| w.waker.clone()));
-    waker.into_iter().for_each(Waker::wake);
+    context::with("a worker", |world| world.worker(index, |w| w.waker.iter().for_each(Waker::wake_by_ref)));
 }
 
 #[track_caller]

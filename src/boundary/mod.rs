@@ -8,8 +8,14 @@
 //! - [`threads`]: the sim threads, which give the turn to one another.
 //! - [`hooks`]: the clock, entropy and thread-local symbols of libc, owned at link time.
 //! - [`kernel`]: the system calls of a world's threads, seen one by one.
+//! - `child`: waiting for a child process without taking its status.
+//! - `descriptor`: descriptors that do not block, and smol's `Async` over them.
 //! - [`watchdog`]: where a thread that does not come back is standing.
 
+#[cfg(all(unix, feature = "smol"))]
+pub mod child;
+#[cfg(all(unix, feature = "smol"))]
+pub mod descriptor;
 pub mod home;
 pub mod hooks;
 pub mod kernel;

@@ -69,6 +69,42 @@ impl<M> Tag<M> {
     }
 }
 
+impl<M> Tag<M> {
+    /// Tags have 40 bits: a process that makes a million of them a second has enough for twelve days.
+    const BITS: u32 = 40;
+
+    /// This tag and a number of 24 bits in one word; a greater number is kept as the greatest.
+    pub fn with(self, number: u32) -> Labelled<M> {
+        Labelled(self.0 | u64::from(number.min(Labelled::<M>::GREATEST)) << Self::BITS, PhantomData)
+    }
+}
+
+/// A [`Tag`] and a small number.
+pub struct Labelled<M>(u64, PhantomData<fn() -> M>);
+
+impl<M> Labelled<M> {
+    /// The greatest number there is room for.
+    pub const GREATEST: u32 = u32::MAX >> 8;
+
+    /// The tag.
+    #[inline(always)]
+    pub fn tag(&self) -> Tag<M> {
+        Tag(self.0 & (u64::MAX >> (64 - Tag::<M>::BITS)), PhantomData)
+    }
+
+    /// The number.
+    #[inline(always)]
+    pub fn number(&self) -> u32 {
+        (self.0 >> Tag::<M>::BITS) as u32
+    }
+}
+
+impl<M> fmt::Debug for Labelled<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {}", self.tag(), self.number())
+    }
+}
+
 impl<M> Clone for Tag<M> {
     fn clone(&self) -> Self {
         *self
@@ -128,6 +164,7 @@ impl<T> Turned<T> {
     pub fn tag<M: Mark<Of = T>>(&self, open: bool) -> Tag<M> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        assert!(number >> Tag::<M>::BITS == 0, "this process has made a million million runs: start another");
         self.head.tag.store(if open { number } else { 0 }, Ordering::Relaxed);
         Tag(number, PhantomData)
     }
@@ -281,6 +318,11 @@ mod tests {
             assert_eq!((look(later), look(closed)), (Err("given"), Err("given")));
         });
         two.enter(|_| assert_eq!(look(second), Ok(2)));
+
+        let labelled = second.with(77);
+        assert_eq!((labelled.tag().number(), labelled.number()), (second.number(), 77));
+        assert_eq!(second.with(u32::MAX).number(), Labelled::<Numbers>::GREATEST);
+        assert_eq!(second.with(u32::MAX).tag().number(), second.number());
     }
 
     #[test]

@@ -271,24 +271,32 @@ impl<T: Payload> Ready<T> {
     #[inline(never)]
     fn close(&mut self) {
         let (at, last) = (self.gap, self.used);
-        let places = &mut self.places[..];
-        if at != last {
-            let moved = mem::replace(&mut places[last], Place { payload: None, age: Age(0, 0) });
-            if !self.stamps {
-                places[moved.age.0 as usize].age.1 = at as u32;
-                places[moved.age.1 as usize].age.0 = at as u32;
-            } else if self.oldest == last {
-                self.oldest = at;
-            }
-            places[at] = moved;
-        }
         self.used = last - 1;
         self.gap = 0;
-        if self.used < self.places.len() / 16 && self.places.len() > 4096 {
-            // After a burst: what is kept for good is a small part of what one task takes.
-            self.places.truncate(self.places.len() / 2 + 1);
-            self.places.shrink_to_fit();
+        let places = &mut self.places[..];
+        if at != last {
+            // The gap holds nobody: where it goes is free from now on.
+            places.swap(at, last);
+            if self.stamps {
+                if self.oldest == last {
+                    self.oldest = at;
+                }
+            } else {
+                let age = places[at].age;
+                places[age.0 as usize].age.1 = at as u32;
+                places[age.1 as usize].age.0 = at as u32;
+            }
         }
+        if places.len() > 4096 && last <= places.len() / 16 {
+            self.shrink();
+        }
+    }
+
+    /// After a burst: what is kept for good is a small part of what one task takes.
+    #[cold]
+    fn shrink(&mut self) {
+        self.places.truncate(self.places.len() / 2 + 1);
+        self.places.shrink_to_fit();
     }
 
     /// Takes the candidate at `index` out. They must have [settled](Ready::settle).

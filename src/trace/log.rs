@@ -172,19 +172,25 @@ impl Log {
         entry.last_poll = Some((self.step, self.now));
         let woken = entry.woken_by.take();
         entry.last_woken_by = woken;
-        self.worker = entry.kind.is_thread().then_some(actor);
+        if entry.kind.is_thread() {
+            self.worker = Some(actor);
+        }
         self.event(What::Polled { actor, woken, before, end: PollEnd::Open });
     }
 
-    /// The step's poll ends: its event, which may be some way back, is told how.
+    /// The step's poll ends: its event, which may be some way back, is told how. Of steps within a step the inner one
+    /// ends first.
     pub fn poll_ends(&mut self, how: PollEnd) {
-        self.worker = None;
         for event in self.tail.iter_mut().rev().chain(self.trace.events.iter_mut().rev()) {
-            if let What::Polled { end, .. } = &mut event.what {
+            if let What::Polled { actor, end: end @ PollEnd::Open, .. } = &mut event.what {
                 *end = how;
+                if self.worker == Some(*actor) {
+                    self.worker = None;
+                }
                 return;
             }
         }
+        self.worker = None;
     }
 
     /// The future that is polled panicked.

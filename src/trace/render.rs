@@ -30,6 +30,11 @@ impl Trace {
         self.render(Style { steps: false, most_lines: usize::MAX })
     }
 
+    /// The same with the number of each event's step.
+    pub(crate) fn lanes_with_steps(&self) -> String {
+        self.render(Style { steps: true, most_lines: usize::MAX })
+    }
+
     pub(crate) fn render(&self, style: Style) -> String {
         let lanes = self.lane_names();
         let mut lines = self.lines();

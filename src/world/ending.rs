@@ -216,6 +216,8 @@ impl World {
         self.release_natives();
         // All have ended: the next run counts them anew.
         self.workers.borrow_mut().clear();
+        #[cfg(feature = "smol")]
+        self.keep_nothing(panicked);
         let wakers = self.clock.borrow_mut().reset();
         drop(wakers);
         let (leaks, unused_allowances, used_allowances) = if self.sentinel.borrow().is_idle() {
@@ -271,7 +273,8 @@ impl World {
     /// Waits in real time until something outside the world changes; false if nobody waits for that, or nothing does.
     pub(super) fn wait_outside(&self) -> bool {
         let waits_for_words = self.is_any_worker_at_a_word();
-        let rounds = match (self.outside.borrow().is_empty(), waits_for_words) {
+        let is_outside_quiet = self.outside.borrow().is_empty() && !self.is_any_task_outside();
+        let rounds = match (is_outside_quiet, waits_for_words) {
             (true, false) => return false,
             (true, true) => 10,
             (false, _) => 5_000,
@@ -290,7 +293,7 @@ impl World {
     /// Wakes workers whose outside world has changed. False if nothing did.
     #[inline]
     pub fn look_outside(&self) -> bool {
-        if self.outside.borrow().is_empty() && !self.is_any_worker_at_a_word() {
+        if self.outside.borrow().is_empty() && !self.is_any_worker_at_a_word() && !self.is_any_task_outside() {
             return false;
         }
         self.look_outside_closely()
@@ -306,7 +309,8 @@ impl World {
             let waker = self.worker(index, |w| w.waker.clone());
             waker.into_iter().for_each(|waker| waker.wake());
         }
-        futexes > 0 || !ready.is_empty()
+        let tasks = self.look_for_tasks_outside();
+        futexes > 0 || !ready.is_empty() || tasks
     }
 
     fn alive_workers(&self) -> usize {

@@ -3,9 +3,14 @@
 //! A world is made once and serves many runs, one after the other. Nothing in it is borrowed while user code runs: not
 //! across a poll, a wake, a drop.
 
+#[cfg(feature = "smol")]
+mod bare;
 mod ending;
 mod natives;
+#[cfg(feature = "smol")]
+mod nested;
 mod options;
+mod outside;
 mod recording;
 #[cfg(feature = "tracing")]
 mod spans;
@@ -78,6 +83,9 @@ pub(crate) struct World {
     timer_fds: RefCell<Vec<timer_fds::TimerFd>>,
     /// Workers that wait for something outside the world.
     pub outside: RefCell<Vec<(u32, standing::Probe)>>,
+    /// Tasks that do.
+    #[cfg(all(unix, feature = "smol"))]
+    tasks_outside: RefCell<Vec<(i32, bool, Waker)>>,
     /// The loop stood still in this step, by which incident.
     stood: Cell<bool>,
     stood_for: Cell<Option<usize>>,
@@ -98,6 +106,9 @@ pub(crate) struct World {
     finding: RefCell<Option<Finding>>,
     returned: RefCell<Option<Returned>>,
     panic: RefCell<Option<PanicSeen>>,
+    /// What the rooms above keep for as long as a run lasts, by type.
+    #[cfg(feature = "smol")]
+    kept: RefCell<Vec<bare::Kept>>,
 }
 
 /// Who could run, and who decides.
@@ -217,6 +228,8 @@ impl World {
             children: Cell::new(0),
             timer_fds: RefCell::new(Vec::new()),
             outside: RefCell::new(Vec::new()),
+            #[cfg(all(unix, feature = "smol"))]
+            tasks_outside: RefCell::new(Vec::new()),
             stood: Cell::new(false),
             stood_for: Cell::new(None),
             log: RefCell::new(None),
@@ -234,6 +247,8 @@ impl World {
             finding: RefCell::new(None),
             returned: RefCell::new(None),
             panic: RefCell::new(None),
+            #[cfg(feature = "smol")]
+            kept: RefCell::new(Vec::new()),
         }
     }
 
@@ -381,6 +396,12 @@ impl World {
         let running = self.running.get();
         let key = key.unwrap_or_else(|| running.key.child(registry.next_child(running.slot)));
         (registry.reserve(), key)
+    }
+
+    /// The task in `slot` is woken by `waker`, also before it has waited.
+    #[cfg(feature = "smol")]
+    fn occupy(&self, slot: u32, waker: Waker) {
+        self.registry.borrow_mut().occupy(slot, waker);
     }
 
     /// The task in `slot` waits, for the first time or (in a traced run) again.
@@ -573,7 +594,7 @@ impl World {
 
         beacon.steps.store(beacon.steps.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         let meta = runnable.metadata();
-        beacon.site.store(meta.site, Ordering::Relaxed);
+        beacon.site.store(meta.site(), Ordering::Relaxed);
         self.running.set(Running { slot: meta.slot, key: meta.key });
         self.mix(meta.key.get());
         #[cfg(feature = "tracing")]

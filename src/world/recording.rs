@@ -117,16 +117,13 @@ impl World {
         Waker::from(waker.get_or_insert_with(|| Arc::new(Counted(plain.clone()))).clone())
     }
 
-    /// A task's future is gone: it was done (`Ok(false)`), was dropped before that, or panicked while it was dropped.
-    pub fn task_gone(&self, slot: u32, ended: Result<bool, Box<dyn Any + Send>>) {
+    /// A task's future is gone: it was done, or `dropped` before that.
+    pub fn task_gone(&self, slot: u32, dropped: bool) {
         let waker = self.registry.borrow_mut().release(slot);
         if self.traced.get() {
-            self.record_gone(slot, matches!(ended, Ok(true)));
+            self.record_gone(slot, dropped);
         }
         drop(waker);
-        if let Err(payload) = ended {
-            self.found_drop_panic(&*payload);
-        }
     }
 
     #[cold]
@@ -146,8 +143,9 @@ impl World {
         drop(waker);
     }
 
+    /// A task's future panicked while it was dropped.
     #[cold]
-    fn found_drop_panic(&self, payload: &(dyn Any + Send)) {
+    pub fn drop_panicked(&self, payload: &(dyn Any + Send)) {
         let seen = self.panic.take();
         let mut finding = match seen {
             Some(seen) => seen.into_finding(FindingKind::DropPanic),

@@ -12,7 +12,7 @@ impl World {
         if !tracing::enabled!(target: "raddle", Level::ERROR) {
             return None;
         }
-        let site = sites::site(meta.site).map_or("a task", |site| site.name());
+        let site = sites::site(meta.site()).map_or("a task", |site| site.name());
         let name = if self.is_traced() { self.name_of(meta.key) } else { site.to_string() };
         let (now, seed) = (self.now(), self.seed());
         let span = tracing::error_span!(target: "raddle", "run", task = %name, at = %now, seed = %seed);

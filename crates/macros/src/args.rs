@@ -94,6 +94,18 @@ impl Args {
         given.map(|(setting, value)| call(setting.method, value, krate)).collect()
     }
 
+    /// The arguments as `name=value` words, in their fixed order.
+    pub(crate) fn settings(&self) -> String {
+        let given = SETTINGS.iter().zip(&self.settings).filter_map(|(setting, value)| Some((setting, value.as_ref()?)));
+        let words = given.map(|(setting, value)| match value {
+            Value::Number(number) => format!("{}={number}", setting.name),
+            Value::Text(text) => format!("{}={text}", setting.name),
+            Value::Nanos(nanos) => format!("{}={nanos}ns", setting.name),
+            Value::Switch(switch) | Value::Snapshot(switch) => format!("{}={switch}", setting.name),
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+
     /// Seeds of a test that is meant to fail are not kept, unless the user says so.
     pub(crate) fn keep_no_seeds(&mut self) {
         if let Some(at) = SETTINGS.iter().position(|setting| setting.name == "regressions") {
@@ -313,6 +325,13 @@ mod tests {
         ] {
             assert_eq!(calls(source), call, "{source}");
         }
+    }
+
+    #[test]
+    fn settings_are_words() {
+        let args: Args =
+            syn::parse_str("check, strategy = \"pct:3\", seeds = 9, watchdog = \"2s\", crate = a").unwrap();
+        assert_eq!(args.settings(), "seeds=9 strategy=pct:3 watchdog=2000000000ns check=true");
     }
 
     #[test]

@@ -45,6 +45,20 @@ fn test(args: &Args, scenario: &Scenario) -> TokenStream {
     // `line!` and `file!` tell of the outermost macro call: with the user's span that is the function itself, with
     // the macro's own it would be the attribute.
     let (file, line) = (quote_spanned!(name.span()=> ::core::file!()), quote_spanned!(name.span()=> ::core::line!()));
+    let (flags, settings) = (scenario.flags(), args.settings());
+    // Found by its bytes: a name, a version, then one field after the other, each behind the same rare character.
+    let marker = quote_spanned! {here=>
+        ::core::concat!(
+            "\u{1f}raddle-test\u{1f}1\u{1f}", ::core::module_path!(),
+            "\u{1f}", #text,
+            "\u{1f}", #file,
+            "\u{1f}", #line,
+            "\u{1f}", ::core::env!("CARGO_MANIFEST_DIR"),
+            "\u{1f}", #flags,
+            "\u{1f}", #settings,
+            "\u{1f}end\u{1f}"
+        )
+    };
     let site = quote_spanned! {here=>
         &#krate::__private::Site {
             name: #text,
@@ -55,6 +69,7 @@ fn test(args: &Args, scenario: &Scenario) -> TokenStream {
             package: ::core::env!("CARGO_PKG_NAME"),
             krate: ::core::env!("CARGO_CRATE_NAME"),
             bin: ::core::option_env!("CARGO_BIN_NAME"),
+            marker: #marker,
         }
     };
     let options = quote_spanned!(here=> |options| options #calls);
@@ -103,6 +118,16 @@ mod tests {
                         package: ::core::env!("CARGO_PKG_NAME"),
                         krate: ::core::env!("CARGO_CRATE_NAME"),
                         bin: ::core::option_env!("CARGO_BIN_NAME"),
+                        marker: ::core::concat!(
+                            "\u{1f}raddle-test\u{1f}1\u{1f}", ::core::module_path!(),
+                            "\u{1f}", "a",
+                            "\u{1f}", ::core::file!(),
+                            "\u{1f}", ::core::line!(),
+                            "\u{1f}", ::core::env!("CARGO_MANIFEST_DIR"),
+                            "\u{1f}", "ignore",
+                            "\u{1f}", "seeds=500 check=true",
+                            "\u{1f}end\u{1f}"
+                        ),
                     },
                     |options| options.seeds(500).check(true),
                     a

@@ -67,6 +67,12 @@ impl Scenario {
         self.attrs.iter().any(|attr| attr.path().is_ident("should_panic"))
     }
 
+    /// What the test harness is told by attributes: `ignore`, `should_panic`, both or nothing.
+    pub(crate) fn flags(&self) -> String {
+        let is_given = |name: &&str| self.attrs.iter().any(|attr| attr.path().is_ident(name));
+        ["ignore", "should_panic"].into_iter().filter(is_given).collect::<Vec<_>>().join(" ")
+    }
+
     /// Says what keeps the function from being a test: the first such thing in the order of the source.
     pub(crate) fn check(&self) -> Result<()> {
         for attr in &self.attrs {

@@ -1,0 +1,299 @@
+//! What `smol::Async` has for each kind of socket.
+
+use super::{Bound, Connection, Listening, placeholder};
+use crate::boundary::descriptor::{Async, Kind, Socket};
+use crate::boundary::kernel;
+use crate::context;
+use ::smol::stream::{self, Stream};
+use std::future::poll_fn;
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{SocketAddr as UnixAddr, UnixDatagram, UnixListener, UnixStream};
+use std::path::Path;
+use std::sync::Arc;
+
+/// One of the run's own sockets as an `Async`.
+fn standing<T: From<OwnedFd> + std::os::fd::AsFd>(socket: Arc<Socket>) -> io::Result<Async<T>> {
+    Ok(Async::simulated(placeholder()?.into(), Some(socket)))
+}
+
+/// Makes a real `Async` outside a run, and has `$own` make one in a run.
+macro_rules! either {
+    ($real:expr, $own:expr) => {
+        match context::in_run() {
+            true => $own,
+            false => $real.map(Async::real),
+        }
+    };
+}
+
+impl Async<TcpListener> {
+    /// Listens on an address.
+    ///
+    /// # Errors
+    /// If it is taken.
+    pub fn bind<A: Into<SocketAddr>>(addr: A) -> io::Result<Async<TcpListener>> {
+        let addr = addr.into();
+        either!(::smol::Async::<TcpListener>::bind(addr), {
+            standing(context::with("smol::Async::bind", |world| Listening::bind(world, addr))?)
+        })
+    }
+
+    /// Waits for somebody to connect.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub async fn accept(&self) -> io::Result<(Async<TcpStream>, SocketAddr)> {
+        if let Kind::Real(real) = &self.kind {
+            return real.accept().await.map(|(stream, from)| (Async::real(stream), from));
+        }
+        if let Some(listening) = self.socket::<Listening>() {
+            let connection = poll_fn(|cx| listening.poll_accept(cx)).await;
+            let from = connection.peer;
+            return Ok((standing(Arc::new(connection))?, from));
+        }
+        let (stream, from) = self.read_with(TcpListener::accept).await?;
+        Ok((Async::new(stream)?, from))
+    }
+
+    /// A stream of connections.
+    pub fn incoming(&self) -> impl Stream<Item = io::Result<Async<TcpStream>>> + Send + '_ {
+        stream::unfold(self, |listener| async move {
+            let next = listener.accept().await.map(|(stream, _)| stream);
+            Some((next, listener))
+        })
+    }
+}
+
+impl Async<TcpStream> {
+    /// Connects to an address.
+    ///
+    /// # Errors
+    /// If nobody listens there.
+    pub async fn connect<A: Into<SocketAddr>>(addr: A) -> io::Result<Async<TcpStream>> {
+        let addr = addr.into();
+        either!(::smol::Async::<TcpStream>::connect(addr).await, standing(Arc::new(Connection::dial(addr).await?)))
+    }
+
+    /// Receives without taking out.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        match self.socket::<Connection>() {
+            Some(connection) => poll_fn(|cx| connection.poll_read(cx, buf, false)).await,
+            None => self.read_with(|io| io.peek(buf)).await,
+        }
+    }
+}
+
+impl Async<UdpSocket> {
+    /// A socket with this address.
+    ///
+    /// # Errors
+    /// If it is taken.
+    pub fn bind<A: Into<SocketAddr>>(addr: A) -> io::Result<Async<UdpSocket>> {
+        let addr = addr.into();
+        either!(::smol::Async::<UdpSocket>::bind(addr), {
+            standing(context::with("smol::Async::bind", |world| Bound::bind(world, addr))?)
+        })
+    }
+
+    /// Receives a datagram, and from whom it is.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        match self.socket::<Bound>() {
+            Some(bound) => Ok(poll_fn(|cx| bound.poll_receive(cx, buf, true)).await),
+            None => self.read_with(|io| io.recv_from(buf)).await,
+        }
+    }
+
+    /// Receives a datagram without taking it out, and from whom it is.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub async fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        match self.socket::<Bound>() {
+            Some(bound) => Ok(poll_fn(|cx| bound.poll_receive(cx, buf, false)).await),
+            None => self.read_with(|io| io.peek_from(buf)).await,
+        }
+    }
+
+    /// Sends a datagram to an address.
+    ///
+    /// # Errors
+    /// If it is too large.
+    pub async fn send_to<A: Into<SocketAddr>>(&self, buf: &[u8], addr: A) -> io::Result<usize> {
+        let addr = addr.into();
+        match self.socket::<Bound>() {
+            Some(bound) => bound.send(buf, Some(addr)),
+            None => self.write_with(|io| io.send_to(buf, addr)).await,
+        }
+    }
+
+    /// Receives a datagram from whom it is connected to.
+    ///
+    /// # Errors
+    /// If it is not connected.
+    pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        match self.socket::<Bound>() {
+            Some(bound) => Ok(poll_fn(|cx| bound.poll_receive(cx, buf, true)).await.0),
+            None => self.read_with(|io| io.recv(buf)).await,
+        }
+    }
+
+    /// Receives a datagram from whom it is connected to, without taking it out.
+    ///
+    /// # Errors
+    /// If it is not connected.
+    pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        match self.socket::<Bound>() {
+            Some(bound) => Ok(poll_fn(|cx| bound.poll_receive(cx, buf, false)).await.0),
+            None => self.read_with(|io| io.peek(buf)).await,
+        }
+    }
+
+    /// Sends a datagram to whom it is connected to.
+    ///
+    /// # Errors
+    /// If it is not connected, or the datagram is too large.
+    pub async fn send(&self, buf: &[u8]) -> io::Result<usize> {
+        match self.socket::<Bound>() {
+            Some(bound) => bound.send(buf, None),
+            None => self.write_with(|io| io.send(buf)).await,
+        }
+    }
+}
+
+impl Async<UnixListener> {
+    /// Listens at a path.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<Async<UnixListener>> {
+        quietly(|| UnixListener::bind(path)).and_then(Async::new)
+    }
+
+    /// Waits for somebody to connect.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub async fn accept(&self) -> io::Result<(Async<UnixStream>, UnixAddr)> {
+        let (stream, from) = self.read_with(UnixListener::accept).await?;
+        Ok((Async::new(stream)?, from))
+    }
+
+    /// A stream of connections.
+    pub fn incoming(&self) -> impl Stream<Item = io::Result<Async<UnixStream>>> + Send + '_ {
+        stream::unfold(self, |listener| async move {
+            let next = listener.accept().await.map(|(stream, _)| stream);
+            Some((next, listener))
+        })
+    }
+}
+
+impl Async<UnixStream> {
+    /// Connects to whoever listens at a path.
+    ///
+    /// # Errors
+    /// If nobody does.
+    pub async fn connect<P: AsRef<Path>>(path: P) -> io::Result<Async<UnixStream>> {
+        // Of this family of sockets connecting does not wait, unless the other's queue is full.
+        let path = path.as_ref();
+        either!(
+            ::smol::Async::<UnixStream>::connect(path).await,
+            quietly(|| UnixStream::connect(path)).and_then(Async::new)
+        )
+    }
+
+    /// Two that are connected.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn pair() -> io::Result<(Async<UnixStream>, Async<UnixStream>)> {
+        let (one, two) = quietly(UnixStream::pair)?;
+        Ok((Async::new(one)?, Async::new(two)?))
+    }
+}
+
+impl Async<UnixDatagram> {
+    /// A socket at a path.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<Async<UnixDatagram>> {
+        quietly(|| UnixDatagram::bind(path)).and_then(Async::new)
+    }
+
+    /// A socket without an address.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn unbound() -> io::Result<Async<UnixDatagram>> {
+        quietly(UnixDatagram::unbound).and_then(Async::new)
+    }
+
+    /// Two that are connected.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn pair() -> io::Result<(Async<UnixDatagram>, Async<UnixDatagram>)> {
+        let (one, two) = quietly(UnixDatagram::pair)?;
+        Ok((Async::new(one)?, Async::new(two)?))
+    }
+
+    /// Receives a datagram, and from whom it is.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, UnixAddr)> {
+        self.read_with(|io| io.recv_from(buf)).await
+    }
+
+    /// Sends a datagram to whoever is at a path.
+    ///
+    /// # Errors
+    /// If nobody is.
+    pub async fn send_to<P: AsRef<Path>>(&self, buf: &[u8], path: P) -> io::Result<usize> {
+        self.write_with(|io| io.send_to(buf, &path)).await
+    }
+
+    /// Receives a datagram from whom it is connected to.
+    ///
+    /// # Errors
+    /// If it is not connected.
+    pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.read_with(|io| io.recv(buf)).await
+    }
+
+    /// Sends a datagram to whom it is connected to.
+    ///
+    /// # Errors
+    /// If it is not connected.
+    pub async fn send(&self, buf: &[u8]) -> io::Result<usize> {
+        self.write_with(|io| io.send(buf)).await
+    }
+}
+
+/// Calls that make sockets do not wait, and are none of the sentinel's business.
+pub(super) fn quietly<R>(f: impl FnOnce() -> R) -> R {
+    let _quiet = kernel::quiet();
+    f()
+}
+
+macro_rules! from_std {
+    ($($type:ty)+) => {$(
+        impl TryFrom<$type> for Async<$type> {
+            type Error = io::Error;
+
+            fn try_from(io: $type) -> io::Result<Async<$type>> {
+                Async::new(io)
+            }
+        }
+    )+};
+}
+
+from_std!(TcpListener TcpStream UdpSocket UnixListener UnixStream UnixDatagram);
