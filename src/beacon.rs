@@ -23,6 +23,11 @@ pub(crate) struct Beacon {
     pub site: AtomicU32,
     /// How long a step may take, in real milliseconds; 0: for ever.
     pub patience_ms: AtomicU64,
+    /// How much processor time a poll may use before it is told, in milliseconds; 0: any.
+    pub budget_ms: AtomicU64,
+    /// Polls of this run that used more, and whether there are any.
+    pub has_long_polls: AtomicBool,
+    pub long_polls: Mutex<Vec<LongPoll>>,
     /// Whether `foreign` holds something, or the loop stood still.
     pub called: AtomicBool,
     pub foreign: Mutex<Vec<ForeignWake>>,
@@ -43,6 +48,14 @@ impl Beacon {
         let millis = patience.map_or(0, |p| p.as_millis().clamp(1, u128::from(u64::MAX)) as u64);
         self.patience_ms.store(millis, Ordering::Relaxed);
     }
+}
+
+/// A poll that used more than its budget of processor time, as the watchdog saw it.
+pub(crate) struct LongPoll {
+    pub step: u64,
+    pub site: u32,
+    /// Where it was when it was seen: return addresses, innermost first.
+    pub stack: Vec<usize>,
 }
 
 /// What the watchdog tells of a run besides its numbers.

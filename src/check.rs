@@ -156,6 +156,11 @@ impl Options {
         self
     }
 
+    pub fn require_boundary(mut self, require: bool) -> Self {
+        self.config.options.needs_boundary = require;
+        self
+    }
+
     pub fn watchdog(mut self, patience: Duration) -> Self {
         self.config.options.watchdog = Some(patience).filter(|p| !p.is_zero());
         self

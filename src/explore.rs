@@ -12,6 +12,7 @@ use crate::schedule::{Player, Profile, StrategyKind, Tree};
 use crate::seed::Seed;
 use crate::shorten::{self, Shortened};
 use crate::trace::{Event, PollEnd, Trace, What};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What to explore, and how.
@@ -75,6 +76,8 @@ pub(crate) struct Explored {
     /// The digests of distinct interleavings.
     pub digests: HashSet<u64>,
     pub coverage: Coverage,
+    /// Scopes of `allow_blocking` in which nothing blocked under any seed.
+    pub unused_allowances: Vec<String>,
 }
 
 /// Goes through the plan.
@@ -99,6 +102,8 @@ pub(crate) fn explore_in(
         found: HashMap::default(),
         outcomes: HashMap::default(),
         count: Count::default(),
+        used_allowances: BTreeSet::new(),
+        unused_allowances: BTreeSet::new(),
         schedules: 0,
     };
     search.go(plan, measuring);
@@ -145,6 +150,7 @@ impl Explored {
             digest: 0,
             digests: HashSet::default(),
             coverage: Coverage::default(),
+            unused_allowances: Vec::new(),
         }
     }
 }
@@ -157,6 +163,8 @@ struct Search<'l, 'a> {
     found: HashMap<String, usize>,
     outcomes: HashMap<Option<String>, usize>,
     count: Count,
+    used_allowances: BTreeSet<String>,
+    unused_allowances: BTreeSet<String>,
     /// Runs of an exhaustive search that showed something new.
     schedules: u64,
 }
@@ -198,6 +206,7 @@ impl Search<'_, '_> {
         let outcomes = (self.explored.outcomes.len() + self.explored.failures.len()) as u64;
         let count = std::mem::take(&mut self.count);
         self.explored.digests = count.digests();
+        self.explored.unused_allowances = self.unused_allowances.difference(&self.used_allowances).cloned().collect();
         self.explored.coverage = count.finish(outcomes, complete);
         if outcomes > 1 {
             let mut outcomes = std::mem::take(&mut self.explored.outcomes);
@@ -222,6 +231,8 @@ impl Search<'_, '_> {
         explored.runs += 1;
         explored.steps += result.ended.steps;
         explored.digest = mix(explored.digest.rotate_left(1) ^ result.ended.digest);
+        self.used_allowances.extend(result.ended.used_allowances.iter().cloned());
+        self.unused_allowances.extend(result.ended.unused_allowances.iter().cloned());
         let fingerprint = result.fingerprint();
         self.count.add(Covered {
             digest: result.ended.digest,

@@ -1,16 +1,17 @@
 //! What runs came to, as values and as text. Pure: nothing here runs or prints.
 
+use crate::boundary::kernel::why_off;
 use crate::boundary::threads::Backend;
 use crate::coverage::Coverage;
 use crate::deviation::Deviation;
 use crate::explore::{Explored, Failing, OutcomeSeen};
 use crate::finding::Finding;
 use crate::id::Key;
+use crate::leak::Leak;
 use crate::replay::Replay;
 use crate::run::RunResult;
 use crate::schedule::StrategyKind;
 use crate::seed::Seed;
-use crate::sentinel::Leak;
 use crate::shorten::{Critical, Shortened};
 use crate::token::Schedule;
 use crate::trace::{Style, Trace};
@@ -50,6 +51,7 @@ pub struct Report<T> {
     threads: (Backend, Option<&'static str>),
     leaks: Vec<Leak>,
     unused_allowances: Vec<String>,
+    long_polls: Vec<String>,
     boundary_off: Option<&'static str>,
     finding: Option<Finding>,
     trace: Trace,
@@ -74,6 +76,7 @@ impl Report<()> {
             threads: ended.threads,
             leaks: ended.leaks,
             unused_allowances: ended.unused_allowances,
+            long_polls: ended.long_polls,
             boundary_off: ended.boundary_off,
             finding: ended.finding,
             trace: ended.trace.unwrap_or_default(),
@@ -98,6 +101,7 @@ impl Report<()> {
             threads: self.threads,
             leaks: self.leaks,
             unused_allowances: self.unused_allowances,
+            long_polls: self.long_polls,
             boundary_off: self.boundary_off,
             finding: self.finding,
             trace: self.trace,
@@ -225,6 +229,12 @@ impl<T> Report<T> {
         &self.unused_allowances
     }
 
+    /// Polls on the loop that used more processor time than they should (`cpu_budget`): the task, the step, and where it
+    /// was when it was seen. An advisory: no finding, and no part of digest or snapshot, since no seed can repeat it.
+    pub fn long_polls(&self) -> &[String] {
+        &self.long_polls
+    }
+
     /// Whether the system calls of this run were seen: `on`, or `off` with the reason.
     pub fn boundary(&self) -> String {
         match self.boundary_off {
@@ -289,6 +299,7 @@ impl<T> fmt::Display for Report<T> {
             }
             self.leaks.iter().try_for_each(|leak| write!(f, "\n  {leak}"))?;
             self.unused_allowances.iter().try_for_each(|a| write!(f, "\n  nothing blocked in allow_blocking({a})"))?;
+            self.long_polls.iter().try_for_each(|poll| write!(f, "\n  advisory: {poll}"))?;
             return match self.boundary_off {
                 None => Ok(()),
                 Some(why) => write!(f, "\n  boundary: off ({why})"),
@@ -299,6 +310,7 @@ impl<T> fmt::Display for Report<T> {
         write_place(f, &seed, finding, self.steps)?;
         write_details(f, finding, &self.abandoned)?;
         write_lanes(f, "interleaving", &self.trace)?;
+        self.long_polls.iter().try_for_each(|poll| writeln!(f, "  advisory: {poll}"))?;
         writeln!(f, "  boundary: {}", self.boundary())?;
         write!(f, "  replay: {}", self.replay_line())
     }
@@ -329,7 +341,7 @@ fn write_details(f: &mut impl Write, finding: &Finding, abandoned: &[String]) ->
         detail.lines().try_for_each(|line| writeln!(f, "  {line}"))?;
     }
     if !abandoned.is_empty() {
-        writeln!(f, "  given up: {} (the job waits for ever, and its thread with it)", abandoned.join(", "))?;
+        writeln!(f, "  given up: {} (it waits for ever, and its thread with it)", abandoned.join(", "))?;
     }
     match &finding.hint {
         Some(hint) => writeln!(f, "  what to do: {hint}"),
@@ -560,6 +572,9 @@ impl Failure {
             let lanes = self.original.trace().render(Style { steps: true, most_lines: usize::MAX });
             lanes.lines().try_for_each(|line| writeln!(f, "    {line}"))?;
         }
+        if let Some(why) = self.report.boundary_off {
+            writeln!(f, "  boundary: off ({why})")?;
+        }
         let schedule = self.schedule();
         if self.reruns.is_some() && schedule.deviations().len() <= MOST_ITEMS {
             writeln!(f, "  schedule: {schedule}")?;
@@ -619,6 +634,7 @@ pub struct Found {
     steps: u64,
     digest: Digest,
     coverage: Coverage,
+    unused_allowances: Vec<String>,
     strategy: StrategyKind,
     failures: Vec<Failure>,
     outcomes: Vec<OutcomeCount>,
@@ -626,7 +642,8 @@ pub struct Found {
 
 impl Found {
     pub(crate) fn new(explored: Explored, name: &str, seeds: Option<u64>, replay: &Replay) -> Found {
-        let Explored { runs, steps, strategy, failures, outcomes, digest, digests: _, coverage } = explored;
+        let Explored { runs, steps, strategy, failures, outcomes, digest, digests: _, coverage, unused_allowances } =
+            explored;
         let failure = |failing| Failure::new(failing, name, runs, seeds, &strategy, replay);
         let failures = failures.into_iter().map(failure).collect();
         let outcome = |seen: OutcomeSeen| {
@@ -636,7 +653,7 @@ impl Found {
         let mut outcomes: Vec<OutcomeCount> = outcomes.into_iter().map(outcome).collect();
         outcomes.sort_by(|a, b| a.text.cmp(&b.text));
         let digest = Digest(digest);
-        Found { name: name.into(), runs, steps, digest, coverage, strategy, failures, outcomes }
+        Found { name: name.into(), runs, steps, digest, coverage, unused_allowances, strategy, failures, outcomes }
     }
 
     /// How many seeds were run.
@@ -657,6 +674,19 @@ impl Found {
     /// How many distinct interleavings were seen, by digest.
     pub fn interleavings(&self) -> u64 {
         self.coverage.interleavings()
+    }
+
+    /// Scopes of [`allow_blocking`](crate::allow_blocking) in which nothing blocked under any seed.
+    pub fn unused_allowances(&self) -> &[String] {
+        &self.unused_allowances
+    }
+
+    /// Whether system calls were seen: `on`, or `off` with the reason.
+    pub fn boundary(&self) -> String {
+        match why_off() {
+            None => "on".into(),
+            Some(why) => format!("off ({why})"),
+        }
     }
 
     /// The most decisions in any one run.
@@ -754,6 +784,10 @@ impl fmt::Display for Found {
             let failed = self.coverage.strategies().iter().filter(|share| share.failed > 0);
             let told: Vec<_> = failed.map(|s| format!("{} {} of {}", s.strategy, s.failed, s.runs)).collect();
             write!(f, "\n  what failed was found by {}", told.join(", "))?;
+        }
+        self.unused_allowances.iter().try_for_each(|a| write!(f, "\n  nothing blocked in allow_blocking({a})"))?;
+        if let (Some(why), []) = (why_off(), &self.failures[..]) {
+            write!(f, "\n  boundary: off ({why})")?;
         }
         self.failures.iter().try_for_each(|failure| write!(f, "\n\n{failure}"))
     }

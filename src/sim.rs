@@ -181,6 +181,13 @@ macro_rules! shared_options {
             self
         }
 
+        /// How much processor time a poll on the loop may use before it is told as an advisory
+        /// ([`Report::long_polls`](crate::Report::long_polls)); 100 ms by default, as in asyncio, zero for any.
+        pub fn cpu_budget(mut self, budget: Duration) -> Self {
+            self.config.options.cpu_budget = Some(budget).filter(|b| !b.is_zero());
+            self
+        }
+
         /// How long one poll may take in real time before the process is ended with a report; 10 s by default, zero for
         /// ever.
         pub fn watchdog(mut self, patience: Duration) -> Self {
@@ -322,6 +329,8 @@ pub(crate) fn refused(seed: Seed, finding: Finding) -> RunResult {
         threads: (Backend::Baton, None),
         leaks: Vec::new(),
         unused_allowances: Vec::new(),
+        used_allowances: Vec::new(),
+        long_polls: Vec::new(),
         boundary_off: crate::boundary::kernel::why_off(),
     };
     RunResult { seed, returned: None, ended, left_behind: false }

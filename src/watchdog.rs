@@ -2,8 +2,8 @@
 //!
 //! Such a thing cannot be stopped in process. So that a run never hangs, the report is printed and the process ends.
 
-use crate::beacon::{self, Beacon};
-use crate::boundary::watchdog::sample_stack;
+use crate::beacon::{self, Beacon, LongPoll};
+use crate::boundary::watchdog::{processor_time, sample_stack};
 use crate::instant::Instant;
 use crate::seed::Seed;
 use crate::{frames, sites};
@@ -15,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 /// How often it looks.
-const PERIOD: Duration = Duration::from_millis(100);
+const PERIOD: Duration = Duration::from_millis(20);
 
 /// The exit code of a process that the watchdog ends: that of a failed test.
 const EXIT_CODE: i32 = 101;
@@ -36,8 +36,42 @@ struct Seen {
     steps: u64,
 }
 
+/// A step that goes on.
+#[derive(Default)]
+struct Long {
+    /// What its thread had used when the step was first seen.
+    before: Option<Duration>,
+    is_told: bool,
+}
+
+/// Tells of a poll that has used more processor time than it should: once, with the stack it has then.
+fn look_at_budget(beacon: &Beacon, now: Seen, long: &mut Long) {
+    let budget = Duration::from_millis(beacon.budget_ms.load(Ordering::Relaxed));
+    if budget.is_zero() || long.is_told {
+        return;
+    }
+    let Some(thread) = *beacon::lock(&beacon.thread) else { return };
+    let Some(used) = processor_time(thread) else { return };
+    let before = *long.before.get_or_insert(used);
+    let site = beacon.site.load(Ordering::Relaxed);
+    // A job may take as long as it likes: that is what it is for.
+    let is_on_the_loop = sites::site(site).is_some_and(|site| !matches!(site.given, Some("worker" | "thread")));
+    if used - before < budget || !is_on_the_loop {
+        return;
+    }
+    long.is_told = true;
+    let mut stack = vec![0; 64];
+    let count = sample_stack(thread, &mut stack);
+    stack.truncate(count);
+    let still = Seen { serial: beacon.serial.load(Ordering::Acquire), steps: beacon.steps.load(Ordering::Relaxed) };
+    if still == now {
+        beacon::lock(&beacon.long_polls).push(LongPoll { step: now.steps, site, stack });
+        beacon.has_long_polls.store(true, Ordering::Release);
+    }
+}
+
 fn watch() {
-    let mut seen: Vec<(Seen, Duration)> = Vec::new();
+    let mut seen: Vec<(Seen, Duration, Long)> = Vec::new();
     loop {
         thread::sleep(PERIOD);
         for (index, beacon) in beacon::all().into_iter().enumerate() {
@@ -46,11 +80,15 @@ fn watch() {
             }
             let serial = beacon.serial.load(Ordering::Acquire);
             let now = Seen { serial, steps: beacon.steps.load(Ordering::Relaxed) };
-            let (before, still_for) = &mut seen[index];
+            let (before, still_for, long) = &mut seen[index];
             if *before != now || now.serial == 0 {
-                (*before, *still_for) = (now, Duration::ZERO);
+                (*before, *still_for, *long) = (now, Duration::ZERO, Long::default());
+                if now.serial != 0 {
+                    look_at_budget(beacon, now, long);
+                }
                 continue;
             }
+            look_at_budget(beacon, now, long);
             // Counted in looks, not read from a clock: a process that was stopped for a while has not hung.
             *still_for += PERIOD;
             let patience = beacon.patience_ms.load(Ordering::Relaxed);

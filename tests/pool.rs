@@ -532,5 +532,5 @@ fn a_job_that_waits_for_ever_is_given_up() {
         (finding.kind(), finding.message()),
         (FindingKind::Pending, "1 still alive when the scenario returned: stuck")
     );
-    assert!(found.first_failure().unwrap().to_string().contains("given up: stuck (the job waits for ever"), "{found}");
+    assert!(found.first_failure().unwrap().to_string().contains("given up: stuck (it waits for ever"), "{found}");
 }

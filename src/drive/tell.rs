@@ -5,8 +5,8 @@ use crate::coverage::Share;
 use crate::deviation::Deviation;
 use crate::explore::Explored;
 use crate::finding::Finding;
+use crate::leak::Leak;
 use crate::report::{Failure, Report, tell_deviation};
-use crate::sentinel::Leak;
 use crate::trace::{Actor, ActorKind, Event, PollEnd, Source, Trace, What};
 use std::fmt::Write;
 

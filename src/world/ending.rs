@@ -8,7 +8,7 @@ use crate::executor::Runnable;
 use crate::finding::{Finding, FindingKind};
 use crate::id::Key;
 use crate::instant::Instant;
-use crate::sentinel::Leak;
+use crate::leak::Leak;
 use crate::trace::{Actor, ActorKind, Source, Trace};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -31,6 +31,10 @@ pub(crate) struct Ended {
     /// Blocking calls on the loop, and allowances that nothing used.
     pub leaks: Vec<Leak>,
     pub unused_allowances: Vec<String>,
+    /// Those that something used.
+    pub used_allowances: Vec<String>,
+    /// Polls that used more processor time than they should, in words. Nothing that a seed could repeat.
+    pub long_polls: Vec<String>,
     /// Why system calls were not seen, if they were not.
     pub boundary_off: Option<&'static str>,
 }
@@ -210,14 +214,16 @@ impl World {
         self.record(|log| log.closing = true);
         let abandoned = if self.registry.borrow().len() > 0 { self.wind_up(panicked) } else { Vec::new() };
         self.release_natives();
+        // All have ended: the next run counts them anew.
+        self.workers.borrow_mut().clear();
         #[cfg(feature = "smol")]
         self.keep_nothing(panicked);
         let wakers = self.clock.borrow_mut().reset();
         drop(wakers);
-        let (leaks, unused_allowances) = if self.sentinel.borrow().is_idle() {
+        let (leaks, unused_allowances, used_allowances) = if self.sentinel.borrow().is_idle() {
             Default::default()
         } else {
-            (self.tell_leaks(), self.unused_allowances())
+            (self.tell_leaks(), self.allowances(false), self.allowances(true))
         };
         self.found_leaks(&leaks);
         let trace = self.take_trace();
@@ -236,6 +242,8 @@ impl World {
             threads: (self.threads.backend(), self.threads.why_not_borrowed()),
             leaks,
             unused_allowances,
+            used_allowances,
+            long_polls: self.tell_long_polls(),
             boundary_off: kernel::why_off(),
         }
     }

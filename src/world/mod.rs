@@ -16,6 +16,7 @@ mod recording;
 #[cfg(feature = "tracing")]
 mod spans;
 mod standing;
+mod timer_fds;
 
 pub(crate) use ending::Ended;
 pub(crate) use natives::{is_native, of_worker};
@@ -80,6 +81,9 @@ pub(crate) struct World {
     next_futex: Cell<u64>,
     /// Words in statics that threads of this world wait for each other with, in all runs.
     own_words: RefCell<Vec<usize>>,
+    /// Child processes that have been started, and not waited for.
+    pub children: Cell<u32>,
+    timer_fds: RefCell<Vec<timer_fds::TimerFd>>,
     /// Workers that wait for something outside the world.
     pub outside: RefCell<Vec<(u32, standing::Probe)>>,
     /// Tasks that do.
@@ -225,6 +229,8 @@ impl World {
             futexes: RefCell::new(Vec::with_capacity(64)),
             next_futex: Cell::new(0),
             own_words: RefCell::new(Vec::new()),
+            children: Cell::new(0),
+            timer_fds: RefCell::new(Vec::new()),
             outside: RefCell::new(Vec::new()),
             #[cfg(all(unix, feature = "smol"))]
             tasks_outside: RefCell::new(Vec::new()),
@@ -273,6 +279,8 @@ impl World {
         self.sentinel.borrow_mut().reset(&options.policies);
         self.futexes.borrow_mut().clear();
         self.outside.borrow_mut().clear();
+        self.timer_fds.borrow_mut().clear();
+        self.children.set(0);
         self.stood.set(false);
         self.stood_for.set(None);
         self.running.set(NOBODY);

@@ -13,6 +13,8 @@ pub struct Options {
     pub deny_pending: bool,
     pub allow_panics: bool,
     pub watchdog: Option<Duration>,
+    /// How much processor time a poll may use before it is told; `None`: any.
+    pub cpu_budget: Option<Duration>,
     /// What is said to blocking calls on the loop.
     pub policies: Policies,
     /// Whether a run without the kernel boundary is a failure.
@@ -28,6 +30,7 @@ impl Default for Options {
             deny_pending: false,
             allow_panics: false,
             watchdog: Some(Duration::from_secs(10)),
+            cpu_budget: Some(Duration::from_millis(100)),
             policies: Policies::default(),
             needs_boundary: false,
         }

@@ -1,11 +1,13 @@
 //! A loop that stands still, and threads that wait: what the system calls of a world's threads do to it.
 
 use super::{Running, World};
+use crate::beacon;
 use crate::boundary::kernel;
 use crate::boundary::threads::Backend;
 use crate::id::Key;
 use crate::instant::Instant;
-use crate::sentinel::{Class, Detail, Incident, Leak, NAMED, Policy};
+use crate::leak::Leak;
+use crate::sentinel::{Class, Detail, Incident, NAMED, Policy};
 use crate::trace::What;
 use crate::{sites, stacks};
 use std::sync::atomic::Ordering;
@@ -300,11 +302,31 @@ impl World {
         leaks
     }
 
-    /// Allowances by scope in which nothing blocked.
-    pub(super) fn unused_allowances(&self) -> Vec<String> {
+    /// Polls that the watchdog saw use more processor time than they should.
+    pub(super) fn tell_long_polls(&self) -> Vec<String> {
+        if !self.beacon.has_long_polls.load(Ordering::Relaxed) {
+            return Vec::new();
+        }
+        self.beacon.has_long_polls.store(false, Ordering::Relaxed);
+        let mut seen = beacon::lock(&self.beacon.long_polls);
+        let budget = self.beacon.budget_ms.load(Ordering::Relaxed);
+        let told = seen.drain(..).map(|poll| {
+            let task = match sites::site(poll.site) {
+                Some(site) => format!("{} (spawned at {})", site.name(), site.at),
+                None => "the scenario".into(),
+            };
+            let (frames, _) = stacks::users(&stacks::resolve(&poll.stack));
+            let at: String = frames.iter().map(|frame| format!("\n    {frame}")).collect();
+            format!("{task} used the processor for more than {budget} ms in step {}{at}", poll.step)
+        });
+        told.collect()
+    }
+
+    /// Allowances by scope in which something blocked, or nothing did.
+    pub(super) fn allowances(&self, used: bool) -> Vec<String> {
         let sentinel = self.sentinel.borrow();
-        let unused = sentinel.scopes().iter().filter(|scope| !scope.used);
-        unused.map(|scope| format!("\"{}\" at {}", scope.reason, scope.at)).collect()
+        let such = sentinel.scopes().iter().filter(|scope| scope.used == used);
+        such.map(|scope| format!("\"{}\" at {}", scope.reason, scope.at)).collect()
     }
 }
 

@@ -30,12 +30,14 @@ enum Kind {
     Time(u64),
     Switch,
     Snapshot,
+    /// The one word that it takes.
+    Required,
 }
 
 const COUNT: Kind = Kind::Number(1..=u64::MAX);
 
 /// Every setting, in the order in which the expansion makes their calls, whatever order they are written in.
-const SETTINGS: [Setting; 12] = [
+const SETTINGS: [Setting; 13] = [
     Setting { name: "seeds", method: "seeds", kind: COUNT, usage: "`seeds = 500`" },
     Setting { name: "seed", method: "seed", kind: Kind::Seed, usage: "`seed = 42` or `seed = \"0x2f\"`" },
     Setting { name: "strategy", method: "strategy_str", kind: Kind::Strategy, usage: "`strategy = \"pct:3\"`" },
@@ -61,6 +63,7 @@ const SETTINGS: [Setting; 12] = [
         kind: Kind::Switch,
         usage: "`allow_panics` or `allow_panics = true`",
     },
+    Setting { name: "boundary", method: "require_boundary", kind: Kind::Required, usage: "`boundary = \"required\"`" },
     Setting { name: "check", method: "check", kind: Kind::Switch, usage: "`check` or `check = true`" },
     Setting { name: "regressions", method: "regressions", kind: Kind::Switch, usage: "`regressions = false`" },
 ];
@@ -180,6 +183,7 @@ impl Kind {
             Kind::Time(least) => Value::Nanos(value::time(lit, *least)?),
             Kind::Switch => Value::Switch(value::switch(lit)?),
             Kind::Snapshot => Value::Snapshot(value::switch(lit)?),
+            Kind::Required => Value::Switch(value::required(lit)?),
         })
     }
 }
@@ -313,6 +317,7 @@ mod tests {
             ("snapshot = true", ".snapshot(|report|::raddle::assert_interleaving!(report))"),
             ("snapshot = false", ""),
             ("deny_pending", ".deny_pending(true)"),
+            ("boundary = \"required\"", ".require_boundary(true)"),
             ("allow_panics = true", ".allow_panics(true)"),
             ("check", ".check(true)"),
             ("regressions = false", ".regressions(false)"),
@@ -357,7 +362,7 @@ mod tests {
     #[test]
     fn an_unknown_argument_is_answered_with_the_known_ones() {
         let known = "(known: `seeds`, `seed`, `strategy`, `max_steps`, `pool_threads`, `stall_up_to`, `watchdog`, \
-                     `snapshot`, `deny_pending`, `allow_panics`, `check`, `regressions`, `crate`)";
+                     `snapshot`, `deny_pending`, `allow_panics`, `boundary`, `check`, `regressions`, `crate`)";
         assert_eq!(error("sed = 5"), format!("unknown argument `sed`, did you mean `seed`? {known}"));
         assert_eq!(error("flavor = \"multi_thread\""), format!("unknown argument `flavor` {known}"));
     }
@@ -380,6 +385,8 @@ mod tests {
             ("snapshot = 1", "snapshot = 1: expected true or false"),
             ("stall_up_to = \"0s\"", "stall_up_to = \"0s\": expected a time above zero"),
             ("seeds = SEEDS", "seeds = SEEDS: expected a literal, as in `seeds = 500`"),
+            ("boundary = \"on\"", "boundary = \"on\": expected \"required\""),
+            ("boundary = true", "boundary = true: expected \"required\""),
             ("check = yes", "check = yes: expected true or false"),
             ("strategy = fifo", "strategy = fifo: expected a literal, as in `strategy = \"pct:3\"`"),
         ] {

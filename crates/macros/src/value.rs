@@ -125,6 +125,14 @@ pub(crate) fn switch(lit: &Lit) -> Result<bool, String> {
     }
 }
 
+/// The word `"required"`.
+pub(crate) fn required(lit: &Lit) -> Result<bool, String> {
+    match lit {
+        Lit::Str(word) if word.value() == "required" => Ok(true),
+        _ => Err("\"required\"".into()),
+    }
+}
+
 fn all_decimal(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }

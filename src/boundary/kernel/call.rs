@@ -96,7 +96,24 @@ pub enum Op {
     Close {
         fd: i32,
     },
-    Random,
+    /// So many random bytes for this address.
+    Random {
+        buffer: usize,
+        length: usize,
+    },
+    /// A file is to be locked, by a call that waits.
+    Lock {
+        call: &'static str,
+        fd: i32,
+    },
+    /// A timer that is a descriptor is set, and then to run out every so many nanoseconds.
+    SetTimer {
+        fd: i32,
+        until: Timeout,
+        every: u64,
+    },
+    /// Let others run.
+    Yield,
     /// The calling thread names itself: the text is at this address.
     Rename {
         name: usize,
@@ -113,6 +130,13 @@ pub struct Call {
     pub is_libcs: bool,
     pub(super) number: i64,
     pub(super) args: [i64; 6],
+}
+
+impl Call {
+    /// The second argument: where a call that reads is to put what it reads.
+    pub fn buffer(&self) -> usize {
+        self.args[1] as usize
+    }
 }
 
 /// What becomes of a call.

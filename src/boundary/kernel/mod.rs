@@ -28,25 +28,36 @@
 //! 7. *A call that returns twice* (clone, fork, vfork) must not be carried out on the handler's frame: the selector is left
 //!    at ALLOW and the instruction runs again, where it stands.
 
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+#[path = "x86_64.rs"]
+mod arch;
 mod call;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
-#[path = "linux_x86_64.rs"]
+#[path = "linux.rs"]
 mod imp;
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri))))]
 #[path = "unsupported.rs"]
 mod imp;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+mod memory;
 #[cfg(test)]
 mod tests;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+mod waits;
 
 pub use call::{Answer, Call, Kind, Op, Timeout};
 pub use imp::{
-    backtrace, exported, is_nonblocking, is_over, is_ready, is_static, kind_of, peek, perform, perform_for,
-    perform_now, word_is,
+    backtrace, clear_sets, exported, fire_timer, is_nonblocking, is_over, is_ready, is_static, kind_of, peek, perform,
+    perform_for, perform_now, poke, stop_timer, word_is, write_part,
 };
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
+
+/// An absolute time below this, in nanoseconds, is one of the monotonic clock: that of the wall shows 1970 and 31 years.
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+const LEAST_REALTIME: u64 = 900_000_000_000_000_000;
 
 const ALLOW: u8 = 0;
 const BLOCK: u8 = 1;

@@ -47,7 +47,7 @@ fn calls_are_seen_whoever_makes_them() {
     });
     assert_eq!(ops, [Op::Other]);
     // Memory is not looked at; masks are kept, but for SIGSYS.
-    let ops = seen(|| {
+    let mut ops = seen(|| {
         drop(std::hint::black_box(vec![1u8; 1 << 22]));
         // SAFETY: places for masks, on this thread.
         unsafe {
@@ -59,6 +59,8 @@ fn calls_are_seen_whoever_makes_them() {
             assert_eq!(libc::sigismember(&after, libc::SIGSYS), 0);
         }
     });
+    // The allocator's lock may be contended by other tests.
+    ops.retain(|op| !matches!(op, Op::FutexWait { .. } | Op::FutexWake { .. }));
     assert_eq!(ops, []);
     let ops = seen(|| {
         let quiet = quiet();

@@ -3,6 +3,8 @@
 //! Under borrowing the loop's kernel thread runs every thread of the world, so that is the one to
 //! look at, and what it finds is the stack of whoever has the turn.
 
+use std::time::Duration;
+
 #[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
 #[path = "linux.rs"]
 mod imp;
@@ -31,6 +33,12 @@ pub fn this_thread() -> ThreadHandle {
 /// A system call it is blocked in may end with EINTR, so this is for threads that are given up on.
 pub fn sample_stack(thread: ThreadHandle, out: &mut [usize]) -> usize {
     imp::sample_stack(thread.0, out)
+}
+
+/// The processor time that `thread` has used in its life; `None` if it has ended or the target is not supported. Under
+/// borrowing the loop's thread uses that of every thread of its world.
+pub fn processor_time(thread: ThreadHandle) -> Option<Duration> {
+    imp::processor_time(thread.0)
 }
 
 #[cfg(all(test, target_os = "linux", target_env = "gnu", not(miri)))]
@@ -70,6 +78,7 @@ mod tests {
         });
         assert!(found);
         assert_eq!(sample_stack(thread, &mut out[..2]), 2);
+        assert!(processor_time(thread).unwrap() > Duration::ZERO);
         STOP.store(true, Ordering::Relaxed);
         spinner.join().unwrap();
         assert_eq!(sample_stack(thread, &mut out), 0);

@@ -7,6 +7,10 @@ pub(super) fn this_thread() -> Thread {
     Thread
 }
 
+pub(super) fn processor_time(_: Thread) -> Option<std::time::Duration> {
+    None
+}
+
 pub(super) fn sample_stack(_: Thread, _: &mut [usize]) -> usize {
     0
 }

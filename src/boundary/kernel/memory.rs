@@ -1,0 +1,132 @@
+//! Memory at addresses that may be wrong, and stacks.
+
+use super::arch::raw;
+use std::ffi::{c_int, c_void};
+use std::mem;
+use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Copies memory at an address that may be wrong; how many bytes could be read.
+pub fn peek(address: usize, out: &mut [u8]) -> usize {
+    let local = libc::iovec { iov_base: out.as_mut_ptr().cast(), iov_len: out.len() };
+    // Up to the end of a page, and from there on: a text may end just before memory that is not there.
+    let first = (4096 - address % 4096).min(out.len());
+    let remote = [
+        libc::iovec { iov_base: address as *mut c_void, iov_len: first },
+        libc::iovec { iov_base: address.wrapping_add(first) as *mut c_void, iov_len: out.len() - first },
+    ];
+    let process = raw(libc::SYS_getpid, [0; 6]);
+    let local = ptr::from_ref(&local) as i64;
+    // The kernel writes to `out` only, and answers EFAULT for an address that cannot be read.
+    let read = raw(libc::SYS_process_vm_readv, [process, local, 1, remote.as_ptr() as i64, 2, 0]);
+    if read < 0 { 0 } else { read as usize }
+}
+
+/// Copies to memory at an address that may be wrong; how many bytes could be written.
+pub fn poke(address: usize, bytes: &[u8]) -> usize {
+    let local = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    let remote = libc::iovec { iov_base: address as *mut c_void, iov_len: bytes.len() };
+    let process = raw(libc::SYS_getpid, [0; 6]);
+    let (local, remote) = (ptr::from_ref(&local) as i64, ptr::from_ref(&remote) as i64);
+    // Memory that a call under test gave the kernel to write to.
+    let written = raw(libc::SYS_process_vm_writev, [process, local, 1, remote, 1, 0]);
+    if written < 0 { 0 } else { written as usize }
+}
+
+/// Where libc's own static memory is: from, to.
+static LIBC: (AtomicUsize, AtomicUsize) = (AtomicUsize::new(0), AtomicUsize::new(0));
+
+/// Finds out where libc is.
+pub(super) fn find_libc() {
+    unsafe extern "C" fn look(info: *mut libc::dl_phdr_info, _: usize, inside: *mut c_void) -> c_int {
+        // SAFETY: the loader passes its description of an object, with so many program headers.
+        let (base, headers) = unsafe {
+            let info = &*info;
+            (info.dlpi_addr as usize, std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()))
+        };
+        let loaded = headers.iter().filter(|header| header.p_type == libc::PT_LOAD);
+        let range = loaded.fold((usize::MAX, 0), |(from, to), header| {
+            let start = base + header.p_vaddr as usize;
+            (from.min(start), to.max(start + header.p_memsz as usize))
+        });
+        if (range.0..range.1).contains(&(inside as usize)) {
+            LIBC.0.store(range.0, Ordering::Relaxed);
+            LIBC.1.store(range.1, Ordering::Relaxed);
+        }
+        0
+    }
+    // SAFETY: `look` takes what the loader passes, and the address of one of libc's functions.
+    unsafe { libc::dl_iterate_phdr(Some(look), libc::abort as *mut c_void) };
+}
+
+/// Whether an address is where libc has its own locks: in its static memory, or at the head of one of its heaps.
+pub(super) fn is_libcs(address: usize) -> bool {
+    /// HEAP_MAX_SIZE of glibc's arenas, which are aligned to that, and more than the size of one's description.
+    const HEAP: usize = 64 << 20;
+    const HEAD: usize = 4096;
+    let libc = LIBC.0.load(Ordering::Relaxed)..LIBC.1.load(Ordering::Relaxed);
+    libc.contains(&address) || address % HEAP < HEAD
+}
+
+/// Whether an address is in the binary's own static memory.
+pub fn is_static(address: usize) -> bool {
+    unsafe extern "C" {
+        // Of the linker: only their addresses mean something.
+        static __executable_start: u8;
+        static _end: u8;
+    }
+    (&raw const __executable_start as usize..&raw const _end as usize).contains(&address)
+}
+
+/// Whether the word at an address holds `value`; also if the word is not there any more.
+pub fn word_is(address: usize, value: u32) -> bool {
+    let mut bytes = [0; 4];
+    peek(address, &mut bytes) != 4 || u32::from_ne_bytes(bytes) == value
+}
+
+/// The name of the function that a library exports nearest below an address. Not for the handler.
+pub fn exported(address: usize) -> Option<String> {
+    let mut info = mem::MaybeUninit::<libc::Dl_info>::zeroed();
+    // SAFETY: a place for a Dl_info, which zeros are a valid value of; any address may be asked about. The name is a text
+    // of the library's that ends in NUL, there as long as the library is; it is copied at once.
+    unsafe {
+        if libc::dladdr(address as *const c_void, info.as_mut_ptr()) == 0 {
+            return None;
+        }
+        let name = info.assume_init().dli_sname;
+        (!name.is_null()).then(|| std::ffi::CStr::from_ptr(name).to_string_lossy().into_owned())
+    }
+}
+
+unsafe extern "C" {
+    // Of the unwinder that std links, by the Itanium C++ ABI.
+    fn _Unwind_Backtrace(step: extern "C" fn(*mut c_void, *mut c_void) -> c_int, walk: *mut c_void) -> c_int;
+    fn _Unwind_GetIP(frame: *mut c_void) -> usize;
+}
+
+/// What a walk knows.
+struct Walk {
+    out: *mut usize,
+    room: usize,
+    count: usize,
+}
+
+/// Return addresses, innermost first; how many there are. Neither allocates nor takes a lock since glibc 2.35
+/// (`_dl_find_object`); before that it takes the loader's, which is recursive.
+pub fn backtrace(out: &mut [usize]) -> usize {
+    extern "C" fn step(frame: *mut c_void, walk: *mut c_void) -> c_int {
+        // SAFETY: the unwinder passes its frame and the pointer it was given below, alive during the walk.
+        let (walk, address) = unsafe { (&mut *walk.cast::<Walk>(), _Unwind_GetIP(frame)) };
+        if address == 0 || walk.count == walk.room {
+            return 1;
+        }
+        // SAFETY: below `room`, so within the slice.
+        unsafe { walk.out.add(walk.count).write(address) };
+        walk.count += 1;
+        0
+    }
+    let mut walk = Walk { out: out.as_mut_ptr(), room: out.len(), count: 0 };
+    // SAFETY: `step` and `walk` are what the unwinder calls and passes on; it only reads the stack.
+    unsafe { _Unwind_Backtrace(step, (&raw mut walk).cast()) };
+    walk.count
+}

@@ -1,0 +1,206 @@
+//! Calls carried out by halves: without waiting, or for a while; and what descriptors are like.
+
+use super::arch::raw;
+use super::call::{Call, Kind};
+use super::memory::{peek, poke};
+use std::mem;
+use std::ptr;
+
+/// Carries a call out.
+pub fn perform(call: &Call) -> i64 {
+    raw(call.number, call.args)
+}
+
+/// Carries a futex's wait out, for `nanos` of real time at most.
+pub fn perform_for(call: &Call, nanos: u64) -> i64 {
+    let op = i64::from(libc::FUTEX_WAIT) | (call.args[1] & i64::from(libc::FUTEX_PRIVATE_FLAG));
+    let time = [nanos / 1_000_000_000, nanos % 1_000_000_000];
+    raw(libc::SYS_futex, [call.args[0], op, call.args[2], time.as_ptr() as i64, 0, 0])
+}
+
+/// Carries a wait for descriptors, or for a lock of a file, out without waiting: with a timeout of zero. The sets of a
+/// `select` are changed only if something is ready.
+pub fn perform_now(call: &Call) -> i64 {
+    let mut args = call.args;
+    let zero = [0u64; 2];
+    let zero = zero.as_ptr() as i64;
+    match call.number {
+        libc::SYS_poll => args[2] = 0,
+        libc::SYS_ppoll => args[2] = zero,
+        libc::SYS_select | libc::SYS_pselect6 => return Sets::of(call).ask(true),
+        libc::SYS_epoll_wait | libc::SYS_epoll_pwait => args[3] = 0,
+        libc::SYS_epoll_pwait2 => args[3] = zero,
+        libc::SYS_flock => args[1] |= i64::from(libc::LOCK_NB),
+        libc::SYS_fcntl if args[1] == i64::from(libc::F_SETLKW) => args[1] = libc::F_SETLK.into(),
+        libc::SYS_fcntl => args[1] = libc::F_OFD_SETLK.into(),
+        _ => return -i64::from(libc::ENOSYS),
+    }
+    raw(call.number, args)
+}
+
+/// The descriptors of a `select`.
+struct Sets {
+    count: i64,
+    /// Where the caller has them, or 0, and copies of them.
+    places: [i64; 3],
+    copies: [[u8; 128]; 3],
+    bytes: usize,
+}
+
+impl Sets {
+    fn of(call: &Call) -> Sets {
+        let count = call.args[0].clamp(0, libc::FD_SETSIZE as i64);
+        let bytes = (count as usize).div_ceil(64) * 8;
+        let mut sets = Sets { count, places: [call.args[1], call.args[2], call.args[3]], copies: [[0; 128]; 3], bytes };
+        for (&place, copy) in sets.places.iter().zip(&mut sets.copies).filter(|(place, _)| **place != 0) {
+            peek(place as usize, &mut copy[..bytes]);
+        }
+        sets
+    }
+
+    /// How many are ready now; if some are and it is to `tell`, the caller's sets say which.
+    fn ask(mut self, tell: bool) -> i64 {
+        let zero = [0u64; 2];
+        let mut args = [self.count, 0, 0, 0, zero.as_ptr() as i64, 0];
+        for set in 0..3 {
+            args[set + 1] = if self.places[set] == 0 { 0 } else { self.copies[set].as_mut_ptr() as i64 };
+        }
+        let result = raw(libc::SYS_pselect6, args);
+        if tell && result > 0 {
+            self.put();
+        }
+        result
+    }
+
+    fn put(&self) {
+        let places = self.places.iter().zip(&self.copies).filter(|(place, _)| **place != 0);
+        places.for_each(|(&place, copy)| {
+            poke(place as usize, &copy[..self.bytes]);
+        });
+    }
+}
+
+/// The time of a `select` has run out: its sets are empty. Nothing for other calls.
+pub fn clear_sets(call: &Call) {
+    if matches!(call.number, libc::SYS_select | libc::SYS_pselect6) {
+        Sets { copies: [[0; 128]; 3], ..Sets::of(call) }.put();
+    }
+}
+
+/// Carries out as much of a call that writes to a pipe or a socket as goes without waiting, from byte `done` on: how many
+/// bytes, and whether that was all.
+pub fn write_part(call: &Call, done: usize, is_pipe: bool) -> Result<(usize, bool), i64> {
+    /// A pipe that can be written to has room for so much.
+    const PAGE: usize = 4096;
+    let dont_wait = i64::from(libc::MSG_DONTWAIT);
+    let [fd, buffer, length, flags, ..] = call.args;
+    let left = (length as usize).saturating_sub(done);
+    let (result, all) = match call.number {
+        libc::SYS_write if is_pipe => {
+            let part = left.min(PAGE);
+            (raw(libc::SYS_write, [fd, buffer + done as i64, part as i64, 0, 0, 0]), left)
+        }
+        libc::SYS_write => (raw(libc::SYS_sendto, [fd, buffer + done as i64, left as i64, dont_wait, 0, 0]), left),
+        libc::SYS_sendto => {
+            let [.., address, size] = call.args;
+            (raw(libc::SYS_sendto, [fd, buffer + done as i64, left as i64, flags | dont_wait, address, size]), left)
+        }
+        libc::SYS_sendmsg => (raw(libc::SYS_sendmsg, [fd, buffer, length | dont_wait, 0, 0, 0]), 0),
+        libc::SYS_writev => {
+            // The first piece: who writes several has to expect that fewer are written.
+            let mut piece = [0; 16];
+            let place = (0..length).map(|n| buffer as usize + 16 * n as usize);
+            let word =
+                |piece: &[u8; 16], at: usize| u64::from_ne_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|n| piece[at + n]));
+            place.into_iter().any(|place| peek(place, &mut piece) == 16 && word(&piece, 8) > 0);
+            let (base, size) = (word(&piece, 0) as i64, word(&piece, 8) as usize);
+            match is_pipe {
+                true => (raw(libc::SYS_write, [fd, base, size.min(PAGE) as i64, 0, 0, 0]), 0),
+                false => (raw(libc::SYS_sendto, [fd, base, size as i64, dont_wait, 0, 0]), 0),
+            }
+        }
+        _ => (raw(call.number, call.args), 0),
+    };
+    match result {
+        0.. => Ok((result as usize, result == 0 || result as usize >= all)),
+        error => Err(error),
+    }
+}
+
+/// Stops a timer that is a descriptor; the call that sets it is answered with that.
+pub fn stop_timer(call: &Call) -> i64 {
+    let none = [0u64; 4];
+    raw(libc::SYS_timerfd_settime, [call.args[0], 0, none.as_ptr() as i64, call.args[3], 0, 0])
+}
+
+/// Has such a timer run out, and waits until that can be seen.
+pub fn fire_timer(fd: i32) {
+    let soon = [0u64, 0, 0, 1];
+    raw(libc::SYS_timerfd_settime, [fd.into(), 0, soon.as_ptr() as i64, 0, 0, 0]);
+    let mut poll = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    raw(libc::SYS_poll, [ptr::from_mut(&mut poll) as i64, 1, 100, 0, 0, 0]);
+}
+
+/// Whether a wait for descriptors, or for a child, would be over at once. Nothing is taken by asking.
+pub fn is_over(call: &Call) -> bool {
+    match call.number {
+        libc::SYS_poll | libc::SYS_ppoll => perform_now(call) != 0,
+        libc::SYS_select | libc::SYS_pselect6 => Sets::of(call).ask(false) != 0,
+        // It is the caller's then, and asking again gives the same answer.
+        libc::SYS_flock | libc::SYS_fcntl => perform_now(call) != -i64::from(libc::EAGAIN),
+        libc::SYS_epoll_wait | libc::SYS_epoll_pwait | libc::SYS_epoll_pwait2 => is_ready(call.args[0] as i32, false),
+        libc::SYS_wait4 | libc::SYS_waitid => {
+            let (which, id) = match (call.number, call.args[0]) {
+                (libc::SYS_waitid, which) => (which, call.args[1]),
+                (_, pid) if pid as i32 > 0 => (i64::from(libc::P_PID), pid),
+                _ => (i64::from(libc::P_ALL), 0),
+            };
+            let mut info = [0u64; 16];
+            let flags = i64::from(libc::WEXITED | libc::WNOHANG | libc::WNOWAIT);
+            let result = raw(libc::SYS_waitid, [which, id, info.as_mut_ptr() as i64, flags, 0, 0]);
+            // Nobody there leaves the information as it was: zeros.
+            result != 0 || info[0] != 0
+        }
+        _ => true,
+    }
+}
+
+/// What sort of thing `fd` is.
+pub fn kind_of(fd: i32) -> Kind {
+    let mut stat = mem::MaybeUninit::<libc::stat>::zeroed();
+    if raw(libc::SYS_fstat, [fd.into(), stat.as_mut_ptr() as i64, 0, 0, 0, 0]) != 0 {
+        return Kind::None;
+    }
+    // SAFETY: zeroed, which is a valid value of integers, and filled by the kernel.
+    match unsafe { stat.assume_init() }.st_mode & libc::S_IFMT {
+        libc::S_IFREG | libc::S_IFDIR if is_made_up(fd) => Kind::None,
+        libc::S_IFREG | libc::S_IFDIR | libc::S_IFBLK => Kind::File,
+        libc::S_IFIFO => Kind::Pipe,
+        libc::S_IFSOCK => Kind::Socket,
+        _ => Kind::Other,
+    }
+}
+
+/// Whether the file has no disk behind it: the kernel writes what is read there.
+fn is_made_up(fd: i32) -> bool {
+    let mut stat = mem::MaybeUninit::<libc::statfs>::zeroed();
+    if raw(libc::SYS_fstatfs, [fd.into(), stat.as_mut_ptr() as i64, 0, 0, 0, 0]) != 0 {
+        return false;
+    }
+    // SAFETY: zeroed, which is a valid value of integers, and filled by the kernel.
+    let magic = unsafe { stat.assume_init() }.f_type;
+    matches!(magic, libc::PROC_SUPER_MAGIC | libc::SYSFS_MAGIC | libc::CGROUP_SUPER_MAGIC | libc::CGROUP2_SUPER_MAGIC)
+}
+
+/// Whether `fd` has `O_NONBLOCK`.
+pub fn is_nonblocking(fd: i32) -> bool {
+    let flags = raw(libc::SYS_fcntl, [fd.into(), libc::F_GETFL.into(), 0, 0, 0, 0]);
+    flags >= 0 && flags & i64::from(libc::O_NONBLOCK) != 0
+}
+
+/// Whether reading (or writing) would not wait.
+pub fn is_ready(fd: i32, to_write: bool) -> bool {
+    let events = if to_write { libc::POLLOUT } else { libc::POLLIN };
+    let mut poll = libc::pollfd { fd, events, revents: 0 };
+    raw(libc::SYS_poll, [ptr::from_mut(&mut poll) as i64, 1, 0, 0, 0, 0]) != 0
+}

@@ -1,0 +1,257 @@
+//! Registers and numbers of Linux on x86-64: what another architecture has to bring, too.
+
+use super::call::{Answer, Call, Op, Timeout};
+use super::imp::{PROBE_MAGIC, answer, not_ours, set_mask};
+use super::memory::{is_libcs, peek};
+use std::arch::asm;
+use std::ffi::{c_int, c_void};
+
+/// A system call without `errno`. Negative results are errors.
+#[inline]
+pub(super) fn raw(number: i64, args: [i64; 6]) -> i64 {
+    let result;
+    // SAFETY: what a system call does to memory is what its caller asked for: either one of the few below, argued there, or
+    // the call that code under test made itself. The kernel clobbers rax, rcx and r11 only.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") number => result,
+            in("rdi") args[0],
+            in("rsi") args[1],
+            in("rdx") args[2],
+            in("r10") args[3],
+            in("r8") args[4],
+            in("r9") args[5],
+            out("rcx") _,
+            out("r11") _,
+            options(nostack),
+        );
+    }
+    result
+}
+
+/// The handler of SIGSYS; see the room's head for what it may do.
+pub(super) extern "C" fn trap(_: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    let Some(selector) = super::SELECTOR.get() else {
+        not_ours(info);
+        return;
+    };
+    super::look_away(selector);
+    // SAFETY: with SA_SIGINFO the third argument is the ucontext_t that the kernel returns to, ours until then.
+    let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
+    let registers = &mut context.uc_mcontext.gregs;
+    let register = |which: c_int| registers[which as usize];
+    let number = register(libc::REG_RAX);
+    let args = [
+        register(libc::REG_RDI),
+        register(libc::REG_RSI),
+        register(libc::REG_RDX),
+        register(libc::REG_R10),
+        register(libc::REG_R8),
+        register(libc::REG_R9),
+    ];
+    let result = match number {
+        // What the allocator asks for, perhaps with a lock held: nothing else is looked at.
+        libc::SYS_brk
+        | libc::SYS_mmap
+        | libc::SYS_munmap
+        | libc::SYS_madvise
+        | libc::SYS_mprotect
+        | libc::SYS_mremap => raw(number, args),
+        libc::SYS_clone | libc::SYS_clone3 | libc::SYS_fork | libc::SYS_vfork => {
+            if makes_process(number, args) {
+                answer(selector, &Call { op: Op::Process, is_libcs: false, number, args });
+            }
+            // It returns twice: once more, unseen, where it stands.
+            registers[libc::REG_RIP as usize] -= 2;
+            return;
+        }
+        libc::SYS_rt_sigprocmask => {
+            let result = set_mask(args, &mut context.uc_sigmask);
+            context.uc_mcontext.gregs[libc::REG_RAX as usize] = result;
+            super::watch(selector);
+            return;
+        }
+        libc::SYS_getppid if args[0] == PROBE_MAGIC => PROBE_MAGIC,
+        _ => {
+            let at = register(libc::REG_RIP) as usize;
+            let call = Call { op: decode(number, args), is_libcs: is_libcs_lock(number, args, at), number, args };
+            match answer(selector, &call) {
+                Answer::Pass => raw(number, args),
+                Answer::Return(result) => result,
+            }
+        }
+    };
+    context.uc_mcontext.gregs[libc::REG_RAX as usize] = result;
+    super::watch(selector);
+}
+
+/// Whether a call waits for a lock of libc's own: with the value that those have when they are contended, without a timeout,
+/// not by the function `syscall`, which std and parking_lot use, and where libc has its locks.
+fn is_libcs_lock(number: i64, args: [i64; 6], at: usize) -> bool {
+    /// More than our `syscall` is long.
+    const LENGTH: usize = 128;
+    let function = libc::syscall as *const () as usize;
+    let by_function = (function..function + LENGTH).contains(&at);
+    number == libc::SYS_futex && !by_function && args[2] == 2 && args[3] == 0 && is_libcs(args[0] as usize)
+}
+
+/// Whether it is a process that is cloned, not a thread.
+fn makes_process(number: i64, args: [i64; 6]) -> bool {
+    let mut flags = [0; 8];
+    match number {
+        libc::SYS_clone => args[0] & i64::from(libc::CLONE_THREAD) == 0,
+        libc::SYS_clone3 => {
+            peek(args[0] as usize, &mut flags);
+            u64::from_ne_bytes(flags) & libc::CLONE_THREAD as u64 == 0
+        }
+        _ => true,
+    }
+}
+
+/// A timespec's nanoseconds; `None` if there is none.
+fn timespec(address: i64) -> Option<u64> {
+    let mut bytes = [0; 16];
+    if address == 0 || peek(address as usize, &mut bytes) != 16 {
+        return None;
+    }
+    let word = |at: usize| u64::from_ne_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|n| bytes[at + n]));
+    Some(word(0).saturating_mul(1_000_000_000).saturating_add(word(8)))
+}
+
+/// A setting of a timer that is a descriptor.
+fn timer(args: [i64; 6]) -> Op {
+    let [fd, flags, new, ..] = args;
+    let (every, first) = (timespec(new).unwrap_or(0), timespec(new + 16).unwrap_or(0));
+    let until = match (first, flags as c_int & libc::TFD_TIMER_ABSTIME != 0) {
+        (0, _) => Timeout::Never,
+        (nanos, false) => Timeout::In(nanos),
+        // Before the world began, as far as its clock of the wall goes: what the other clock shows.
+        (nanos, true) if nanos < super::LEAST_REALTIME => Timeout::Monotonic(nanos),
+        (nanos, true) => Timeout::Realtime(nanos),
+    };
+    Op::SetTimer { fd: fd as i32, until, every }
+}
+
+fn in_time(address: i64) -> Timeout {
+    timespec(address).map_or(Timeout::Never, Timeout::In)
+}
+
+fn in_millis(millis: i64) -> Timeout {
+    match millis as i32 {
+        ..0 => Timeout::Never,
+        millis => Timeout::In(millis as u64 * 1_000_000),
+    }
+}
+
+fn decode(number: i64, args: [i64; 6]) -> Op {
+    let [a, b, c, d, ..] = args;
+    let fd = a as i32;
+    let read = |call| Op::Read { call, fd };
+    let write = |call| Op::Write { call, fd };
+    let disk = |call| Op::Disk { call, fd };
+    let name = |call, path: i64| Op::Name { call, path: path as usize };
+    let no_wait = |flags: i64| flags & i64::from(libc::MSG_DONTWAIT) != 0;
+    match number {
+        libc::SYS_nanosleep => Op::Sleep(in_time(a)),
+        libc::SYS_clock_nanosleep => match (timespec(c), b as c_int & libc::TIMER_ABSTIME != 0) {
+            (Some(nanos), false) => Op::Sleep(Timeout::In(nanos)),
+            (Some(nanos), true) if a as c_int == libc::CLOCK_REALTIME => Op::Sleep(Timeout::Realtime(nanos)),
+            (Some(nanos), true) => Op::Sleep(Timeout::Monotonic(nanos)),
+            (None, _) => Op::Other,
+        },
+        libc::SYS_futex => {
+            let (word, value) = (a as usize, c as u32);
+            match b as c_int & !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME) {
+                libc::FUTEX_WAIT => Op::FutexWait { word, value, until: in_time(d) },
+                libc::FUTEX_WAIT_BITSET => {
+                    let is_realtime = b as c_int & libc::FUTEX_CLOCK_REALTIME != 0;
+                    let until = match timespec(d) {
+                        None => Timeout::Never,
+                        Some(nanos) if is_realtime => Timeout::Realtime(nanos),
+                        Some(nanos) => Timeout::Monotonic(nanos),
+                    };
+                    Op::FutexWait { word, value, until }
+                }
+                libc::FUTEX_WAKE | libc::FUTEX_WAKE_BITSET => Op::FutexWake { word, count: value },
+                _ => Op::Other,
+            }
+        }
+        libc::SYS_open | libc::SYS_creat => Op::Open { path: a as usize },
+        libc::SYS_openat | libc::SYS_openat2 => Op::Open { path: b as usize },
+        libc::SYS_stat | libc::SYS_lstat => name("stat", a),
+        libc::SYS_newfstatat if d & i64::from(libc::AT_EMPTY_PATH) != 0 => Op::Other,
+        libc::SYS_newfstatat => name("stat", b),
+        libc::SYS_statx if c & i64::from(libc::AT_EMPTY_PATH) != 0 => Op::Other,
+        libc::SYS_statx => name("stat", b),
+        libc::SYS_access => name("access", a),
+        libc::SYS_faccessat | libc::SYS_faccessat2 => name("access", b),
+        libc::SYS_readlink => name("readlink", a),
+        libc::SYS_readlinkat => name("readlink", b),
+        libc::SYS_rename => name("rename", a),
+        libc::SYS_renameat | libc::SYS_renameat2 => name("rename", b),
+        libc::SYS_link => name("link", a),
+        libc::SYS_linkat => name("link", b),
+        libc::SYS_symlink => name("symlink", a),
+        libc::SYS_symlinkat => name("symlink", a),
+        libc::SYS_unlink => name("unlink", a),
+        libc::SYS_rmdir => name("rmdir", a),
+        libc::SYS_unlinkat => name("unlink", b),
+        libc::SYS_mkdir => name("mkdir", a),
+        libc::SYS_mkdirat => name("mkdir", b),
+        libc::SYS_chmod => name("chmod", a),
+        libc::SYS_fchmodat => name("chmod", b),
+        libc::SYS_utimensat => name("utimens", b),
+        libc::SYS_getdents64 => name("read a folder", 0),
+        libc::SYS_read => read("read"),
+        libc::SYS_pread64 => read("pread"),
+        libc::SYS_readv => read("readv"),
+        libc::SYS_preadv | libc::SYS_preadv2 => read("preadv"),
+        libc::SYS_write => write("write"),
+        libc::SYS_pwrite64 => write("pwrite"),
+        libc::SYS_writev => write("writev"),
+        libc::SYS_pwritev | libc::SYS_pwritev2 => write("pwritev"),
+        libc::SYS_fsync => disk("fsync"),
+        libc::SYS_fdatasync => disk("fdatasync"),
+        libc::SYS_ftruncate => disk("ftruncate"),
+        libc::SYS_sync_file_range => disk("sync_file_range"),
+        libc::SYS_copy_file_range => disk("copy_file_range"),
+        libc::SYS_sendfile => disk("sendfile"),
+        libc::SYS_splice => disk("splice"),
+        libc::SYS_fallocate => disk("fallocate"),
+        libc::SYS_flock if b as c_int & (libc::LOCK_NB | libc::LOCK_UN) == 0 => Op::Lock { call: "flock", fd },
+        libc::SYS_fcntl if matches!(b as c_int, libc::F_SETLKW | libc::F_OFD_SETLKW) => {
+            Op::Lock { call: "fcntl lock", fd }
+        }
+        libc::SYS_timerfd_settime => timer(args),
+        libc::SYS_sched_yield => Op::Yield,
+        libc::SYS_connect => Op::Connect { fd, address: b as usize, length: c as usize },
+        libc::SYS_accept | libc::SYS_accept4 => Op::Accept { fd },
+        libc::SYS_recvfrom => Op::Receive { fd, dont_wait: no_wait(d) },
+        libc::SYS_recvmsg => Op::Receive { fd, dont_wait: no_wait(c) },
+        libc::SYS_recvmmsg => Op::Receive { fd, dont_wait: no_wait(d) },
+        libc::SYS_sendto => Op::Send { fd, dont_wait: no_wait(d) },
+        libc::SYS_sendmsg => Op::Send { fd, dont_wait: no_wait(c) },
+        libc::SYS_sendmmsg => Op::Send { fd, dont_wait: no_wait(d) },
+        libc::SYS_poll => Op::Poll { call: "poll", until: in_millis(c) },
+        libc::SYS_ppoll => Op::Poll { call: "ppoll", until: in_time(c) },
+        libc::SYS_select => {
+            let until = timespec(args[4]).map_or(Timeout::Never, |_| {
+                let mut micros = [0; 16];
+                peek(args[4] as usize, &mut micros);
+                let word = |at: usize| u64::from_ne_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|n| micros[at + n]));
+                Timeout::In(word(0).saturating_mul(1_000_000_000).saturating_add(word(8).saturating_mul(1000)))
+            });
+            Op::Poll { call: "select", until }
+        }
+        libc::SYS_pselect6 => Op::Poll { call: "pselect", until: in_time(args[4]) },
+        libc::SYS_epoll_wait | libc::SYS_epoll_pwait => Op::Poll { call: "epoll_wait", until: in_millis(d) },
+        libc::SYS_epoll_pwait2 => Op::Poll { call: "epoll_wait", until: in_time(d) },
+        libc::SYS_wait4 => Op::WaitChild { hang: c as c_int & libc::WNOHANG == 0 },
+        libc::SYS_waitid => Op::WaitChild { hang: d as c_int & libc::WNOHANG == 0 },
+        libc::SYS_close => Op::Close { fd },
+        libc::SYS_getrandom => Op::Random { buffer: a as usize, length: b as usize },
+        libc::SYS_prctl if a == i64::from(libc::PR_SET_NAME) => Op::Rename { name: b as usize },
+        _ => Op::Other,
+    }
+}

@@ -1,0 +1,120 @@
+//! What becomes of the system calls of a world's threads: judged on the loop, waits in the world on a worker.
+//!
+//! Called from the boundary's signal handler (see there for what that allows), and so with calls unwatched.
+
+mod on_loop;
+mod on_worker;
+mod transfers;
+mod words;
+
+pub(crate) use on_loop::{Stood, stand_until};
+
+use crate::boundary::hooks::{MONOTONIC_ORIGIN, REALTIME_ORIGIN};
+use crate::boundary::kernel::{self, Answer, Call, Op, Timeout};
+use crate::boundary::threads;
+use crate::context;
+use crate::instant::Instant;
+use crate::workers;
+use crate::world::World;
+use std::panic::Location;
+
+const NANOS: u64 = 1_000_000_000;
+
+/// The boundary's [`Handler`](kernel::Handler).
+pub(crate) fn on_call(call: &Call) -> Answer {
+    if call.op == Op::Other {
+        return Answer::Pass;
+    }
+    if call.is_libcs {
+        // Whoever holds it is a thread outside the world, for hardly ever is one of the world switched away from then.
+        let result = in_reality(call, 1000);
+        if result != TIMED_OUT {
+            return result;
+        }
+    }
+    let answer = context::try_with(|world| match (threads::current(), call.op) {
+        _ if world.is_busy() => Answer::Pass,
+        (_, Op::Random { buffer, length }) => random(world, buffer, length),
+        (_, Op::SetTimer { fd, until, every }) => set_timer(world, fd, until, every, call),
+        (Some(index), _) => on_worker::on_worker(world, index as u32, call),
+        // A panic is being told: its hook reads what it likes.
+        (None, _) if std::thread::panicking() => Answer::Pass,
+        (None, _) => on_loop::on_loop(world, call),
+    });
+    answer.unwrap_or(Answer::Pass)
+}
+
+/// Random bytes are the seed's, whoever asks for them and how.
+fn random(world: &World, buffer: usize, length: usize) -> Answer {
+    let mut bytes = [0; 256];
+    for done in (0..length).step_by(bytes.len()) {
+        let part = bytes.len().min(length - done);
+        world.fill_entropy(&mut bytes[..part]);
+        if kernel::poke(buffer + done, &bytes[..part]) != part {
+            return Answer::Return(-14);
+        }
+    }
+    Answer::Return(length as i64)
+}
+
+/// A timer that is a descriptor runs out in virtual time.
+fn set_timer(world: &World, fd: i32, until: Timeout, every: u64, call: &Call) -> Answer {
+    let result = kernel::stop_timer(call);
+    if result == 0 {
+        world.set_timer_fd(fd, deadline(world, until), every);
+    }
+    Answer::Return(result)
+}
+
+/// The virtual moment at which a wait is over; `None` for never.
+pub(crate) fn deadline(world: &World, until: Timeout) -> Option<Instant> {
+    let absolute = |nanos: u64, origin: u64| Instant::from_nanos(nanos.saturating_sub(origin * NANOS));
+    match until {
+        Timeout::Never => None,
+        Timeout::In(nanos) => Some(Instant::from_nanos(world.now().as_nanos().saturating_add(nanos))),
+        Timeout::Monotonic(nanos) => Some(absolute(nanos, MONOTONIC_ORIGIN)),
+        Timeout::Realtime(nanos) => Some(absolute(nanos, REALTIME_ORIGIN)),
+    }
+}
+
+const AGAIN: Answer = Answer::Return(-11);
+const TIMED_OUT: Answer = Answer::Return(-110);
+
+/// Waits for a word in real time, for so many milliseconds at most.
+fn in_reality(call: &Call, millis: u32) -> Answer {
+    let waits = (0..millis).map(|_| Answer::Return(kernel::perform_for(call, 1_000_000)));
+    waits.into_iter().find(|&result| result != TIMED_OUT).unwrap_or(TIMED_OUT)
+}
+
+/// Wakes waiters of the world, oldest first, and then any outside it. The answer, and whether one of the world was woken.
+fn wake(world: &World, call: &Call, word: usize, count: u32) -> (Answer, bool) {
+    let woken = workers::wake_futex(world, word, count);
+    let others = if woken < count { kernel::perform(call).max(0) } else { 0 };
+    (Answer::Return(i64::from(woken) + others), woken > 0)
+}
+
+/// Runs `f`, in which blocking calls are allowed on the loop, for a `reason` that reviewers read. A scope in which nothing
+/// blocked is told in the report, since an allowance that is not needed hides the next leak.
+///
+/// ```
+/// let report = raddle::Sim::new().run(|| async {
+///     let wait = || std::thread::sleep(std::time::Duration::from_millis(1));
+///     raddle::allow_blocking("the legacy driver waits here", wait);
+/// });
+/// assert!(report.is_ok());
+/// ```
+#[track_caller]
+pub fn allow_blocking<R>(reason: &'static str, f: impl FnOnce() -> R) -> R {
+    struct Close;
+    impl Drop for Close {
+        fn drop(&mut self) {
+            context::try_with(|world| world.sentinel.borrow_mut().close());
+        }
+    }
+    let at = Location::caller();
+    let _close = threads::current().is_none().then(|| {
+        context::try_with(|world| world.sentinel.borrow_mut().open(reason, at))?;
+        Some(Close)
+    });
+    f()
+}

@@ -1,0 +1,128 @@
+//! The loop's calls: judged, and told. What would wait lets sim threads run meanwhile, and time pass.
+
+use super::transfers;
+use super::words::touch;
+use super::{AGAIN, TIMED_OUT, deadline, in_reality, wake};
+use crate::boundary::kernel::{self, Answer, Call, Op, Timeout};
+use crate::instant::Instant;
+use crate::sentinel::{Class, Detail, Touch, verdict};
+use crate::world::World;
+use std::fmt::Write;
+
+/// For how many milliseconds of real time a thread outside the world may hold a lock that the loop waits for.
+const PATIENCE: u32 = 3;
+
+/// For how many milliseconds of real time the loop waits for what only a thread outside the world can still do.
+const OUTSIDE: u32 = 50;
+
+pub(super) fn on_loop(world: &World, call: &Call) -> Answer {
+    match call.op {
+        Op::Sleep(until) => {
+            let nanos = deadline(world, until).map_or(0, |at| at.as_nanos().saturating_sub(world.now().as_nanos()));
+            if let Some(class) = verdict(Touch::Sleep { nanos }) {
+                let mut words = Detail::new();
+                let _ = write!(words, "{}", Instant::from_nanos(nanos));
+                let incident = world.saw_blocking(class, "sleep", words);
+                world.stand_still(nanos, incident);
+            }
+            Answer::Return(0)
+        }
+        Op::FutexWait { word, value, until } => loop_waits(world, call, word, value, until),
+        Op::FutexWake { word, count } => wake(world, call, word, count).0,
+        Op::Poll { call: verb, until } => {
+            let result = kernel::perform_now(call);
+            let zero = until == Timeout::In(0);
+            if let Some(class) = verdict(Touch::Poll { zero }) {
+                let incident = world.saw_blocking(class, verb, Detail::new());
+                if result == 0 {
+                    return poll(world, call, until, incident);
+                }
+            }
+            Answer::Return(result)
+        }
+        _ => {
+            let (touch, verb, words) = touch(call.op);
+            let incident = touch.and_then(verdict).and_then(|class| world.saw_blocking(class, verb, words));
+            transfers::transfer(world, call, &mut |is_over| stand_until(world, incident, None, is_over) == Stood::Done)
+        }
+    }
+}
+
+/// The loop waits for descriptors.
+fn poll(world: &World, call: &Call, until: Timeout, incident: Option<usize>) -> Answer {
+    let end = deadline(world, until);
+    match stand_until(world, incident, end, &|| kernel::is_over(call)) {
+        Stood::Done => Answer::Return(kernel::perform_now(call)),
+        Stood::TimedOut => {
+            kernel::clear_sets(call);
+            Answer::Return(0)
+        }
+        Stood::Never => Answer::Pass,
+    }
+}
+
+/// The loop waits for a lock: first a moment in real time, since the holder may be outside the world; then workers have
+/// their turns until it is free. Tasks do not: they are what stands still.
+fn loop_waits(world: &World, call: &Call, word: usize, value: u32, until: Timeout) -> Answer {
+    if !kernel::word_is(word, value) {
+        return AGAIN;
+    }
+    let end = deadline(world, until);
+    if end.is_some_and(|end| end <= world.now()) {
+        return TIMED_OUT;
+    }
+    let result = in_reality(call, PATIENCE);
+    if result != TIMED_OUT {
+        return result;
+    }
+    let class = verdict(Touch::Wait { is_over: false }).unwrap_or(Class::Lock);
+    let incident = world.saw_blocking(class, "wait for a lock", Detail::new());
+    let place = world.futex_waits(word, value, None);
+    let stood = stand_until(world, incident, end, &|| world.futex_is_woken(place) || !kernel::word_is(word, value));
+    world.futex_done(place);
+    match stood {
+        Stood::Done => Answer::Return(0),
+        Stood::TimedOut => TIMED_OUT,
+        // The watchdog tells, should it never come.
+        Stood::Never => Answer::Pass,
+    }
+}
+
+/// What a loop that stood still waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stood {
+    Done,
+    TimedOut,
+    /// Nobody who could run will ever do it.
+    Never,
+}
+
+/// The loop stands still until `is_done` or the moment `end`, and sim threads have their turns.
+pub(crate) fn stand_until(
+    world: &World,
+    incident: Option<usize>,
+    end: Option<Instant>,
+    is_done: &dyn Fn() -> bool,
+) -> Stood {
+    loop {
+        if is_done() {
+            return Stood::Done;
+        }
+        if world.step_a_worker() || world.look_outside() {
+            continue;
+        }
+        let next = world.next_deadline();
+        match (next, end) {
+            (Some(next), end) if end.is_none_or(|end| next < end) => {
+                world.stand_still(next.as_nanos().saturating_sub(world.now().as_nanos()), incident);
+                world.catch_up();
+            }
+            (_, Some(end)) => {
+                world.stand_still(end.as_nanos().saturating_sub(world.now().as_nanos()), incident);
+                return Stood::TimedOut;
+            }
+            (_, None) if world.look_outside_for(OUTSIDE, is_done) => {}
+            (_, None) => return Stood::Never,
+        }
+    }
+}

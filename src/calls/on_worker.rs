@@ -1,0 +1,109 @@
+//! The calls of workers and native threads: waits in the world, and switch points.
+
+use super::transfers;
+use super::{AGAIN, TIMED_OUT, deadline, in_reality, wake};
+use crate::boundary::kernel::{self, Answer, Call, Op, Timeout};
+use crate::boundary::threads::Backend;
+use crate::context;
+use crate::workers;
+use crate::world::{Probe, World, is_native};
+
+/// For how many milliseconds of real time a lock in a static is taken to be held outside the world. If it is not free by
+/// then its world holds it, and from then on it is not waited for in real time.
+const SHARED: u32 = 100;
+
+pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
+    if is_native(index) && !std::thread::panicking() {
+        world.native_goes_on(index);
+    }
+    match call.op {
+        Op::Rename { name } => {
+            if is_native(index) {
+                let mut bytes = [0; 16];
+                let read = kernel::peek(name, &mut bytes);
+                let name = bytes[..read].split(|&b| b == 0).next().unwrap_or_default();
+                world.rename(&String::from_utf8_lossy(name));
+            }
+            match world.threads.backend() {
+                // The kernel thread is the loop's.
+                Backend::Borrowed => Answer::Return(0),
+                Backend::Baton => Answer::Pass,
+            }
+        }
+        Op::Sleep(until) => {
+            workers::wait_until(index, "the end of its sleep", deadline(world, until), || false);
+            Answer::Return(0)
+        }
+        Op::FutexWait { word, value, until } => {
+            if !kernel::word_is(word, value) {
+                return AGAIN;
+            }
+            if kernel::is_static(word) && !world.is_own_word(word) {
+                // A lock in a static may be shared with threads outside the world, as std's own are.
+                let result = in_reality(call, SHARED);
+                if result != TIMED_OUT {
+                    return result;
+                }
+                world.owns_word(word);
+            }
+            let place = world.futex_waits(word, value, Some(index));
+            let in_time = workers::wait_until(index, "a lock or a wake-up", deadline(world, until), || {
+                context::try_with(|world| world.futex_is_woken(place)).unwrap_or(true)
+            });
+            context::try_with(|world| world.futex_done(place));
+            if in_time { Answer::Return(0) } else { TIMED_OUT }
+        }
+        Op::FutexWake { word, count } => {
+            let (answer, is_ours) = wake(world, call, word, count);
+            if is_ours {
+                workers::switch_point(index);
+            }
+            answer
+        }
+        Op::Poll { until, .. } => {
+            let mut result = kernel::perform_now(call);
+            if result == 0 && until != Timeout::In(0) {
+                let end = deadline(world, until);
+                workers::wait_outside(index, "one of its descriptors", end, Probe::Call(*call), &mut || {
+                    result = kernel::perform_now(call);
+                    result != 0
+                });
+            } else {
+                workers::switch_point(index);
+            }
+            if result == 0 {
+                kernel::clear_sets(call);
+            }
+            Answer::Return(result)
+        }
+        Op::WaitChild { hang: true } => {
+            let probe = Probe::Call(*call);
+            workers::wait_outside(index, "a child process", None, probe, &mut || probe.is_ready());
+            world.children.set(world.children.get().saturating_sub(1));
+            Answer::Pass
+        }
+        Op::Yield => {
+            workers::give_way(index);
+            Answer::Return(0)
+        }
+        Op::Open { .. } | Op::Name { .. } | Op::Disk { .. } | Op::Connect { .. } => {
+            workers::switch_point(index);
+            Answer::Pass
+        }
+        Op::Process => {
+            world.children.set(world.children.get() + 1);
+            Answer::Pass
+        }
+        Op::Write { fd: 1 | 2, .. } | Op::WaitChild { .. } => Answer::Pass,
+        _ => {
+            workers::switch_point(index);
+            transfers::transfer(world, call, &mut |is_over| {
+                let what = match call.op {
+                    Op::Lock { .. } => "a lock of a file",
+                    _ => "a descriptor",
+                };
+                workers::wait_outside(index, what, None, transfers::probe(call), &mut || is_over())
+            })
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Calls on pipes, sockets and locks of files that would wait, carried out piece by piece between waits in the world.
+
+use crate::boundary::kernel::{self, Answer, Call, Kind, Op};
+use crate::world::{Probe, World};
+
+/// Waits until something is over; false if it cannot be waited for in the world.
+type Wait<'a> = dyn FnMut(&dyn Fn() -> bool) -> bool + 'a;
+
+const WOULD_WAIT: i64 = -11;
+
+/// How it is found out whether a call that has to wait may go on.
+pub(super) fn probe(call: &Call) -> Probe {
+    match call.op {
+        Op::Write { fd, .. } | Op::Send { fd, .. } => Probe::Descriptor { fd, write: true },
+        Op::Read { fd, .. } | Op::Receive { fd, .. } | Op::Accept { fd } => Probe::Descriptor { fd, write: false },
+        _ => Probe::Call(*call),
+    }
+}
+
+/// Carries a call out that reads, writes, locks or closes; others are the kernel's.
+pub(super) fn transfer(world: &World, call: &Call, wait: &mut Wait<'_>) -> Answer {
+    let (fd, writes, dont_wait) = match call.op {
+        Op::Read { fd, .. } | Op::Accept { fd } => (fd, false, false),
+        Op::Receive { fd, dont_wait } => (fd, false, dont_wait),
+        Op::Write { fd, .. } => (fd, true, false),
+        Op::Send { fd, dont_wait } => (fd, true, dont_wait),
+        Op::Lock { .. } => return lock(call, wait),
+        Op::Close { fd } => {
+            world.forget_timer_fd(fd);
+            // Whoever reads from the other end learns of it.
+            return and_look(world, kernel::perform(call));
+        }
+        _ => return Answer::Pass,
+    };
+    let kind = kernel::kind_of(fd);
+    if matches!(kind, Kind::File | Kind::None) || fd == 1 || fd == 2 {
+        return Answer::Pass;
+    }
+    let waits = !dont_wait && !kernel::is_nonblocking(fd);
+    match (waits, writes) {
+        (true, true) if kind != Kind::Other => write(world, call, fd, kind, wait),
+        (waits, _) => {
+            if waits && !kernel::is_ready(fd, writes) && !wait(&|| kernel::is_ready(fd, writes)) {
+                return Answer::Pass;
+            }
+            let result = kernel::perform(call);
+            if let (8, false, Some(count)) = (result, writes, world.take_timer_count(fd)) {
+                kernel::poke(call.buffer(), &count.to_ne_bytes());
+            }
+            and_look(world, result)
+        }
+    }
+}
+
+/// Somebody may wait for what has just happened to a descriptor.
+fn and_look(world: &World, result: i64) -> Answer {
+    world.look_outside();
+    Answer::Return(result)
+}
+
+/// More than there is room for is written in pieces.
+fn write(world: &World, call: &Call, fd: i32, kind: Kind, wait: &mut Wait<'_>) -> Answer {
+    let mut done = 0;
+    loop {
+        if !kernel::is_ready(fd, true) && !wait(&|| kernel::is_ready(fd, true)) {
+            return Answer::Pass;
+        }
+        match kernel::write_part(call, done, kind == Kind::Pipe) {
+            Ok((more, is_all)) => {
+                done += more;
+                world.look_outside();
+                if is_all {
+                    return Answer::Return(done as i64);
+                }
+            }
+            Err(WOULD_WAIT) => {}
+            Err(error) if done == 0 => return Answer::Return(error),
+            Err(_) => return Answer::Return(done as i64),
+        }
+    }
+}
+
+fn lock(call: &Call, wait: &mut Wait<'_>) -> Answer {
+    let result = kernel::perform_now(call);
+    if result != WOULD_WAIT {
+        return Answer::Return(result);
+    }
+    match wait(&|| kernel::is_over(call)) {
+        true => Answer::Return(kernel::perform_now(call)),
+        false => Answer::Pass,
+    }
+}
