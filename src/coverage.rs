@@ -136,25 +136,32 @@ impl fmt::Display for Coverage {
 }
 
 /// A coverage in the making.
-#[derive(Default)]
-pub(crate) struct Count {
+pub(crate) struct Count<K> {
     coverage: Coverage,
+    /// The strategies, in the order of their shares.
+    kinds: Vec<K>,
     seen: HashMap<u64, u32>,
 }
 
 /// A run, as far as its coverage is concerned.
-pub(crate) struct Covered<'a> {
+pub(crate) struct Covered<'a, K> {
     pub digest: u64,
     pub decisions: u64,
     pub deviations: u64,
-    pub strategy: &'a str,
+    pub strategy: &'a K,
     pub failed: bool,
     /// Depth, length and tasks, if PCT answered.
     pub pct: Option<(u32, u64, u64)>,
 }
 
-impl Count {
-    pub fn add(&mut self, run: Covered<'_>) {
+impl<K> Default for Count<K> {
+    fn default() -> Count<K> {
+        Count { coverage: Coverage::default(), kinds: Vec::new(), seen: HashMap::default() }
+    }
+}
+
+impl<K: PartialEq + Clone + ToString> Count<K> {
+    pub fn add(&mut self, run: Covered<'_, K>) {
         let coverage = &mut self.coverage;
         coverage.runs += 1;
         coverage.decisions += run.decisions;
@@ -168,8 +175,9 @@ impl Count {
             2 => coverage.once -= 1,
             _ => {}
         }
-        let place = coverage.strategies.iter().position(|share| share.strategy == run.strategy).unwrap_or_else(|| {
-            coverage.strategies.push(Share { strategy: run.strategy.into(), runs: 0, new: 0, failed: 0 });
+        let place = self.kinds.iter().position(|kind| kind == run.strategy).unwrap_or_else(|| {
+            self.kinds.push(run.strategy.clone());
+            coverage.strategies.push(Share { strategy: run.strategy.to_string(), runs: 0, new: 0, failed: 0 });
             coverage.strategies.len() - 1
         });
         let share = &mut coverage.strategies[place];
@@ -207,7 +215,7 @@ mod tests {
         let mut count = Count::default();
         for &digest in digests {
             let pct = (digest % 2 == 0).then_some((2, 10, 3));
-            count.add(Covered { digest, decisions: 4, deviations: digest, strategy: "random", failed: false, pct });
+            count.add(Covered { digest, decisions: 4, deviations: digest, strategy: &"random", failed: false, pct });
         }
         count.finish(1, None)
     }

@@ -162,7 +162,7 @@ struct Search<'l, 'a> {
     /// Failures by fingerprint, outcomes by text: places in the result.
     found: HashMap<String, usize>,
     outcomes: HashMap<Option<String>, usize>,
-    count: Count,
+    count: Count<StrategyKind>,
     used_allowances: BTreeSet<String>,
     unused_allowances: BTreeSet<String>,
     /// Runs of an exhaustive search that showed something new.
@@ -238,7 +238,7 @@ impl Search<'_, '_> {
             digest: result.ended.digest,
             decisions: result.ended.decisions,
             deviations: result.ended.deviations,
-            strategy: &player.kind.to_string(),
+            strategy: &player.kind,
             failed: fingerprint.is_some(),
             pct: match player.kind {
                 StrategyKind::Pct { depth, length: Some(length) } => {

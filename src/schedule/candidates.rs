@@ -288,25 +288,33 @@ impl<T: Payload> Ready<T> {
 
     #[inline(always)]
     fn put(&mut self, at: usize, payload: ManuallyDrop<T>) {
-        // There was none: not dropping it spares a question.
-        let fill = |place: &mut Place<T>, age, payload| {
-            place.age = age;
-            mem::forget(place.payload.replace(ManuallyDrop::into_inner(payload)));
-        };
         if self.stamps {
             let stamp = self.next_stamp;
             self.next_stamp = stamp + 1;
-            fill(&mut self.places[at], Age::stamped(stamp), payload);
+            self.fill(at, Age::stamped(stamp), payload);
         } else {
-            if let Some(operations) = &mut self.operations {
-                note_wake(operations, &*payload);
-            }
-            let places = &mut self.places[..];
-            let newest = places[0].age.0;
-            places[newest as usize].age.1 = at as u32;
-            places[0].age.0 = at as u32;
-            fill(&mut places[at], Age(newest, 0), payload);
+            self.put_in_the_ring(at, payload);
         }
+    }
+
+    #[inline(never)]
+    fn put_in_the_ring(&mut self, at: usize, payload: ManuallyDrop<T>) {
+        if let Some(operations) = &mut self.operations {
+            note_wake(operations, &*payload);
+        }
+        let places = &mut self.places[..];
+        let newest = places[0].age.0;
+        places[newest as usize].age.1 = at as u32;
+        places[0].age.0 = at as u32;
+        self.fill(at, Age(newest, 0), payload);
+    }
+
+    #[inline(always)]
+    fn fill(&mut self, at: usize, age: Age, payload: ManuallyDrop<T>) {
+        let place = &mut self.places[at];
+        place.age = age;
+        // There was none: not dropping it spares a question.
+        mem::forget(place.payload.replace(ManuallyDrop::into_inner(payload)));
     }
 
     #[cold]
