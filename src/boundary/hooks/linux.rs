@@ -219,6 +219,8 @@ pub unsafe extern "C" fn __cxa_thread_atexit_impl(
         // Nobody to run it: better leaked than run too early.
         return -1;
     }
+    // It takes the loader's lock, for which no thread of a world is to wait as for one of the world's.
+    let _quiet = super::super::kernel::quiet();
     // SAFETY: as in clock_gettime.
     unsafe { mem::transmute::<*mut c_void, Register>(original)(destructor, object, library) }
 }

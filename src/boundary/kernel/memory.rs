@@ -33,26 +33,30 @@ pub fn poke(address: usize, bytes: &[u8]) -> usize {
     if written < 0 { 0 } else { written as usize }
 }
 
-/// Where libc's own static memory is: from, to.
-static LIBC: (AtomicUsize, AtomicUsize) = (AtomicUsize::new(0), AtomicUsize::new(0));
+/// Where the static memory of libc and of its loader is: from, to.
+static LIBCS: [(AtomicUsize, AtomicUsize); 2] = [const { (AtomicUsize::new(0), AtomicUsize::new(0)) }; 2];
 
-/// Finds out where libc is.
+/// Finds out where libc and its loader are.
 pub(super) fn find_libc() {
     unsafe extern "C" fn look(info: *mut libc::dl_phdr_info, _: usize, inside: *mut c_void) -> c_int {
-        // SAFETY: the loader passes its description of an object, with so many program headers.
-        let (base, headers) = unsafe {
+        // SAFETY: the loader passes its description of an object: a name that ends in NUL, and so many program headers.
+        let (base, headers, name) = unsafe {
             let info = &*info;
-            (info.dlpi_addr as usize, std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()))
+            let headers = std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into());
+            (info.dlpi_addr as usize, headers, std::ffi::CStr::from_ptr(info.dlpi_name))
         };
         let loaded = headers.iter().filter(|header| header.p_type == libc::PT_LOAD);
         let range = loaded.fold((usize::MAX, 0), |(from, to), header| {
             let start = base + header.p_vaddr as usize;
             (from.min(start), to.max(start + header.p_memsz as usize))
         });
-        if (range.0..range.1).contains(&(inside as usize)) {
-            LIBC.0.store(range.0, Ordering::Relaxed);
-            LIBC.1.store(range.1, Ordering::Relaxed);
-        }
+        let which = match (range.0..range.1).contains(&(inside as usize)) {
+            true => &LIBCS[0],
+            false if name.to_string_lossy().contains("/ld-") => &LIBCS[1],
+            false => return 0,
+        };
+        which.0.store(range.0, Ordering::Relaxed);
+        which.1.store(range.1, Ordering::Relaxed);
         0
     }
     // SAFETY: `look` takes what the loader passes, and the address of one of libc's functions.
@@ -64,8 +68,10 @@ pub(super) fn is_libcs(address: usize) -> bool {
     /// HEAP_MAX_SIZE of glibc's arenas, which are aligned to that, and more than the size of one's description.
     const HEAP: usize = 64 << 20;
     const HEAD: usize = 4096;
-    let libc = LIBC.0.load(Ordering::Relaxed)..LIBC.1.load(Ordering::Relaxed);
-    libc.contains(&address) || address % HEAP < HEAD
+    let is_within = |(from, to): &(AtomicUsize, AtomicUsize)| {
+        (from.load(Ordering::Relaxed)..to.load(Ordering::Relaxed)).contains(&address)
+    };
+    LIBCS.iter().any(is_within) || address % HEAP < HEAD
 }
 
 /// Whether an address is in the binary's own static memory.
