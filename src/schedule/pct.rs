@@ -55,25 +55,23 @@ impl Pct {
             priorities: Priorities::default(),
         }
     }
+}
 
-    /// Its priority; the more lately it has dropped, the lower.
-    fn priority(&self, key: Key) -> u64 {
-        match self.dropped.iter().rposition(|(dropped, _)| *dropped == key) {
-            Some(place) => self.dropped[place].1,
-            None => mix(self.secret ^ key.get()) | 1 << 63,
-        }
+/// The priority of the task `key`, which is lower the more lately it has dropped.
+#[inline]
+fn priority(secret: u64, dropped: &[(Key, u64)], key: Key) -> u64 {
+    match dropped.iter().rfind(|(dropped, _)| *dropped == key) {
+        Some(&(_, priority)) => priority,
+        None => mix(secret ^ key.get()) | 1 << 63,
     }
 }
 
 impl Strategy for Pct {
     fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
-        let len = candidates.len();
-        let mut follow = std::mem::take(&mut self.follow);
-        let (mut changed, mut gone) = (Vec::new(), Vec::new());
-        follow.changes(len, |place| changed.push(place), |place| gone.push(place));
-        for place in changed {
-            self.priorities.set(place, self.priority(candidates.get(place).key()));
-        }
+        let Pct { follow, priorities, dropped, secret, .. } = self;
+        let mut gone = Vec::new();
+        let changed = |place| priorities.set(place, priority(*secret, dropped, candidates.get(place).key()));
+        follow.changes(candidates.len(), changed, |place| gone.push(place));
         gone.into_iter().for_each(|place| self.priorities.set(place, 0));
 
         let mut index = self.priorities.highest();
@@ -93,8 +91,7 @@ impl Strategy for Pct {
             self.priorities.set(index, self.lowest);
             index = self.priorities.highest();
         }
-        follow.took(index);
-        self.follow = follow;
+        self.follow.took(index);
         Pick::Candidate(index)
     }
 }
