@@ -122,7 +122,7 @@ fn joining_is_a_leak() {
     });
     let [leak] = report.leaks() else { panic!("{report}") };
     assert_eq!((leak.class(), leak.stood_still()), (Class::Join, 40 * MS), "{leak}");
-    assert_eq!(leak.call(), "thread::join of helper");
+    assert_eq!(leak.call(), "thread::join of helper", "{report}");
     assert_eq!(report.finding().unwrap().kind(), FindingKind::Leak);
     // One that has ended is joined at once.
     let report = run(|| async {
@@ -296,8 +296,12 @@ fn clocks_and_randomness_are_the_seeds() {
         })
         .await
     };
-    let one = Sim::new().seed(1).run(scenario).unwrap();
-    assert_eq!(one, Sim::new().seed(1).run(scenario).unwrap());
+    let report = Sim::new().seed(1).run(scenario);
+    let lanes = report.trace().lanes();
+    let one = report.unwrap();
+    let (a, b) = (Sim::new().seed(1).run(scenario), Sim::new().seed(1).run(scenario));
+    assert!(a.trace().lanes() == lanes, "{}\n{lanes}", a.trace().lanes());
+    assert_eq!(one, b.unwrap());
     assert_ne!(one, Sim::new().seed(2).run(scenario).unwrap());
     assert_ne!(one[0].0, one[1].0);
 }

@@ -1,6 +1,7 @@
 //! The calls of workers and native threads: waits in the world, and switch points.
 
 use super::transfers;
+use super::words::touch;
 use super::{AGAIN, TIMED_OUT, deadline, in_reality, wake};
 use crate::boundary::kernel::{self, Answer, Call, Op, Timeout};
 use crate::boundary::threads::Backend;
@@ -87,7 +88,7 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
             Answer::Return(0)
         }
         Op::Open { .. } | Op::Name { .. } | Op::Disk { .. } | Op::Connect { .. } => {
-            workers::switch_point(index);
+            may_switch(index, call);
             Answer::Pass
         }
         Op::Process => {
@@ -96,7 +97,7 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
         }
         Op::Write { fd: 1 | 2, .. } | Op::WaitChild { .. } => Answer::Pass,
         _ => {
-            workers::switch_point(index);
+            may_switch(index, call);
             transfers::transfer(world, call, &mut |is_over| {
                 let what = match call.op {
                     Op::Lock { .. } => "a lock of a file",
@@ -105,5 +106,14 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
                 workers::wait_outside(index, what, None, transfers::probe(call), &mut || is_over())
             })
         }
+    }
+}
+
+/// Others may run before a call that touches something. Closing touches nothing, nor do files that the kernel makes up:
+/// libc's allocator reads one to count processors, once a process and in the midst of its work.
+fn may_switch(index: u32, call: &Call) {
+    let is_seen = !matches!(call.op, Op::Close { .. }) && touch(call.op).0.is_some();
+    if is_seen {
+        workers::switch_point(index);
     }
 }
