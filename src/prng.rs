@@ -33,6 +33,12 @@ pub fn of_thread(seed: u64, thread: u64) -> u64 {
 #[derive(Clone)]
 pub struct Stream(Inner);
 
+/// How many words the cipher makes at once.
+#[cfg(not(debug_assertions))]
+pub const BLOCK: usize = 64;
+#[cfg(debug_assertions)]
+pub const BLOCK: usize = 16;
+
 #[cfg(not(debug_assertions))]
 type Inner = simd::ChaCha8;
 #[cfg(debug_assertions)]
@@ -61,7 +67,18 @@ impl Stream {
     /// most n / 2³²).
     #[inline]
     pub fn below(&mut self, n: u32) -> u32 {
-        ((u64::from(self.next_u32()) * u64::from(n)) >> 32) as u32
+        Stream::word_below(self.next_u32(), n)
+    }
+
+    /// What [`below`](Stream::below) makes of the word it draws.
+    #[inline(always)]
+    pub fn word_below(word: u32, n: u32) -> u32 {
+        ((u64::from(word) * u64::from(n)) >> 32) as u32
+    }
+
+    /// The next words, as many as the cipher makes at once.
+    pub fn block(&mut self) -> [u32; BLOCK] {
+        self.0.block()
     }
 
     /// A number below `n` (at least 1), which may be large: by one draw where 32 bits hold it, otherwise by two.
@@ -118,6 +135,19 @@ mod simd {
         pub fn next_u32(&mut self) -> u32 {
             self.0.next_u32()
         }
+
+        pub fn block<const N: usize>(&mut self) -> [u32; N] {
+            let mut words = [0; N];
+            let mut bytes = [0; 256];
+            for words in words.chunks_mut(64) {
+                let bytes = &mut bytes[..4 * words.len()];
+                self.0.fill_bytes(bytes);
+                for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
+                    *word = u32::from_le_bytes(*bytes);
+                }
+            }
+            words
+        }
     }
 }
 
@@ -151,6 +181,10 @@ mod scalar {
             let word = self.block[self.used];
             self.used += 1;
             word
+        }
+
+        pub fn block<const N: usize>(&mut self) -> [u32; N] {
+            [0; N].map(|_| self.next_u32())
         }
 
         // Named words instead of an indexed array: without optimisation each index costs a bounds check and a call.
@@ -225,6 +259,10 @@ mod tests {
                 let mut simd = simd::ChaCha8::new(key(seed), stream);
                 for draw in 0..1_000 {
                     assert_eq!(scalar.next_u32(), simd.next_u32(), "seed {seed} stream {stream} draw {draw}");
+                }
+                for block in 0..20 {
+                    let scalar: [u32; 64] = scalar.block();
+                    assert_eq!(scalar, simd.block(), "seed {seed} stream {stream} block {block}");
                 }
             }
         }

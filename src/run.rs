@@ -4,7 +4,7 @@ use crate::beacon::{Beacon, Story};
 use crate::boundary::turn::Turned;
 use crate::boundary::{hooks, kernel, watchdog};
 use crate::replay::Replay;
-use crate::schedule::{Active, Player, Strategy, StrategyKind};
+use crate::schedule::{Player, Strategy, StrategyKind};
 use crate::seed::Seed;
 use crate::sites::Site;
 use crate::workers::{self, Residue};
@@ -68,7 +68,7 @@ pub(crate) fn run(
                     _ => None,
                 };
                 w.begin(world.tag(!traced), seed, setup.options, traced, |active| match custom {
-                    Some(custom) => *active = Active::Other(custom),
+                    Some(custom) => active.be_other(custom),
                     None => player.take_over(active, seed),
                 });
                 workers::prepare_thread(w, 0);

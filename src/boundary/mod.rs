@@ -4,6 +4,7 @@
 //! thing is impossible its twin in an `unsupported` file says so and does nothing.
 //!
 //! - [`home`]: futures that may be sent, but are polled and dropped only where they were made.
+//! - [`places`]: a row of places changed through a shared reference.
 //! - [`turn`]: state that only the thread holding the world's turn can reach.
 //! - [`threads`]: the sim threads, which give the turn to one another.
 //! - [`hooks`]: the clock, entropy and thread-local symbols of libc, owned at link time.
@@ -19,6 +20,7 @@ pub mod descriptor;
 pub mod home;
 pub mod hooks;
 pub mod kernel;
+pub mod places;
 pub mod threads;
 pub mod turn;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]

@@ -1,9 +1,11 @@
 //! The candidates: a dense list to pick from, and a linked list through it that remembers age.
 
 use super::announced::Operations;
+use crate::boundary::places::Places;
 use crate::id::Key;
 use crate::operation::Operation;
-use std::mem::{self, ManuallyDrop};
+use std::cell::{Cell, RefCell};
+use std::mem::ManuallyDrop;
 
 /// One task or worker that could run now, as a strategy sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,126 +99,154 @@ impl<T: Payload> View for Ready<T> {
     }
 
     fn candidate(&self, index: usize) -> Candidate {
-        let Some(payload) = &self.places[1..=self.used][index].payload else { nobody() };
-        let mut candidate = payload.candidate();
-        if let Some(operations) = &self.operations {
-            candidate.operation = operations.of(candidate.slot, candidate.key);
+        let in_use = index < self.used.get();
+        let Some(mut candidate) = in_use.then(|| self.places.look(index + 1, T::candidate)).flatten() else { nobody() };
+        if self.way.get() == Way::RingWithOperations {
+            candidate.operation = self.operations.borrow().of(candidate.slot, candidate.key);
         }
         candidate
     }
 
     fn newer(&self, index: Option<usize>) -> Option<usize> {
-        if !self.stamps {
-            return (self.places[index.map_or(0, |index| index + 1)].age.1 as usize).checked_sub(1);
+        if self.way.get() != Way::Stamps {
+            return (self.age(index.map_or(0, |index| index + 1)).newer as usize).checked_sub(1);
         }
-        let after = index.map(|index| self.places[index + 1].age.stamp());
-        let newer = |&index: &usize| after.is_none_or(|after| self.places[index + 1].age.stamp() > after);
-        (0..self.used).filter(newer).min_by_key(|&index| self.places[index + 1].age.stamp())
+        let after = index.map(|index| self.places.age(index + 1));
+        let newer = |&index: &usize| after.is_none_or(|after| self.places.age(index + 1) > after);
+        (0..self.used.get()).filter(newer).min_by_key(|&index| self.places.age(index + 1))
     }
 
     fn newest(&self) -> usize {
-        if !self.stamps {
-            return (self.places[0].age.0 as usize).saturating_sub(1);
+        if self.way.get() != Way::Stamps {
+            return (self.age(0).older as usize).saturating_sub(1);
         }
-        (0..self.used).max_by_key(|&index| self.places[index + 1].age.stamp()).unwrap_or(0)
+        (0..self.used.get()).max_by_key(|&index| self.places.age(index + 1)).unwrap_or(0)
     }
 }
 
-/// Somebody who is ready, and its age.
-struct Place<T> {
-    payload: Option<T>,
-    age: Age,
-}
-
-/// How it is known who has been ready for longer: of two numbers, which one it is depends on the [`Ready`] it is in.
-///
-/// In a ring: the places of who became ready just before (`.0`) and just after (`.1`). By stamps: the low and the high
-/// half of a number that is the greater the younger.
+/// An age in a ring: the places of who became ready just before and just after.
 #[derive(Clone, Copy)]
-struct Age(u32, u32);
+struct Neighbours {
+    older: u32,
+    newer: u32,
+}
 
-impl Age {
+impl Neighbours {
     #[inline(always)]
-    fn stamp(self) -> u64 {
-        u64::from(self.1) << 32 | u64::from(self.0)
+    fn of(age: u64) -> Neighbours {
+        Neighbours { older: age as u32, newer: (age >> 32) as u32 }
     }
 
     #[inline(always)]
-    fn stamped(stamp: u64) -> Age {
-        Age(stamp as u32, (stamp >> 32) as u32)
+    fn age(self) -> u64 {
+        u64::from(self.newer) << 32 | u64::from(self.older)
     }
+}
+
+/// How it is known who has been ready for longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// By a number that is the greater the younger. Costs next to nothing but when the oldest has been taken: then all
+    /// are looked at. A strategy that chooses at random among `n` takes the oldest in one of `n` steps, so that this is
+    /// constant time on average.
+    Stamps,
+    /// By a ring through all places: constant time whatever is chosen.
+    Ring,
+    /// The same, and what candidates are about to do is kept.
+    RingWithOperations,
 }
 
 /// The ready set: what runs when it is chosen. Nothing in it allocates, once the set has been as large before.
 ///
 /// Most of those who are taken out come back within the same step (a task that yields), so the gap that one leaves is
 /// kept for whoever comes next; only if nobody came, [`settle`](Ready::settle) closes it.
-///
-/// Ages are kept in one of two ways. A *ring* takes constant time whatever is chosen. *Stamps* cost next to nothing but
-/// when the oldest has been taken: then all are looked at. A strategy that chooses at random among `n` takes the oldest
-/// in one of `n` steps, so that this is constant time, too, on average.
 pub(crate) struct Ready<T> {
     /// The candidate with index `i` is in place `i + 1`, up to `used`; behind them are free places. Place 0 is never
     /// taken: in the ring it stands before the oldest and after the newest.
-    places: Vec<Place<T>>,
+    places: Places<T>,
     /// The last place in use, the gap included.
-    used: usize,
+    used: Cell<usize>,
     /// The place that was left last, unless somebody has filled it; 0 if there is none.
-    gap: usize,
-    /// Whether ages are kept by stamps.
-    stamps: bool,
-    next_stamp: u64,
+    gap: Cell<usize>,
+    way: Cell<Way>,
+    next_stamp: Cell<u64>,
     /// The place of the oldest, if ages are kept by stamps; 0 if it is to be looked for.
-    oldest: usize,
-    /// What they are about to do, where somebody wants to know; then ages are kept in a ring.
-    operations: Option<Box<Operations>>,
+    oldest: Cell<usize>,
+    /// What they are about to do, where somebody wants to know.
+    operations: RefCell<Operations>,
 }
 
 impl<T: Payload> Ready<T> {
     pub fn new() -> Ready<T> {
-        let places = vec![Place { payload: None, age: Age(0, 0) }];
-        Ready { places, used: 0, gap: 0, stamps: false, next_stamp: 0, oldest: 0, operations: None }
+        Ready {
+            places: Places::new(0),
+            used: Cell::new(0),
+            gap: Cell::new(0),
+            way: Cell::new(Way::Ring),
+            next_stamp: Cell::new(0),
+            oldest: Cell::new(0),
+            operations: RefCell::default(),
+        }
     }
 
-    /// For a run that begins: whether to keep what candidates are about to do, which takes ages in a ring.
-    pub fn keep_operations(&mut self, keep: bool) {
-        if keep {
-            self.keep_stamps(false);
+    /// For a run that begins, nobody being ready yet: how ages are kept, and whether to keep what candidates are about to
+    /// do. Stamps and operations exclude each other.
+    pub fn begin(&self, stamps: bool, operations: bool) {
+        let was = self.way.get();
+        self.keep_stamps(stamps && !operations);
+        if operations {
+            self.way.set(Way::RingWithOperations);
+        } else if was == Way::RingWithOperations && !stamps {
+            self.way.set(Way::Ring);
         }
-        self.operations = keep.then(Box::default);
+        if operations || was == Way::RingWithOperations {
+            *self.operations.borrow_mut() = Operations::default();
+        }
     }
 
     #[inline]
     pub fn keeps_operations(&self) -> bool {
-        self.operations.is_some()
+        self.way.get() == Way::RingWithOperations
+    }
+
+    /// Whether ages are kept by stamps.
+    #[inline(always)]
+    pub fn keeps_stamps(&self) -> bool {
+        self.way.get() == Way::Stamps
+    }
+
+    /// Whether somebody is at work on it, further down the stack.
+    pub fn is_busy(&self) -> bool {
+        self.places.is_apart() || self.operations.try_borrow_mut().is_err()
     }
 
     /// Whoever runs now, in `slot`, says what its next step does.
-    pub fn announce(&mut self, slot: u32, key: Key, operation: Operation) {
-        if let Some(operations) = &mut self.operations {
-            operations.announce(slot, key, operation);
+    pub fn announce(&self, slot: u32, key: Key, operation: Operation) {
+        if self.keeps_operations() {
+            self.operations.borrow_mut().announce(slot, key, operation);
         }
     }
 
     /// The wakes to come are the clock's.
-    pub fn clock_wakes(&mut self) {
-        if let Some(operations) = &mut self.operations {
-            operations.runs(u32::MAX, Key::CLOCK);
+    pub fn clock_wakes(&self) {
+        if self.keeps_operations() {
+            self.operations.borrow_mut().runs(u32::MAX, Key::CLOCK);
         }
     }
 
     /// Has ages kept by stamps (`true`) or in a ring.
-    pub fn keep_stamps(&mut self, stamps: bool) {
-        if self.stamps == stamps {
+    fn keep_stamps(&self, stamps: bool) {
+        if self.keeps_stamps() == stamps {
             return;
         }
         self.settle();
-        let by_age: Vec<usize> = self.by_age();
-        self.stamps = stamps;
-        (self.next_stamp, self.oldest) = (0, 0);
-        self.places[0].age = Age(0, 0);
+        let by_age = self.by_age();
+        self.way.set(if stamps { Way::Stamps } else { Way::Ring });
+        self.next_stamp.set(0);
+        self.oldest.set(0);
+        self.places.set_age(0, 0);
         for at in by_age {
-            if let Some(payload) = self.places[at].payload.take() {
+            if let Some(payload) = self.places.take(at) {
                 self.put(at, ManuallyDrop::new(payload));
             }
         }
@@ -224,146 +254,149 @@ impl<T: Payload> Ready<T> {
 
     /// The places from the oldest to the newest.
     fn by_age(&self) -> Vec<usize> {
-        if self.stamps {
-            let mut all: Vec<usize> = (1..=self.used).collect();
-            all.sort_unstable_by_key(|&at| self.places[at].age.stamp());
+        if self.keeps_stamps() {
+            let mut all: Vec<usize> = (1..=self.used.get()).collect();
+            all.sort_unstable_by_key(|&at| self.places.age(at));
             return all;
         }
-        let next = |&at: &usize| Some(self.places[at].age.1 as usize).filter(|&newer| newer != 0);
+        let next = |&at: &usize| Some(self.age(at).newer as usize).filter(|&newer| newer != 0);
         std::iter::successors(next(&0), next).collect()
+    }
+
+    #[inline(always)]
+    fn age(&self, at: usize) -> Neighbours {
+        Neighbours::of(self.places.age(at))
+    }
+
+    #[inline(always)]
+    fn set_older(&self, at: u32, older: u32) {
+        let age = Neighbours { older, ..self.age(at as usize) };
+        self.places.set_age(at as usize, age.age());
+    }
+
+    #[inline(always)]
+    fn set_newer(&self, at: u32, newer: u32) {
+        let age = Neighbours { newer, ..self.age(at as usize) };
+        self.places.set_age(at as usize, age.age());
     }
 
     /// How many candidates there are.
     #[inline(always)]
     pub fn len(&self) -> usize {
-        self.used - usize::from(self.gap != 0)
+        self.used.get() - usize::from(self.gap.get() != 0)
     }
 
     /// The candidates, once they have [settled](Ready::settle).
     pub fn view(&self) -> Candidates<'_> {
-        debug_assert!(self.gap == 0);
+        debug_assert!(self.gap.get() == 0);
         Candidates(self)
     }
 
     /// The index of the oldest candidate of one or more that have [settled](Ready::settle).
     #[inline(always)]
-    pub fn oldest(&mut self) -> usize {
-        if !self.stamps {
-            return (self.places[0].age.1 as usize).wrapping_sub(1);
-        }
-        if self.oldest == 0 {
+    pub fn oldest(&self) -> usize {
+        if self.keeps_stamps() { self.oldest_by_stamps() } else { (self.age(0).newer as usize).wrapping_sub(1) }
+    }
+
+    /// The same, where it is known that stamps are kept.
+    #[inline(always)]
+    pub fn oldest_by_stamps(&self) -> usize {
+        if self.oldest.get() == 0 {
             self.look_for_the_oldest();
         }
-        self.oldest.wrapping_sub(1)
+        self.oldest.get().wrapping_sub(1)
     }
 
     #[inline(never)]
-    fn look_for_the_oldest(&mut self) {
-        let (mut oldest, mut least) = (0, u64::MAX);
-        for (index, place) in self.places[1..=self.used].iter().enumerate() {
-            let stamp = place.age.stamp();
-            if stamp < least {
-                (oldest, least) = (index + 1, stamp);
-            }
-        }
-        self.oldest = oldest;
+    fn look_for_the_oldest(&self) {
+        self.oldest.set(self.places.least(self.used.get()));
     }
 
     /// Adds the newest candidate.
     #[inline(always)]
-    pub fn push(&mut self, payload: T) {
+    pub fn push(&self, payload: T) {
         // Should anything here panic (nothing does), it is leaked: what would drop it costs a dozen instructions.
         let payload = ManuallyDrop::new(payload);
-        let mut at = self.gap;
+        let mut at = self.gap.get();
         if at == 0 {
-            if self.used + 1 == self.places.len() {
-                return self.push_enlarging(ManuallyDrop::into_inner(payload));
+            at = self.used.get() + 1;
+            if at == self.places.len() {
+                return self.push_lengthening(payload);
             }
-            self.used += 1;
-            at = self.used;
+            self.used.set(at);
         }
-        self.gap = 0;
+        self.gap.set(0);
         self.put(at, payload);
     }
 
+    #[cold]
+    #[inline(never)]
+    fn push_lengthening(&self, payload: ManuallyDrop<T>) {
+        self.places.lengthen(0);
+        self.used.set(self.used.get() + 1);
+        self.put(self.used.get(), payload);
+    }
+
     #[inline(always)]
-    fn put(&mut self, at: usize, payload: ManuallyDrop<T>) {
-        if self.stamps {
-            let stamp = self.next_stamp;
-            self.next_stamp = stamp + 1;
-            self.fill(at, Age::stamped(stamp), payload);
+    fn put(&self, at: usize, payload: ManuallyDrop<T>) {
+        if self.keeps_stamps() {
+            let stamp = self.next_stamp.get();
+            self.next_stamp.set(stamp + 1);
+            self.places.put(at, payload, stamp);
         } else {
             self.put_in_the_ring(at, payload);
         }
     }
 
     #[inline(never)]
-    fn put_in_the_ring(&mut self, at: usize, payload: ManuallyDrop<T>) {
-        if let Some(operations) = &mut self.operations {
-            note_wake(operations, &*payload);
+    fn put_in_the_ring(&self, at: usize, payload: ManuallyDrop<T>) {
+        if self.keeps_operations() {
+            let woken = payload.candidate();
+            self.operations.borrow_mut().wakes(woken.slot, woken.key);
         }
-        let places = &mut self.places[..];
-        let newest = places[0].age.0;
-        places[newest as usize].age.1 = at as u32;
-        places[0].age.0 = at as u32;
-        self.fill(at, Age(newest, 0), payload);
-    }
-
-    #[inline(always)]
-    fn fill(&mut self, at: usize, age: Age, payload: ManuallyDrop<T>) {
-        let place = &mut self.places[at];
-        place.age = age;
-        // There was none: not dropping it spares a question.
-        mem::forget(place.payload.replace(ManuallyDrop::into_inner(payload)));
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn push_enlarging(&mut self, payload: T) {
-        self.places.push(Place { payload: None, age: Age(0, 0) });
-        self.used += 1;
-        self.put(self.used, ManuallyDrop::new(payload));
+        let newest = self.age(0).older;
+        self.set_newer(newest, at as u32);
+        self.set_older(0, at as u32);
+        self.places.put(at, payload, Neighbours { older: newest, newer: 0 }.age());
     }
 
     /// Closes the gap that [`take`](Ready::take) left, if nobody has: whoever stands last moves there. Returns how many
     /// candidates there are.
     #[inline(always)]
-    pub fn settle(&mut self) -> usize {
-        if self.gap != 0 {
+    pub fn settle(&self) -> usize {
+        if self.gap.get() != 0 {
             self.close();
         }
-        self.used
+        self.used.get()
     }
 
     #[inline(never)]
-    fn close(&mut self) {
-        let (at, last) = (self.gap, self.used);
-        self.used = last - 1;
-        self.gap = 0;
-        let places = &mut self.places[..];
+    fn close(&self) {
+        let (at, last) = (self.gap.get(), self.used.get());
+        self.used.set(last - 1);
+        self.gap.set(0);
         if at != last {
             // The gap holds nobody: where it goes is free from now on.
-            places.swap(at, last);
-            if self.stamps {
-                if self.oldest == last {
-                    self.oldest = at;
+            self.places.swap(at, last);
+            if self.keeps_stamps() {
+                if self.oldest.get() == last {
+                    self.oldest.set(at);
                 }
             } else {
-                let age = places[at].age;
-                places[age.0 as usize].age.1 = at as u32;
-                places[age.1 as usize].age.0 = at as u32;
+                let age = self.age(at);
+                self.set_newer(age.older, at as u32);
+                self.set_older(age.newer, at as u32);
             }
         }
-        if places.len() > 4096 && last <= places.len() / 16 {
+        if self.places.len() > 4096 && last <= self.places.len() / 16 {
             self.shrink();
         }
     }
 
     /// After a burst: what is kept for good is a small part of what one task takes.
     #[cold]
-    fn shrink(&mut self) {
-        self.places.truncate(self.places.len() / 2 + 1);
-        self.places.shrink_to_fit();
+    fn shrink(&self) {
+        self.places.shorten(self.places.len() / 2 + 1);
     }
 
     /// Takes the candidate at `index` out. They must have [settled](Ready::settle).
@@ -371,29 +404,39 @@ impl<T: Payload> Ready<T> {
     /// # Panics
     /// If there is none.
     #[inline(always)]
-    pub fn take(&mut self, index: usize) -> T {
+    pub fn take(&self, index: usize) -> T {
+        if self.keeps_stamps() { self.take_by_stamps(index) } else { self.take_from_the_ring(index) }
+    }
+
+    /// The same, where it is known that stamps are kept.
+    #[inline(always)]
+    pub fn take_by_stamps(&self, index: usize) -> T {
         let at = index + 1;
-        let places = &mut self.places[..];
-        let place = &mut places[at];
-        let Some(payload) = place.payload.take() else { nobody() };
-        self.gap = at;
-        if self.stamps {
-            if self.oldest == at {
-                self.oldest = 0;
-            }
-        } else {
-            let age = place.age;
-            places[age.0 as usize].age.1 = age.1;
-            places[age.1 as usize].age.0 = age.0;
-            if let Some(operations) = &mut self.operations {
-                note_run(operations, &payload);
-            }
+        let Some(payload) = self.places.take(at) else { nobody() };
+        self.gap.set(at);
+        if self.oldest.get() == at {
+            self.oldest.set(0);
+        }
+        payload
+    }
+
+    #[inline(always)]
+    fn take_from_the_ring(&self, index: usize) -> T {
+        let at = index + 1;
+        let Some(payload) = self.places.take(at) else { nobody() };
+        self.gap.set(at);
+        let age = self.age(at);
+        self.set_newer(age.older, age.newer);
+        self.set_older(age.newer, age.older);
+        if self.keeps_operations() {
+            let taken = payload.candidate();
+            self.operations.borrow_mut().runs(taken.slot, taken.key);
         }
         payload
     }
 
     /// Takes the oldest out, for the end of a run.
-    pub fn pop_oldest(&mut self) -> Option<T> {
+    pub fn pop_oldest(&self) -> Option<T> {
         // Many at once: the ring is for that.
         self.keep_stamps(false);
         if self.settle() == 0 {
@@ -402,18 +445,6 @@ impl<T: Payload> Ready<T> {
         let oldest = self.oldest();
         Some(self.take(oldest))
     }
-}
-
-#[inline(never)]
-fn note_wake(operations: &mut Operations, payload: &impl Payload) {
-    let woken = payload.candidate();
-    operations.wakes(woken.slot, woken.key);
-}
-
-#[inline(never)]
-fn note_run(operations: &mut Operations, payload: &impl Payload) {
-    let taken = payload.candidate();
-    operations.runs(taken.slot, taken.key);
 }
 
 #[cold]
@@ -449,7 +480,7 @@ mod tests {
     fn keeps_age_whatever_is_taken() {
         let mut stream = Stream::new(1, 0);
         for round in 0..200 {
-            let mut ready = Ready::new();
+            let ready = Ready::new();
             let mut model: Vec<u32> = Vec::new();
             for n in 0..300 {
                 if stream.below(50) == 0 {

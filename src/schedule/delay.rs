@@ -82,7 +82,7 @@ mod tests {
     /// Three tasks of three steps each, always ready: who ran, in order.
     fn play(seed: u64, delays: u32) -> Vec<u32> {
         let mut delay = Delay::new(Stream::new(seed, 0), delays, 7);
-        let mut ready = Ready::new();
+        let ready = Ready::new();
         (0..3).for_each(|t| ready.push(Stub::new(Key::ROOT.child(t), 0, (t, 0))));
         let mut order = Vec::new();
         while ready.len() > 0 {

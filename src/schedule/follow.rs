@@ -52,7 +52,7 @@ mod tests {
     fn knows_every_place_after_any_steps() {
         for seed in 0..300 {
             let mut stream = Stream::new(seed, 0);
-            let (mut ready, mut follow) = (Ready::new(), Follow::default());
+            let (ready, mut follow) = (Ready::new(), Follow::default());
             let mut mirror: Vec<Option<u32>> = Vec::new();
             let mut next = 0;
             for _ in 0..200 {

@@ -9,7 +9,6 @@ mod announced;
 mod candidates;
 mod delay;
 mod exhaustive;
-mod fifo;
 mod follow;
 mod kind;
 mod pct;
@@ -31,7 +30,6 @@ pub(crate) use candidates::{Payload, Ready};
 use delay::Delay;
 use exhaustive::Exhaustive;
 pub(crate) use exhaustive::Tree;
-pub(crate) use fifo::Fifo;
 pub use kind::StrategyKind;
 use pct::Pct;
 pub(crate) use player::Player;
@@ -45,6 +43,8 @@ use surw::Surw;
 use urw::Urw;
 
 use crate::id::Key;
+use crate::prng::Stream;
+use std::cell::{Cell, RefCell};
 
 /// What answers the decisions of a run. One value serves one run.
 ///
@@ -107,64 +107,110 @@ pub enum Pick {
     Candidate(usize),
 }
 
-/// The built-in strategies without a virtual call for the two that are used most.
-pub(crate) enum Active {
-    Random(Random),
-    Fifo(Fifo),
-    Other(Box<dyn Strategy>),
+/// The strategy of the run that goes on. The two built-in ones that are used most need no virtual call, and no flag that
+/// says somebody is asking them.
+pub(crate) struct Active {
+    who: Cell<Who>,
+    random: Random,
+    other: RefCell<Option<Box<dyn Strategy>>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Who {
+    Random,
+    Fifo,
+    Other,
 }
 
 impl Active {
-    /// Chooses one of the `count` candidates in `ready`, at least two; `oldest` is the plain choice.
-    #[inline(always)]
-    pub fn pick<T: Payload>(&mut self, ready: &Ready<T>, count: usize, oldest: usize) -> usize {
-        if let Active::Random(random) = self {
-            return random.below(count);
-        }
-        self.pick_otherwise(ready, count, oldest)
+    /// First in, first out.
+    pub fn new() -> Active {
+        Active { who: Cell::new(Who::Fifo), random: Random::new(), other: RefCell::new(None) }
     }
 
-    #[inline(never)]
-    fn pick_otherwise<T: Payload>(&mut self, ready: &Ready<T>, count: usize, oldest: usize) -> usize {
-        match self {
-            Active::Other(other) => {
-                let Pick::Candidate(index) = other.pick(&ready.view());
-                if index < count { index } else { oldest }
-            }
-            _ => oldest,
+    /// A run begins that goes first in, first out.
+    pub fn be_fifo(&self) {
+        self.be(Who::Fifo, None);
+    }
+
+    /// A run begins that is a random walk.
+    pub fn be_random(&self, stream: Stream) {
+        self.random.restart(stream);
+        self.be(Who::Random, None);
+    }
+
+    /// A run begins in which `other` decides.
+    pub fn be_other(&self, other: Box<dyn Strategy>) {
+        self.be(Who::Other, Some(other));
+    }
+
+    fn be(&self, who: Who, other: Option<Box<dyn Strategy>>) {
+        let was = self.who.replace(who);
+        if was == Who::Other || who == Who::Other {
+            let was = self.other.replace(other);
+            drop(was);
         }
+    }
+
+    /// The random walk, if it is one.
+    #[inline]
+    pub fn random(&self) -> Option<&Random> {
+        (self.who.get() == Who::Random).then_some(&self.random)
+    }
+
+    /// Whether it is being asked, further down the stack.
+    pub fn is_deciding(&self) -> bool {
+        self.other.try_borrow_mut().is_err()
+    }
+
+    fn with_other<R>(&self, f: impl FnOnce(&mut (dyn Strategy + 'static)) -> R) -> Option<R> {
+        if self.who.get() != Who::Other {
+            return None;
+        }
+        let mut other = self.other.borrow_mut();
+        other.as_deref_mut().map(f)
+    }
+
+    /// Chooses one of the `count` candidates in `ready`, at least two; `oldest` is the plain choice.
+    #[inline]
+    pub fn pick<T: Payload>(&self, ready: &Ready<T>, count: usize, oldest: usize) -> usize {
+        if let Some(random) = self.random() {
+            return random.below(count);
+        }
+        self.with_other(|other| {
+            let Pick::Candidate(index) = other.pick(&ready.view());
+            if index < count { index } else { oldest }
+        })
+        .unwrap_or(oldest)
     }
 
     pub fn wants_operations(&self) -> bool {
-        match self {
-            Active::Fifo(_) | Active::Random(_) => false,
-            Active::Other(other) => other.wants_operations(),
-        }
+        self.with_other(|other| other.wants_operations()).unwrap_or(false)
     }
 
-    pub fn choose(&mut self, who: Key, nth: u32, n: u32) -> Option<u32> {
-        match self {
+    pub fn choose(&self, who: Key, nth: u32, n: u32) -> Option<u32> {
+        match self.who.get() {
             // Choice 0 is the plain one.
-            Active::Fifo(_) => Some(0),
-            Active::Random(_) => None,
-            Active::Other(other) => other.choose(who, nth, n),
+            Who::Fifo => Some(0),
+            Who::Random => None,
+            Who::Other => self.with_other(|other| other.choose(who, nth, n)).flatten(),
         }
     }
 
     #[cold]
-    pub fn alone<T: Payload>(&mut self, ready: &Ready<T>) {
-        if let Active::Other(other) = self
-            && other.wants_operations()
-        {
-            other.alone(&ready.view());
-        }
+    pub fn alone<T: Payload>(&self, ready: &Ready<T>) {
+        self.with_other(|other| {
+            if other.wants_operations() {
+                other.alone(&ready.view());
+            }
+        });
     }
 
-    pub fn slip(&mut self, candidates: &Candidates<'_>) -> bool {
-        match self {
-            Active::Fifo(fifo) => fifo.slip(candidates),
-            Active::Random(random) => random.slip(candidates),
-            Active::Other(other) => other.slip(candidates),
+    pub fn slip(&self, candidates: &Candidates<'_>) -> bool {
+        match self.who.get() {
+            Who::Fifo => false,
+            Who::Random => self.random.slips(candidates.len()),
+            Who::Other => self.with_other(|other| other.slip(candidates)).unwrap_or(false),
         }
     }
 }

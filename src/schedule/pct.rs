@@ -104,7 +104,7 @@ mod tests {
     /// `tasks` tasks of `steps` steps each, always ready: who ran, in order.
     fn play(seed: u64, depth: u32, tasks: u32, steps: u32) -> Vec<u32> {
         let mut pct = Pct::new(Stream::new(seed, 0), depth, u64::from(tasks * steps));
-        let mut ready = Ready::new();
+        let ready = Ready::new();
         (0..tasks).for_each(|t| ready.push(Stub::new(Key::ROOT.child(t), 0, (t, 0))));
         let mut order = Vec::new();
         while ready.len() > 0 {
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn a_spinning_task_does_not_starve_the_others() {
         let mut pct = Pct::new(Stream::new(3, 0), 2, 5);
-        let mut ready = Ready::new();
+        let ready = Ready::new();
         (0..3).for_each(|t| ready.push(Stub::new(Key::ROOT.child(t), 0, t)));
         let mut seen = [false; 3];
         for step in 0..10_000 {

@@ -1,8 +1,7 @@
 //! A strategy with all that was measured for it: what answers the decisions of any number of runs.
 
 use super::{
-    Active, Delay, Exhaustive, Fifo, Pct, Pos, Profile, Promote, Promotion, Random, Replay, StrategyKind, Surw, Tree,
-    Urw,
+    Active, Delay, Exhaustive, Pct, Pos, Profile, Promote, Promotion, Replay, StrategyKind, Surw, Tree, Urw,
 };
 use crate::prng::{Stream, StreamId};
 use crate::seed::Seed;
@@ -36,38 +35,25 @@ impl Player {
         Player { kind: self.kind.dealt(seed, self.profile.as_deref()), ..self.clone() }
     }
 
-    /// Puts the strategy for a run of `seed` in the place of `active`.
-    pub fn take_over(&self, active: &mut Active, seed: Seed) {
-        match (&self.kind, active) {
-            // Some hundred bytes that need not be moved about for each run.
-            (StrategyKind::Random, Active::Random(random)) => {
-                random.restart(Stream::new(seed.get(), StreamId::Schedule as u64));
-            }
-            (_, active) => *active = self.activate(seed),
-        }
-    }
-
-    fn activate(&self, seed: Seed) -> Active {
+    /// Puts the strategy for a run of `seed` in the place of the one in `active`.
+    pub fn take_over(&self, active: &Active, seed: Seed) {
         let stream = || Stream::new(seed.get(), StreamId::Schedule as u64);
-        let profile = || self.profile.clone().unwrap_or_default();
-        match self.kind.dealt(seed, self.profile.as_deref()) {
-            StrategyKind::Fifo => Active::Fifo(Fifo),
-            StrategyKind::Random | StrategyKind::Portfolio => Active::Random(Random::new(stream())),
-            StrategyKind::Pct { depth, length } => {
-                Active::Other(Box::new(Pct::new(stream(), depth, length.unwrap_or(100))))
-            }
-            StrategyKind::Urw => Active::Other(Box::new(Urw::new(stream(), profile()))),
-            StrategyKind::Surw => Active::Other(Surw::choose(stream(), profile())),
-            StrategyKind::Pos => Active::Other(Box::new(Pos::new(stream()))),
-            StrategyKind::Delay { delays, length } => {
-                Active::Other(Box::new(Delay::new(stream(), delays, length.unwrap_or(100))))
-            }
-            StrategyKind::Exhaustive => Active::Other(Box::new(Exhaustive::new(self.tree.clone().unwrap_or_default()))),
-            StrategyKind::Replay(_) if !self.promotions.is_empty() => {
-                Active::Other(Box::new(Promote(self.promotions.clone())))
-            }
-            StrategyKind::Replay(deviations) => Active::Other(Box::new(Replay::new(&deviations))),
+        if matches!(self.kind, StrategyKind::Random) {
+            return active.be_random(stream());
         }
+        let profile = || self.profile.clone().unwrap_or_default();
+        active.be_other(match self.kind.dealt(seed, self.profile.as_deref()) {
+            StrategyKind::Fifo => return active.be_fifo(),
+            StrategyKind::Random | StrategyKind::Portfolio => return active.be_random(stream()),
+            StrategyKind::Pct { depth, length } => Box::new(Pct::new(stream(), depth, length.unwrap_or(100))),
+            StrategyKind::Urw => Box::new(Urw::new(stream(), profile())),
+            StrategyKind::Surw => Surw::choose(stream(), profile()),
+            StrategyKind::Pos => Box::new(Pos::new(stream())),
+            StrategyKind::Delay { delays, length } => Box::new(Delay::new(stream(), delays, length.unwrap_or(100))),
+            StrategyKind::Exhaustive => Box::new(Exhaustive::new(self.tree.clone().unwrap_or_default())),
+            StrategyKind::Replay(_) if !self.promotions.is_empty() => Box::new(Promote(self.promotions.clone())),
+            StrategyKind::Replay(deviations) => Box::new(Replay::new(&deviations)),
+        });
     }
 }
 

@@ -35,7 +35,7 @@ mod tests {
     #[test]
     fn takes_promoted_steps_as_soon_as_they_are_ready() {
         let mut promote = Promote(vec![Promotion { who: Key::ROOT.child(2), from: 1, to: 2 }]);
-        let mut ready = Ready::new();
+        let ready = Ready::new();
         (0..3).for_each(|t| ready.push(Stub::new(Key::ROOT.child(t), 0, (t, 0))));
         let mut order = Vec::new();
         while ready.len() > 0 {

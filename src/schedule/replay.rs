@@ -83,7 +83,7 @@ mod tests {
 
     fn order_with(deviations: &[Deviation]) -> Vec<u32> {
         let mut replay = Replay::new(deviations);
-        let mut ready = Ready::new();
+        let ready = Ready::new();
         (0..3).for_each(|t| ready.push(Stub::new(Key::ROOT.child(t), 0, (t, 0))));
         let mut order = Vec::new();
         while ready.len() > 0 {

@@ -39,7 +39,7 @@ impl World {
         let nth = *made;
         *made += 1;
         let seed = self.seed.get().get();
-        let answered = self.turns.borrow_mut().strategy.choose(who, nth, n);
+        let answered = self.strategy.choose(who, nth, n);
         let chosen = answered
             .unwrap_or_else(|| draw(choices.stream.get_or_insert_with(|| Stream::new(seed, StreamId::Choices as u64))));
         drop(choices);
@@ -54,6 +54,6 @@ impl World {
     /// Whoever runs says what its next step does.
     pub fn announce(&self, operation: Operation) {
         let running = self.running.get();
-        self.turns.borrow_mut().ready.announce(running.slot, running.key, operation);
+        self.ready.announce(running.slot, running.key, operation);
     }
 }

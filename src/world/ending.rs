@@ -352,7 +352,7 @@ impl World {
     }
 
     fn pop_ready(&self) -> Option<Runnable> {
-        self.turns.borrow_mut().ready.pop_oldest()
+        self.ready.pop_oldest()
     }
 
     fn drop_queued_jobs(&self, leak: bool) {

@@ -39,7 +39,7 @@ use crate::instant::Instant;
 use crate::pool::{Pool, PoolOptions};
 use crate::prng::{Stream, StreamId};
 use crate::registry::Registry;
-use crate::schedule::{Active, Ready};
+use crate::schedule::{Active, Random, Ready};
 use crate::seed::Seed;
 use crate::sentinel::Sentinel;
 use crate::sites::{Site, Sites};
@@ -47,7 +47,6 @@ use crate::trace::{ActorKind, Log, What};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
-use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
@@ -57,7 +56,8 @@ pub(crate) struct World {
     pub beacon: &'static Beacon,
     run_tag: Cell<Option<RunTag>>,
     seed: Cell<Seed>,
-    turns: RefCell<Turns>,
+    ready: Ready<Runnable>,
+    strategy: Active,
     registry: RefCell<Registry>,
     sites: Sites,
     clock: RefCell<Clock>,
@@ -112,12 +112,6 @@ pub(crate) struct World {
     /// What the rooms above keep for as long as a run lasts, by type.
     #[cfg(feature = "smol")]
     kept: RefCell<Vec<bare::Kept>>,
-}
-
-/// Who could run, and who decides.
-struct Turns {
-    ready: Ready<Runnable>,
-    strategy: Active,
 }
 
 /// What a scenario returned, as text.
@@ -211,7 +205,8 @@ impl World {
             beacon: beacon::light(),
             run_tag: Cell::new(None),
             seed: Cell::new(Seed::default()),
-            turns: RefCell::new(Turns { ready: Ready::new(), strategy: Active::Fifo(crate::schedule::Fifo) }),
+            ready: Ready::new(),
+            strategy: Active::new(),
             registry: RefCell::new(Registry::new()),
             sites: Sites::new(),
             clock: RefCell::new(Clock::new()),
@@ -258,18 +253,13 @@ impl World {
 
     /// Makes everything ready for a run of `seed`, called `run`; `take_over` puts its strategy in the place of the last.
     #[inline]
-    pub fn begin(&self, run: RunTag, seed: Seed, options: &Options, traced: bool, take_over: impl FnOnce(&mut Active)) {
+    pub fn begin(&self, run: RunTag, seed: Seed, options: &Options, traced: bool, take_over: impl FnOnce(&Active)) {
         self.run_tag.set(Some(run));
         self.seed.set(seed);
-        {
-            let mut turns = self.turns.borrow_mut();
-            // Who is oldest is asked for at each step when a stall is allowed, and seldom by a random walk.
-            take_over(&mut turns.strategy);
-            let is_random = matches!(turns.strategy, Active::Random(_));
-            let wanted = traced || turns.strategy.wants_operations();
-            turns.ready.keep_operations(wanted);
-            turns.ready.keep_stamps(is_random && !wanted && options.stall_up_to.is_none());
-        }
+        take_over(&self.strategy);
+        // Who is oldest is asked for at each step when a stall is allowed, and seldom by a random walk.
+        let stamps = self.strategy.random().is_some() && options.stall_up_to.is_none();
+        self.ready.begin(stamps, traced || self.strategy.wants_operations());
         self.choices.borrow_mut().clear();
         *self.user.borrow_mut() = None;
         *self.entropy.borrow_mut() = None;
@@ -434,8 +424,7 @@ impl World {
     #[inline(always)]
     pub fn push_plain(&self, runnable: Runnable) {
         runnable.metadata().count_step();
-        let runnable = ManuallyDrop::new(runnable);
-        self.turns.borrow_mut().ready.push(ManuallyDrop::into_inner(runnable));
+        self.ready.push(runnable);
     }
 
     // ---- time
@@ -477,7 +466,7 @@ impl World {
         stall.left = stall.most;
         self.stall.set(stall);
         self.running.set(Running { slot: u32::MAX, key: Key::CLOCK });
-        self.turns.borrow_mut().ready.clock_wakes();
+        self.ready.clock_wakes();
         due.drain(..).for_each(|(_, waker)| waker.wake());
         self.clock.borrow_mut().recycle(due);
         true
@@ -490,13 +479,12 @@ impl World {
         let now = self.now().as_nanos();
         let Some(next) = self.clock.borrow_mut().next().filter(|&next| next - now <= stall.left) else { return false };
         let front = {
-            let Turns { ready, strategy } = &mut *self.turns.borrow_mut();
-            if ready.settle() == 0 {
+            if self.ready.settle() == 0 {
                 return false;
             }
-            let front = ready.oldest();
-            let candidates = ready.view();
-            if !strategy.slip(&candidates) {
+            let front = self.ready.oldest();
+            let candidates = self.ready.view();
+            if !self.strategy.slip(&candidates) {
                 return false;
             }
             candidates.get(front)
@@ -520,15 +508,16 @@ impl World {
     /// Takes steps until the run is over, one way or another.
     #[inline(never)]
     pub fn run(&self) {
-        // Neither changes within a run: the plain loop has nothing to ask.
-        match (self.traced.get(), self.stall.get().most != 0) {
-            (false, false) => self.run_as(false, false),
-            (traced, stalls) => self.run_as(traced, stalls),
+        // None of it changes within a run: a plain loop has nothing to ask.
+        let walk = self.strategy.random().filter(|_| self.ready.keeps_stamps());
+        match (walk, self.traced.get(), self.stall.get().most != 0) {
+            (Some(walk), false, false) => self.run_as(Some(walk), false, false),
+            (_, traced, stalls) => self.run_as(None, traced, stalls),
         }
     }
 
     #[inline(always)]
-    fn run_as(&self, traced: bool, stalls: bool) {
+    fn run_as(&self, walk: Option<&Random>, traced: bool, stalls: bool) {
         let beacon = self.beacon;
         loop {
             if beacon.steps.load(Ordering::Relaxed) >= beacon.look_up_at.load(Ordering::Relaxed) && !self.look_up() {
@@ -537,7 +526,7 @@ impl World {
             if stalls && self.slip() {
                 continue;
             }
-            if !self.step(beacon, traced) && !self.look_outside() && !self.advance() && !self.wait_outside() {
+            if !self.step(beacon, walk, traced) && !self.look_outside() && !self.advance() && !self.wait_outside() {
                 return self.found_deadlock();
             }
         }
@@ -562,7 +551,7 @@ impl World {
                 return false;
             }
         }
-        if self.steps() >= self.max_steps.get() && self.turns.borrow().ready.len() > 0 {
+        if self.steps() >= self.max_steps.get() && self.ready.len() > 0 {
             self.found_livelock();
             return false;
         }
@@ -571,29 +560,14 @@ impl World {
 
     /// Takes one step. False if nothing is ready.
     #[inline(always)]
-    fn step(&self, beacon: &Beacon, traced: bool) -> bool {
-        let runnable = {
-            let mut turns = self.turns.borrow_mut();
-            let Turns { ready, strategy } = &mut *turns;
-            let count = ready.settle();
-            if count == 0 {
-                return false;
-            }
-            let (mut index, mut front) = (0, 0);
-            if count > 1 {
-                front = ready.oldest();
-                index = strategy.pick(ready, count, front);
-                self.decisions.set(self.decisions.get() + 1);
-                if index != front {
-                    self.deviations.set(self.deviations.get() + 1);
-                }
-            } else if ready.keeps_operations() {
-                strategy.alone(ready);
-            }
-            if traced {
-                self.record_step(ready.view().get(index), ready.view().get(front));
-            }
-            ready.take(index)
+    fn step(&self, beacon: &Beacon, walk: Option<&Random>, traced: bool) -> bool {
+        let count = self.ready.settle();
+        if count == 0 {
+            return false;
+        }
+        let runnable = match walk {
+            Some(walk) => self.choose_at_random(walk, count),
+            None => self.choose_as_asked(count, traced),
         };
 
         beacon.steps.store(beacon.steps.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
@@ -613,6 +587,42 @@ impl World {
             self.record_step_end();
         }
         true
+    }
+
+    /// Takes the one out that the random walk chooses of `count`.
+    #[inline(always)]
+    fn choose_at_random(&self, walk: &Random, count: usize) -> Runnable {
+        let mut index = 0;
+        if count > 1 {
+            index = walk.below(count);
+            self.decided(index, self.ready.oldest_by_stamps());
+        }
+        self.ready.take_by_stamps(index)
+    }
+
+    /// Takes the one out that the strategy chooses of `count`.
+    fn choose_as_asked(&self, count: usize, traced: bool) -> Runnable {
+        let (mut index, mut front) = (0, 0);
+        if count > 1 {
+            front = self.ready.oldest();
+            index = self.strategy.pick(&self.ready, count, front);
+            self.decided(index, front);
+        } else if self.ready.keeps_operations() {
+            self.strategy.alone(&self.ready);
+        }
+        if traced {
+            self.record_step(self.ready.view().get(index), self.ready.view().get(front));
+        }
+        self.ready.take(index)
+    }
+
+    /// There was a decision, and its answer was `index`; the plain one would have been `front`.
+    #[inline(always)]
+    fn decided(&self, index: usize, front: usize) {
+        self.decisions.set(self.decisions.get() + 1);
+        if index != front {
+            self.deviations.set(self.deviations.get() + 1);
+        }
     }
 
     #[inline]

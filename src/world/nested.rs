@@ -23,7 +23,7 @@ impl World {
     }
 
     /// Takes who is to run next out of `ready`. `None` if nobody is ready, or the run is over.
-    pub fn nested_pick<T: Payload>(&self, ready: &mut Ready<T>) -> Option<T> {
+    pub fn nested_pick<T: Payload>(&self, ready: &Ready<T>) -> Option<T> {
         let count = ready.settle();
         if count == 0 || self.stop.get() || self.closing.get() {
             return None;
@@ -35,11 +35,8 @@ impl World {
         let front = ready.oldest();
         let mut index = front;
         if count > 1 {
-            index = self.turns.borrow_mut().strategy.pick(ready, count, front);
-            self.decisions.set(self.decisions.get() + 1);
-            if index != front {
-                self.deviations.set(self.deviations.get() + 1);
-            }
+            index = self.strategy.pick(ready, count, front);
+            self.decided(index, front);
         }
         if self.traced.get() {
             self.record_step(ready.view().get(index), ready.view().get(front));

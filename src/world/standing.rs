@@ -45,7 +45,7 @@ impl Probe {
 impl World {
     /// Whether anybody could run.
     pub fn is_anybody_ready(&self) -> bool {
-        self.turns.borrow().ready.len() > 0
+        self.ready.len() > 0
     }
 
     pub(super) fn is_any_worker_at_a_word(&self) -> bool {
@@ -56,7 +56,8 @@ impl World {
     pub fn is_busy(&self) -> bool {
         self.sentinel.try_borrow_mut().is_err()
             || self.log.try_borrow_mut().is_err()
-            || self.turns.try_borrow_mut().is_err()
+            || self.ready.is_busy()
+            || self.strategy.is_deciding()
             || self.clock.try_borrow_mut().is_err()
             || self.registry.try_borrow_mut().is_err()
             || self.workers.try_borrow_mut().is_err()
@@ -109,9 +110,8 @@ impl World {
         self.mix(now.as_nanos() ^ 0x0073_7469_6c6c);
         self.record(|log| log.now = now);
         if let Some(index) = incident {
-            let mut turns = self.turns.borrow_mut();
-            turns.ready.settle();
-            let view = turns.ready.view();
+            self.ready.settle();
+            let view = self.ready.view();
             let mut sentinel = self.sentinel.borrow_mut();
             let incident = sentinel.incident(index);
             incident.stood = incident.stood.saturating_add(nanos);
@@ -128,7 +128,7 @@ impl World {
 
     /// Fires the timers that time has passed while the loop stood still.
     pub fn catch_up(&self) {
-        let before = self.turns.borrow().ready.len();
+        let before = self.ready.len();
         let own = self.running.get();
         loop {
             let next = self.clock.borrow_mut().next();
@@ -138,9 +138,8 @@ impl World {
         }
         self.running.set(own);
         let Some(index) = self.stood_for.get() else { return };
-        let mut turns = self.turns.borrow_mut();
-        turns.ready.settle();
-        let view = turns.ready.view();
+        self.ready.settle();
+        let view = self.ready.view();
         let mut sentinel = self.sentinel.borrow_mut();
         let incident = sentinel.incident(index);
         for place in view.by_age().skip(before) {
@@ -159,12 +158,10 @@ impl World {
     /// Gives the oldest ready worker a turn, within another step. False if none is ready.
     pub fn step_a_worker(&self) -> bool {
         let taken = {
-            let mut turns = self.turns.borrow_mut();
-            let ready = &mut turns.ready;
-            ready.settle();
-            let view = ready.view();
+            self.ready.settle();
+            let view = self.ready.view();
             let place = view.by_age().find(|&i| self.thread_of(view.get(i).key()).is_some());
-            place.map(|place| ready.take(place))
+            place.map(|place| self.ready.take(place))
         };
         let Some(runnable) = taken else { return false };
         self.beacon.steps.store(self.steps() + 1, Ordering::Relaxed);

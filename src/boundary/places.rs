@@ -1,0 +1,176 @@
+//! A row of places that is changed through a shared reference, without a flag that says somebody looks at it.
+//!
+//! What a `RefCell` keeps at run time holds here by construction: no reference to anything in the row leaves this room, and
+//! no code of anybody else's runs while one exists. A payload is moved in or out, an age (a word that means something to
+//! whoever keeps the row) is copied.
+
+use std::cell::UnsafeCell;
+use std::mem::{self, ManuallyDrop};
+
+/// The row. Place 0 is there from the beginning.
+pub struct Places<P>(UnsafeCell<Vec<Place<P>>>);
+
+struct Place<P> {
+    payload: Option<P>,
+    age: u64,
+}
+
+impl<P> Places<P> {
+    /// A row of one empty place.
+    pub fn new(age: u64) -> Places<P> {
+        Places(UnsafeCell::new(vec![Place { payload: None, age }]))
+    }
+
+    /// How many places there are, empty ones included.
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        // SAFETY: as in `at`.
+        unsafe { &*self.0.get() }.len()
+    }
+
+    /// Runs `f` on the place `at`.
+    ///
+    /// # Panics
+    /// If there is no such place.
+    #[inline(always)]
+    fn at<R>(&self, at: usize, f: impl FnOnce(&mut Place<P>) -> R) -> R {
+        // SAFETY: `Places` is not `Sync`, so this thread alone is here. The reference ends with `f`, and while it lives
+        // no other one is made: every `f` below moves or copies plain words. None drops or clones a payload, allocates or
+        // makes a system call, any of which might call back.
+        f(unsafe { &mut (&mut *self.0.get())[at] })
+    }
+
+    #[inline(always)]
+    pub fn age(&self, at: usize) -> u64 {
+        self.at(at, |place| place.age)
+    }
+
+    #[inline(always)]
+    pub fn set_age(&self, at: usize, age: u64) {
+        self.at(at, |place| place.age = age);
+    }
+
+    /// Empties a place.
+    #[inline(always)]
+    pub fn take(&self, at: usize) -> Option<P> {
+        self.at(at, |place| place.payload.take())
+    }
+
+    /// Fills an empty place. What would be in it otherwise is leaked; and so is `payload`, should there be no such place:
+    /// what would drop it costs the caller a dozen instructions.
+    #[inline(always)]
+    pub fn put(&self, at: usize, payload: ManuallyDrop<P>, age: u64) {
+        self.at(at, |place| {
+            place.age = age;
+            mem::forget(place.payload.replace(ManuallyDrop::into_inner(payload)));
+        });
+    }
+
+    /// Runs `f` on what is in a place, which is empty meanwhile: `f` may do what it likes.
+    pub fn look<R>(&self, at: usize, f: impl FnOnce(&P) -> R) -> Option<R> {
+        let payload = self.take(at)?;
+        let seen = f(&payload);
+        self.at(at, |place| mem::forget(place.payload.replace(payload)));
+        Some(seen)
+    }
+
+    /// What is in one place goes to the other, ages included.
+    pub fn swap(&self, one: usize, other: usize) {
+        // SAFETY: as in `at`: this moves plain words.
+        unsafe { &mut *self.0.get() }.swap(one, other);
+    }
+
+    /// Of the places `1..=last`, the one with the least age; 0 if there is none.
+    #[inline(always)]
+    pub fn least(&self, last: usize) -> usize {
+        let (mut found, mut least) = (0, u64::MAX);
+        // SAFETY: as in `at`.
+        let places = unsafe { &*self.0.get() };
+        for (index, place) in places[..=last].iter().enumerate().skip(1) {
+            if place.age < least {
+                (found, least) = (index, place.age);
+            }
+        }
+        found
+    }
+
+    /// One more empty place.
+    pub fn lengthen(&self, age: u64) {
+        self.apart(|places| places.push(Place { payload: None, age }));
+    }
+
+    /// Leaves `len` places, if those behind them are empty, and gives the room of the others back.
+    pub fn shorten(&self, len: usize) {
+        self.apart(|places| {
+            if places.iter().skip(len).all(|place| place.payload.is_none()) {
+                places.truncate(len);
+                places.shrink_to_fit();
+            }
+        });
+    }
+
+    /// Whether the row is being made longer or shorter, which calls the allocator.
+    pub fn is_apart(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Runs `f` on the row while nobody else can reach it: an allocator is anybody's code.
+    fn apart(&self, f: impl FnOnce(&mut Vec<Place<P>>)) {
+        // SAFETY: as in `at`, here and below: the references end with the two moves of a `Vec`'s words.
+        let mut places = mem::take(unsafe { &mut *self.0.get() });
+        f(&mut places);
+        let nothing = mem::replace(unsafe { &mut *self.0.get() }, places);
+        // Never filled: whoever comes meanwhile finds no places.
+        drop(nothing);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::rc::Rc;
+
+    #[test]
+    fn what_is_put_is_taken() {
+        let row = Places::new(7);
+        assert_eq!((row.len(), row.age(0), row.take(0)), (1, 7, None::<Box<u32>>));
+        row.lengthen(0);
+        row.lengthen(0);
+        row.put(1, ManuallyDrop::new(Box::new(10)), 5);
+        row.put(2, ManuallyDrop::new(Box::new(20)), 3);
+        assert_eq!((row.least(0), row.least(1), row.least(2)), (0, 1, 2));
+        row.swap(1, 2);
+        assert_eq!((row.age(1), row.age(2), row.least(2)), (3, 5, 1));
+        assert_eq!(row.take(1).as_deref(), Some(&20));
+        row.shorten(2);
+        assert_eq!(row.len(), 3, "somebody is in the last place");
+        assert_eq!(row.take(2).as_deref(), Some(&10));
+        row.shorten(2);
+        assert_eq!(row.len(), 2);
+    }
+
+    #[test]
+    fn a_row_that_grows_is_apart() {
+        let row = Places::<u32>::new(0);
+        row.apart(|places| {
+            assert!(row.is_apart());
+            assert_eq!(places.len(), 1);
+        });
+        assert!(!row.is_apart());
+    }
+
+    #[test]
+    fn who_looks_may_change_the_row() {
+        let row = Places::new(0);
+        row.lengthen(0);
+        row.put(1, ManuallyDrop::new(Rc::new(1)), 0);
+        let seen = row.look(1, |payload| {
+            assert!(row.take(1).is_none());
+            (0..100).for_each(|age| row.lengthen(age));
+            Rc::strong_count(payload)
+        });
+        assert_eq!(seen, Some(1));
+        assert_eq!(row.take(1).as_deref(), Some(&1));
+        assert!(row.look(1, |_| ()).is_none());
+    }
+}
