@@ -185,12 +185,12 @@ impl<F: Future, H: Host> Future for Tracked<F, H> {
             let Now::Alive { future, slot, mode } = state.as_mut().project() else {
                 unreachable!("polled after it was done")
             };
-            let slot = *slot;
             let poll = match *mode {
                 Mode::Plain => future.poll(cx),
-                _ => poll_specially::<F, H>(slot, mode, future, cx),
+                _ => poll_specially::<F, H>(*slot, mode, future, cx),
             };
             if poll.is_ready() {
+                let (slot, _) = state.as_mut().look();
                 state.set(State::Gone { slot });
             }
             poll

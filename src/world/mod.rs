@@ -572,9 +572,10 @@ impl World {
 
         beacon.steps.store(beacon.steps.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         let meta = runnable.metadata();
+        let (slot, key) = (meta.slot, meta.key);
         beacon.site.store(meta.site(), Ordering::Relaxed);
-        self.running.set(Running { slot: meta.slot, key: meta.key });
-        self.mix(meta.key.get());
+        self.running.set(Running { slot, key });
+        self.mix(key.get());
         #[cfg(feature = "tracing")]
         let span = self.span(runnable.metadata());
         let selector = self.selector.get();
@@ -592,11 +593,11 @@ impl World {
     /// Takes the one out that the random walk chooses of `count`.
     #[inline(always)]
     fn choose_at_random(&self, walk: &Random, count: usize) -> Runnable {
-        let mut index = 0;
-        if count > 1 {
-            index = walk.below(count);
-            self.decided(index, self.ready.oldest_by_stamps());
+        if count == 1 {
+            return self.ready.take_by_stamps(0);
         }
+        let index = walk.below(count);
+        self.decided(index, self.ready.oldest_by_stamps());
         self.ready.take_by_stamps(index)
     }
 
