@@ -48,6 +48,8 @@ pub struct Report<T> {
     elapsed: Duration,
     pending: Vec<String>,
     abandoned: Vec<String>,
+    outliving: Vec<String>,
+    returned: Option<String>,
     threads: (Backend, Option<&'static str>),
     leaks: Vec<Leak>,
     unused_allowances: Vec<String>,
@@ -62,7 +64,8 @@ impl Report<()> {
     pub(crate) fn new(name: &str, strategy: StrategyKind, run: RunResult, replay: Replay) -> Report<()> {
         let ended = run.ended;
         Report {
-            value: run.returned.map(|_| ()),
+            value: run.returned.as_ref().map(|_| ()),
+            returned: run.returned.map(|returned| returned.text.unwrap_or_else(|| "()".into())),
             name: name.into(),
             seed: run.seed,
             strategy,
@@ -73,6 +76,7 @@ impl Report<()> {
             elapsed: Duration::from_nanos(ended.elapsed.as_nanos()),
             pending: ended.pending_names,
             abandoned: ended.abandoned,
+            outliving: ended.outliving,
             threads: ended.threads,
             leaks: ended.leaks,
             unused_allowances: ended.unused_allowances,
@@ -98,6 +102,8 @@ impl Report<()> {
             elapsed: self.elapsed,
             pending: self.pending,
             abandoned: self.abandoned,
+            outliving: self.outliving,
+            returned: self.returned,
             threads: self.threads,
             leaks: self.leaks,
             unused_allowances: self.unused_allowances,
@@ -131,23 +137,35 @@ impl<T> Report<T> {
         self.finding.as_ref()
     }
 
-    /// What the scenario returned, if it came to that (an `Err` is a finding as well).
+    /// What the scenario returned, if it came to that (an `Err` is a finding as well). `None` of a run in a
+    /// [process of its own](crate::Isolation::Process), where the value stays: see [`returned`](Report::returned).
     pub fn value(&self) -> Option<&T> {
         self.value.as_ref()
+    }
+
+    /// The `Debug` text of what the scenario returned, if it came to that: what [`Explore`](crate::Explore) tells outcomes
+    /// apart by.
+    pub fn returned(&self) -> Option<&str> {
+        self.returned.as_deref()
     }
 
     /// What the scenario returned.
     ///
     /// # Panics
-    /// With the whole report, if the run failed.
+    /// With the whole report, if the run failed. If it took place in a [process of its own](crate::Isolation::Process):
+    /// its value stayed there.
     #[track_caller]
     pub fn unwrap(self) -> T {
         if self.finding.is_some() {
             panic!("{self}");
         }
-        match self.value {
-            Some(value) => value,
-            None => unreachable!("a run without a finding has returned"),
+        match (self.value, self.returned) {
+            (Some(value), _) => value,
+            (None, text) => panic!(
+                "{}: what the scenario returned stayed in the process of the run; its text is {}",
+                self.name,
+                text.unwrap_or_default()
+            ),
         }
     }
 

@@ -1,8 +1,10 @@
 //! One seed in, one outcome out. Nothing here prints or panics.
 
+use crate::apart::Apart;
 use crate::beacon::{Beacon, Story};
 use crate::boundary::turn::Turned;
 use crate::boundary::{hooks, kernel, watchdog};
+use crate::isolation::Isolation;
 use crate::replay::Replay;
 use crate::schedule::{Active, Player, Strategy, StrategyKind};
 use crate::seed::Seed;
@@ -130,12 +132,22 @@ pub(crate) struct Lab<'a> {
     setup: Setup<'a>,
     stage: Stage,
     is_clean: bool,
+    /// Each run has a process of its own.
+    apart: Option<Apart>,
 }
 
 impl Lab<'_> {
     /// Makes one run.
     pub fn run(&mut self, seed: Seed, player: &Player, traced: bool) -> RunResult {
         let world = self.stage.world;
+        if let Some(apart) = &mut self.apart {
+            let setup = &self.setup;
+            let (returned, ended) = apart.run(setup.options, player.tree.as_deref(), || {
+                let RunResult { returned, ended, .. } = run(world, setup, seed, player, traced);
+                (returned, ended)
+            });
+            return RunResult { seed, returned, ended, left_behind: false };
+        }
         if self.is_clean {
             let result = run(world, &self.setup, seed, player, traced);
             self.is_clean = !result.left_behind;
@@ -177,13 +189,16 @@ pub(crate) fn in_lab<R: Send>(setup: Setup<'_>, work: impl FnOnce(&mut Lab<'_>) 
     let spare = beacon::lock(&SPARE).pop();
     let stage = spare.unwrap_or_else(Stage::build);
     *beacon::lock(&stage.beacon.story) = Story { scenario: setup.name.into(), replay: setup.replay.clone() };
-    stage.beacon.watch(setup.options.watchdog);
+    let is_apart = setup.options.isolation == Isolation::Process;
+    // A run in a process of its own is looked after by whoever waits for it.
+    stage.beacon.watch(setup.options.watchdog.filter(|_| !is_apart));
     let budget = setup.options.cpu_budget.map_or(0, |d| d.as_millis() as u64);
     stage.beacon.budget_ms.store(budget, Ordering::Relaxed);
     let result = on_a_fresh_thread(move || {
         let _armed = kernel::arm(calls::on_call);
         *beacon::lock(&stage.beacon.thread) = Some(watchdog::this_thread());
-        let mut lab = Lab { setup, stage, is_clean: true };
+        let apart = is_apart.then(|| Apart::new(stage.world, stage.beacon));
+        let mut lab = Lab { setup, stage, is_clean: true, apart };
         let result = work(&mut lab);
         // The next lab's workers are to inherit the output capture of its own test.
         stage.world.enter(World::retire_all_workers);
