@@ -1,5 +1,9 @@
 //! How much runs have to do with one another.
 
+/// The line to add where threads outlive a run.
+pub(crate) const HINT: &str = "give each run a process of its own: `#[raddle::test(isolation = \"process\")]`, or \
+                               `.isolation(raddle::Isolation::Process)`";
+
 /// Where the runs of an exploration take place.
 ///
 /// With [`Process`](Isolation::Process) each run has a process of its own, forked for it, and starts from the same state:

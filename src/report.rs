@@ -7,6 +7,7 @@ use crate::deviation::Deviation;
 use crate::explore::{Explored, Failing, OutcomeSeen};
 use crate::finding::Finding;
 use crate::id::Key;
+use crate::isolation::HINT;
 use crate::leak::Leak;
 use crate::replay::Replay;
 use crate::run::RunResult;
@@ -222,7 +223,8 @@ impl<T> Report<T> {
         &self.pending
     }
 
-    /// Jobs that waited for ever, whose threads were given up.
+    /// Jobs and threads that waited for ever, and were given up. Where code under test keeps such a thread in a static, its
+    /// next run wants a process of its own: see [`Isolation`](crate::Isolation).
     pub fn abandoned(&self) -> &[String] {
         &self.abandoned
     }
@@ -318,6 +320,7 @@ impl<T> fmt::Display for Report<T> {
             self.leaks.iter().try_for_each(|leak| write!(f, "\n  {leak}"))?;
             self.unused_allowances.iter().try_for_each(|a| write!(f, "\n  nothing blocked in allow_blocking({a})"))?;
             self.long_polls.iter().try_for_each(|poll| write!(f, "\n  advisory: {poll}"))?;
+            tell_outliving(&self.outliving).iter().try_for_each(|told| write!(f, "\n  {told}"))?;
             return match self.boundary_off {
                 None => Ok(()),
                 Some(why) => write!(f, "\n  boundary: off ({why})"),
@@ -326,7 +329,7 @@ impl<T> fmt::Display for Report<T> {
         writeln!(f, "{} failed: {finding}", self.name)?;
         let seed = format!("seed {}", self.seed);
         write_place(f, &seed, finding, self.steps)?;
-        write_details(f, finding, &self.abandoned)?;
+        write_details(f, finding, &self.abandoned, &self.outliving)?;
         write_lanes(f, "interleaving", &self.trace)?;
         self.long_polls.iter().try_for_each(|poll| writeln!(f, "  advisory: {poll}"))?;
         writeln!(f, "  boundary: {}", self.boundary())?;
@@ -354,13 +357,21 @@ fn write_place(f: &mut impl Write, seed: &str, finding: &Finding, steps: u64) ->
     }
 }
 
-fn write_details(f: &mut impl Write, finding: &Finding, abandoned: &[String]) -> fmt::Result {
+/// What is said of threads that outlive their run.
+fn tell_outliving(names: &[String]) -> Option<String> {
+    let these = names.join(", ");
+    let told = || format!("outlives the run: {these}. If a static keeps it, the next run waits for it in vain: {HINT}");
+    (!names.is_empty()).then(told)
+}
+
+fn write_details(f: &mut impl Write, finding: &Finding, abandoned: &[String], outliving: &[String]) -> fmt::Result {
     for detail in finding.details() {
         detail.lines().try_for_each(|line| writeln!(f, "  {line}"))?;
     }
     if !abandoned.is_empty() {
         writeln!(f, "  given up: {} (it waits for ever, and its thread with it)", abandoned.join(", "))?;
     }
+    tell_outliving(outliving).iter().try_for_each(|told| writeln!(f, "  {told}"))?;
     match &finding.hint {
         Some(hint) => writeln!(f, "  what to do: {hint}"),
         None => Ok(()),
@@ -583,7 +594,7 @@ impl Failure {
             write_deviations(f, self.report.trace(), &self.kept)?;
             self.write_critical(f)?;
         }
-        write_details(f, finding, &self.report.abandoned)?;
+        write_details(f, finding, &self.report.abandoned, &self.report.outliving)?;
         write_lanes(f, "interleaving", self.report.trace())?;
         if full {
             writeln!(f, "  the failing run itself, all of it:")?;

@@ -4,7 +4,8 @@ use crate::apart::Apart;
 use crate::beacon::{Beacon, Story};
 use crate::boundary::turn::Turned;
 use crate::boundary::{hooks, kernel, watchdog};
-use crate::isolation::Isolation;
+use crate::finding::{Finding, FindingKind};
+use crate::isolation::{self, Isolation};
 use crate::replay::Replay;
 use crate::schedule::{Active, Player, Strategy, StrategyKind};
 use crate::seed::Seed;
@@ -13,6 +14,7 @@ use crate::workers::{self, Residue};
 use crate::world::{Ended, Options, Returned, World, payload_text};
 use crate::{beacon, calls, context, natives, panics};
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::Pin;
@@ -90,8 +92,41 @@ pub(crate) fn run(
     };
     let (returned, ended) =
         catch_unwind(AssertUnwindSafe(entered)).unwrap_or_else(|payload| tell_own_panic(world, &*payload));
+    let ended = match setup.options.isolation {
+        Isolation::Process => ended,
+        Isolation::Thread => {
+            let finding = ended.finding.map(explain);
+            beacon::lock(&OUTLIVING).extend(ended.outliving.iter().cloned());
+            Ended { finding, ..ended }
+        }
+    };
     let left_behind = !hooks::SUPPORTED || Residue::of_this_thread() != before;
     RunResult { seed, returned, ended, left_behind }
+}
+
+/// Threads that earlier runs of this process started and that wait for ever, perhaps for whoever finds them in a static.
+static OUTLIVING: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+fn explain(finding: Finding) -> Finding {
+    let outliving = beacon::lock(&OUTLIVING);
+    let may_be_it = match finding.kind {
+        FindingKind::Deadlock | FindingKind::Divergence => !outliving.is_empty(),
+        FindingKind::ForeignWake => true,
+        _ => false,
+    };
+    if !may_be_it {
+        return finding;
+    }
+    let mut finding = finding;
+    if !outliving.is_empty() {
+        let names = outliving.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        finding.details.push(format!(
+            "an earlier run of this process started threads that outlived it ({names}): if a static keeps them, this run \
+             waits for them in vain"
+        ));
+    }
+    let hint = finding.hint.take().map_or(String::new(), |hint| format!("{hint}; or "));
+    finding.hint(format!("{hint}{}", isolation::HINT))
 }
 
 /// A panic that no task and no job caught: in a strategy of the user's own, in a waker, or in raddle itself. Within the
@@ -162,6 +197,11 @@ impl Lab<'_> {
         });
         *beacon::lock(&beacon.thread) = Some(watchdog::this_thread());
         result
+    }
+
+    /// Says what to do about threads that outlive a run, if that may be the reason of `finding`.
+    pub fn explain(&self, finding: Finding) -> Finding {
+        if self.apart.is_some() { finding } else { explain(finding) }
     }
 
     /// Whether a strategy of the user's own answers.

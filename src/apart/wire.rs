@@ -82,7 +82,7 @@ impl Parcel for Ended {
             elapsed,
             pending_names,
             abandoned,
-            outliving,
+            outliving: _,
             trace,
             threads: _,
             leaks,
@@ -94,7 +94,7 @@ impl Parcel for Ended {
         finding.put(sink);
         [steps, digest, decisions, deviations].into_iter().for_each(|number| number.put(sink));
         elapsed.put(sink);
-        [pending_names, abandoned, outliving].into_iter().for_each(|names| names.put(sink));
+        [pending_names, abandoned].into_iter().for_each(|names| names.put(sink));
         trace.put(sink);
         leaks.put(sink);
         [unused_allowances, used_allowances, long_polls].into_iter().for_each(|texts| texts.put(sink));
@@ -110,7 +110,8 @@ impl Parcel for Ended {
             elapsed: Parcel::take(from)?,
             pending_names: Parcel::take(from)?,
             abandoned: Parcel::take(from)?,
-            outliving: Parcel::take(from)?,
+            // Nothing outlives a process.
+            outliving: Vec::new(),
             trace: Parcel::take(from)?,
             // The same in both processes; whoever takes it knows.
             threads: (Backend::Baton, None),

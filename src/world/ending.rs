@@ -439,7 +439,10 @@ impl World {
             self.threads.abandon(index);
             let whose = if is_native(index as u32) { worker.key } else { worker.job.map(|job| job.key) };
             let name = whose.map(|key| self.name_of(key));
-            natives.extend(name.clone().filter(|_| is_native(index as u32)));
+            if is_native(index as u32) {
+                // Names are known where a trace is kept.
+                natives.extend(name.clone().map(|name| if self.traced.get() { name } else { "a thread".into() }));
+            }
             names.extend(name);
             drop(worker);
         }
