@@ -1,26 +1,19 @@
 //! What a world shows to threads outside it: the watchdog reads how far it is, and foreign wakes arrive here.
 
 use crate::boundary::watchdog::ThreadHandle;
+use crate::boundary::zygote::Pulse;
 use crate::id::Key;
 use crate::replay::Replay;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// One world's face to the outside.
 #[derive(Default)]
 pub(crate) struct Beacon {
-    /// The run's serial number in this process; 0 while no run goes on.
-    pub serial: AtomicU64,
-    /// Steps taken in this run.
-    pub steps: AtomicU64,
-    /// At this step the loop looks up: the most a run may take, or 0 if it is to do so at once.
-    pub look_up_at: AtomicU64,
-    /// Virtual now, in nanoseconds.
-    pub now: AtomicU64,
-    pub seed: AtomicU64,
-    /// The spawn site of the task that runs.
-    pub site: AtomicU32,
+    /// How far the run is.
+    pub pulse: Pulse,
     /// How long a step may take, in real milliseconds; 0: for ever.
     pub patience_ms: AtomicU64,
     /// How much processor time a poll may use before it is told, in milliseconds; 0: any.
@@ -34,6 +27,15 @@ pub(crate) struct Beacon {
     pub story: Mutex<Story>,
     /// The loop's thread.
     pub thread: Mutex<Option<ThreadHandle>>,
+}
+
+impl Deref for Beacon {
+    type Target = Pulse;
+
+    #[inline(always)]
+    fn deref(&self) -> &Pulse {
+        &self.pulse
+    }
 }
 
 impl Beacon {
@@ -91,6 +93,16 @@ pub(crate) fn light() -> &'static Beacon {
 
 pub(crate) fn all() -> Vec<&'static Beacon> {
     lock(&ALL).clone()
+}
+
+/// Keeps other threads from what a process that is forked now will need of this room.
+pub(crate) fn hold(beacon: &'static Beacon) -> impl Sized {
+    (lock(&ALL), lock(&beacon.foreign), lock(&beacon.long_polls), lock(&beacon.story), lock(&beacon.thread))
+}
+
+/// In a forked process: this is the only world. Those of the process it was forked from go on there, if at all.
+pub(crate) fn keep_only(beacon: &'static Beacon) {
+    *lock(&ALL) = vec![beacon];
 }
 
 /// Tells the world of `serial` that a thread which is not of it woke the task `key`. If that run is over, `woken` is

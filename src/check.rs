@@ -4,6 +4,7 @@ use crate::drive::{self, Driven};
 use crate::env::{Env, Regressions};
 use crate::error::Error;
 use crate::explore::{self, Plan};
+use crate::isolation::Isolation;
 use crate::recheck::Check;
 use crate::regressions::{self, Regression};
 use crate::replay::Replay;
@@ -158,6 +159,15 @@ impl Options {
 
     pub fn require_boundary(mut self, require: bool) -> Self {
         self.config.options.needs_boundary = require;
+        self
+    }
+
+    /// `process`, or `thread`.
+    pub fn isolation_str(mut self, isolation: &'static str) -> Self {
+        self.config.options.isolation = match isolation {
+            "process" => Isolation::Process,
+            _ => Isolation::Thread,
+        };
         self
     }
 

@@ -307,7 +307,7 @@ impl Search<'_, '_> {
             [true, _] => a,
             [_, true] => b,
             _ => {
-                let finding = tell_divergence(&a, &b);
+                let finding = self.lab.explain(tell_divergence(&a, &b));
                 let mut original = a;
                 original.ended.finding = Some(finding);
                 original

@@ -27,9 +27,28 @@ pub enum FindingKind {
     Leak,
     /// The run could not begin.
     Setup,
+    /// The [process of its own](crate::Isolation::Process) that the run took place in died, or ended, before the run did.
+    Crash,
+    /// The same, but it did not come back, and was ended by raddle.
+    Hang,
 }
 
 impl FindingKind {
+    pub(crate) const ALL: [FindingKind; 12] = [
+        FindingKind::Panic,
+        FindingKind::Error,
+        FindingKind::Deadlock,
+        FindingKind::Livelock,
+        FindingKind::ForeignWake,
+        FindingKind::Pending,
+        FindingKind::Divergence,
+        FindingKind::DropPanic,
+        FindingKind::Leak,
+        FindingKind::Setup,
+        FindingKind::Crash,
+        FindingKind::Hang,
+    ];
+
     /// The kind in a word or two, as findings print it.
     pub fn name(self) -> &'static str {
         match self {
@@ -43,6 +62,8 @@ impl FindingKind {
             FindingKind::DropPanic => "panic in a destructor",
             FindingKind::Leak => "leak",
             FindingKind::Setup => "setup",
+            FindingKind::Crash => "crash",
+            FindingKind::Hang => "hang",
         }
     }
 }
@@ -115,9 +136,13 @@ impl Finding {
     /// run that keeps a trace only.
     pub fn fingerprint(&self) -> String {
         let shape: String = match self.kind {
-            FindingKind::Deadlock | FindingKind::Livelock | FindingKind::Pending | FindingKind::ForeignWake => {
-                String::new()
-            }
+            FindingKind::Deadlock
+            | FindingKind::Livelock
+            | FindingKind::Pending
+            | FindingKind::ForeignWake
+            | FindingKind::Hang => String::new(),
+            // Exit codes are not alike.
+            FindingKind::Crash => self.message.clone(),
             _ => self.message.chars().filter(|c| !c.is_ascii_digit()).collect(),
         };
         format!("{} {} {shape}", self.kind.name(), self.place.as_deref().unwrap_or(""))

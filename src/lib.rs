@@ -28,6 +28,7 @@
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+mod apart;
 mod beacon;
 #[allow(unsafe_code)]
 mod boundary;
@@ -47,12 +48,14 @@ mod frames;
 mod hash;
 mod id;
 mod instant;
+mod isolation;
 mod leak;
 mod minimise;
 mod name;
 mod natives;
 mod operation;
 mod panics;
+mod parcel;
 mod pool;
 mod prng;
 mod recheck;
@@ -90,6 +93,7 @@ pub use executor::{Task, TaskMeta};
 pub use finding::{Finding, FindingKind};
 pub use id::Key;
 pub use instant::Instant;
+pub use isolation::Isolation;
 pub use leak::Leak;
 pub use operation::{Access, Operation};
 pub use raddle_macros::test;

@@ -7,6 +7,7 @@ use crate::deviation::Deviation;
 use crate::explore::{Explored, Failing, OutcomeSeen};
 use crate::finding::Finding;
 use crate::id::Key;
+use crate::isolation::HINT;
 use crate::leak::Leak;
 use crate::replay::Replay;
 use crate::run::RunResult;
@@ -48,6 +49,8 @@ pub struct Report<T> {
     elapsed: Duration,
     pending: Vec<String>,
     abandoned: Vec<String>,
+    outliving: Vec<String>,
+    returned: Option<String>,
     threads: (Backend, Option<&'static str>),
     leaks: Vec<Leak>,
     unused_allowances: Vec<String>,
@@ -62,7 +65,8 @@ impl Report<()> {
     pub(crate) fn new(name: &str, strategy: StrategyKind, run: RunResult, replay: Replay) -> Report<()> {
         let ended = run.ended;
         Report {
-            value: run.returned.map(|_| ()),
+            value: run.returned.as_ref().map(|_| ()),
+            returned: run.returned.map(|returned| returned.text.unwrap_or_else(|| "()".into())),
             name: name.into(),
             seed: run.seed,
             strategy,
@@ -73,6 +77,7 @@ impl Report<()> {
             elapsed: Duration::from_nanos(ended.elapsed.as_nanos()),
             pending: ended.pending_names,
             abandoned: ended.abandoned,
+            outliving: ended.outliving,
             threads: ended.threads,
             leaks: ended.leaks,
             unused_allowances: ended.unused_allowances,
@@ -98,6 +103,8 @@ impl Report<()> {
             elapsed: self.elapsed,
             pending: self.pending,
             abandoned: self.abandoned,
+            outliving: self.outliving,
+            returned: self.returned,
             threads: self.threads,
             leaks: self.leaks,
             unused_allowances: self.unused_allowances,
@@ -131,23 +138,35 @@ impl<T> Report<T> {
         self.finding.as_ref()
     }
 
-    /// What the scenario returned, if it came to that (an `Err` is a finding as well).
+    /// What the scenario returned, if it came to that (an `Err` is a finding as well). `None` of a run in a
+    /// [process of its own](crate::Isolation::Process), where the value stays: see [`returned`](Report::returned).
     pub fn value(&self) -> Option<&T> {
         self.value.as_ref()
+    }
+
+    /// The `Debug` text of what the scenario returned, if it came to that: what [`Explore`](crate::Explore) tells outcomes
+    /// apart by.
+    pub fn returned(&self) -> Option<&str> {
+        self.returned.as_deref()
     }
 
     /// What the scenario returned.
     ///
     /// # Panics
-    /// With the whole report, if the run failed.
+    /// With the whole report, if the run failed. If it took place in a [process of its own](crate::Isolation::Process):
+    /// its value stayed there.
     #[track_caller]
     pub fn unwrap(self) -> T {
         if self.finding.is_some() {
             panic!("{self}");
         }
-        match self.value {
-            Some(value) => value,
-            None => unreachable!("a run without a finding has returned"),
+        match (self.value, self.returned) {
+            (Some(value), _) => value,
+            (None, text) => panic!(
+                "{}: what the scenario returned stayed in the process of the run; its text is {}",
+                self.name,
+                text.unwrap_or_default()
+            ),
         }
     }
 
@@ -204,7 +223,8 @@ impl<T> Report<T> {
         &self.pending
     }
 
-    /// Jobs that waited for ever, whose threads were given up.
+    /// Jobs and threads that waited for ever, and were given up. Where code under test keeps such a thread in a static, its
+    /// next run wants a process of its own: see [`Isolation`](crate::Isolation).
     pub fn abandoned(&self) -> &[String] {
         &self.abandoned
     }
@@ -300,6 +320,7 @@ impl<T> fmt::Display for Report<T> {
             self.leaks.iter().try_for_each(|leak| write!(f, "\n  {leak}"))?;
             self.unused_allowances.iter().try_for_each(|a| write!(f, "\n  nothing blocked in allow_blocking({a})"))?;
             self.long_polls.iter().try_for_each(|poll| write!(f, "\n  advisory: {poll}"))?;
+            tell_outliving(&self.outliving).iter().try_for_each(|told| write!(f, "\n  {told}"))?;
             return match self.boundary_off {
                 None => Ok(()),
                 Some(why) => write!(f, "\n  boundary: off ({why})"),
@@ -308,7 +329,7 @@ impl<T> fmt::Display for Report<T> {
         writeln!(f, "{} failed: {finding}", self.name)?;
         let seed = format!("seed {}", self.seed);
         write_place(f, &seed, finding, self.steps)?;
-        write_details(f, finding, &self.abandoned)?;
+        write_details(f, finding, &self.abandoned, &self.outliving)?;
         write_lanes(f, "interleaving", &self.trace)?;
         self.long_polls.iter().try_for_each(|poll| writeln!(f, "  advisory: {poll}"))?;
         writeln!(f, "  boundary: {}", self.boundary())?;
@@ -336,13 +357,21 @@ fn write_place(f: &mut impl Write, seed: &str, finding: &Finding, steps: u64) ->
     }
 }
 
-fn write_details(f: &mut impl Write, finding: &Finding, abandoned: &[String]) -> fmt::Result {
+/// What is said of threads that outlive their run.
+fn tell_outliving(names: &[String]) -> Option<String> {
+    let these = names.join(", ");
+    let told = || format!("outlives the run: {these}. If a static keeps it, the next run waits for it in vain: {HINT}");
+    (!names.is_empty()).then(told)
+}
+
+fn write_details(f: &mut impl Write, finding: &Finding, abandoned: &[String], outliving: &[String]) -> fmt::Result {
     for detail in finding.details() {
         detail.lines().try_for_each(|line| writeln!(f, "  {line}"))?;
     }
     if !abandoned.is_empty() {
         writeln!(f, "  given up: {} (it waits for ever, and its thread with it)", abandoned.join(", "))?;
     }
+    tell_outliving(outliving).iter().try_for_each(|told| writeln!(f, "  {told}"))?;
     match &finding.hint {
         Some(hint) => writeln!(f, "  what to do: {hint}"),
         None => Ok(()),
@@ -565,7 +594,7 @@ impl Failure {
             write_deviations(f, self.report.trace(), &self.kept)?;
             self.write_critical(f)?;
         }
-        write_details(f, finding, &self.report.abandoned)?;
+        write_details(f, finding, &self.report.abandoned, &self.report.outliving)?;
         write_lanes(f, "interleaving", self.report.trace())?;
         if full {
             writeln!(f, "  the failing run itself, all of it:")?;

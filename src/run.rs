@@ -1,8 +1,11 @@
 //! One seed in, one outcome out. Nothing here prints or panics.
 
+use crate::apart::Apart;
 use crate::beacon::{Beacon, Story};
 use crate::boundary::turn::Turned;
 use crate::boundary::{hooks, kernel, watchdog};
+use crate::finding::{Finding, FindingKind};
+use crate::isolation::{self, Isolation};
 use crate::replay::Replay;
 use crate::schedule::{Player, Strategy, StrategyKind};
 use crate::seed::Seed;
@@ -11,6 +14,7 @@ use crate::workers::{self, Residue};
 use crate::world::{Ended, Options, Returned, World, payload_text};
 use crate::{beacon, calls, context, natives, panics};
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::Pin;
@@ -88,8 +92,41 @@ pub(crate) fn run(
     };
     let (returned, ended) =
         catch_unwind(AssertUnwindSafe(entered)).unwrap_or_else(|payload| tell_own_panic(world, &*payload));
+    let ended = match setup.options.isolation {
+        Isolation::Process => ended,
+        Isolation::Thread => {
+            let finding = ended.finding.map(explain);
+            beacon::lock(&OUTLIVING).extend(ended.outliving.iter().cloned());
+            Ended { finding, ..ended }
+        }
+    };
     let left_behind = !hooks::SUPPORTED || Residue::of_this_thread() != before;
     RunResult { seed, returned, ended, left_behind }
+}
+
+/// Threads that earlier runs of this process started and that wait for ever, perhaps for whoever finds them in a static.
+static OUTLIVING: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+fn explain(finding: Finding) -> Finding {
+    let outliving = beacon::lock(&OUTLIVING);
+    let may_be_it = match finding.kind {
+        FindingKind::Deadlock | FindingKind::Divergence => !outliving.is_empty(),
+        FindingKind::ForeignWake => true,
+        _ => false,
+    };
+    if !may_be_it {
+        return finding;
+    }
+    let mut finding = finding;
+    if !outliving.is_empty() {
+        let names = outliving.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        finding.details.push(format!(
+            "an earlier run of this process started threads that outlived it ({names}): if a static keeps them, this run \
+             waits for them in vain"
+        ));
+    }
+    let hint = finding.hint.take().map_or(String::new(), |hint| format!("{hint}; or "));
+    finding.hint(format!("{hint}{}", isolation::HINT))
 }
 
 /// A panic that no task and no job caught: in a strategy of the user's own, in a waker, or in raddle itself. Within the
@@ -130,12 +167,22 @@ pub(crate) struct Lab<'a> {
     setup: Setup<'a>,
     stage: Stage,
     is_clean: bool,
+    /// Each run has a process of its own.
+    apart: Option<Apart>,
 }
 
 impl Lab<'_> {
     /// Makes one run.
     pub fn run(&mut self, seed: Seed, player: &Player, traced: bool) -> RunResult {
         let world = self.stage.world;
+        if let Some(apart) = &mut self.apart {
+            let setup = &self.setup;
+            let (returned, ended) = apart.run(setup.options, player.tree.as_deref(), || {
+                let RunResult { returned, ended, .. } = run(world, setup, seed, player, traced);
+                (returned, ended)
+            });
+            return RunResult { seed, returned, ended, left_behind: false };
+        }
         if self.is_clean {
             let result = run(world, &self.setup, seed, player, traced);
             self.is_clean = !result.left_behind;
@@ -150,6 +197,11 @@ impl Lab<'_> {
         });
         *beacon::lock(&beacon.thread) = Some(watchdog::this_thread());
         result
+    }
+
+    /// Says what to do about threads that outlive a run, if that may be the reason of `finding`.
+    pub fn explain(&self, finding: Finding) -> Finding {
+        if self.apart.is_some() { finding } else { explain(finding) }
     }
 
     /// Whether a strategy of the user's own answers.
@@ -177,13 +229,16 @@ pub(crate) fn in_lab<R: Send>(setup: Setup<'_>, work: impl FnOnce(&mut Lab<'_>) 
     let spare = beacon::lock(&SPARE).pop();
     let stage = spare.unwrap_or_else(Stage::build);
     *beacon::lock(&stage.beacon.story) = Story { scenario: setup.name.into(), replay: setup.replay.clone() };
-    stage.beacon.watch(setup.options.watchdog);
+    let is_apart = setup.options.isolation == Isolation::Process;
+    // A run in a process of its own is looked after by whoever waits for it.
+    stage.beacon.watch(setup.options.watchdog.filter(|_| !is_apart));
     let budget = setup.options.cpu_budget.map_or(0, |d| d.as_millis() as u64);
     stage.beacon.budget_ms.store(budget, Ordering::Relaxed);
     let result = on_a_fresh_thread(move || {
         let _armed = kernel::arm(calls::on_call);
         *beacon::lock(&stage.beacon.thread) = Some(watchdog::this_thread());
-        let mut lab = Lab { setup, stage, is_clean: true };
+        let apart = is_apart.then(|| Apart::new(stage.world, stage.beacon));
+        let mut lab = Lab { setup, stage, is_clean: true, apart };
         let result = work(&mut lab);
         // The next lab's workers are to inherit the output capture of its own test.
         stage.world.enter(World::retire_all_workers);

@@ -1,11 +1,13 @@
 //! `Sim`, one run, and `Explore`, many: what a test that is more than `#[raddle::test]` is built with.
 
+use crate::apart;
 use crate::boundary::threads::Backend;
 use crate::env::Env;
 use crate::error::Error;
 use crate::explore::{self, Plan};
 use crate::finding::{Finding, FindingKind};
 use crate::instant::Instant;
+use crate::isolation::Isolation;
 use crate::recheck::Check;
 use crate::replay::Replay;
 use crate::report::{Found, Report};
@@ -181,6 +183,12 @@ macro_rules! shared_options {
             self
         }
 
+        /// Where runs take place: on a thread of this process, by default, or each in a process of its own.
+        pub fn isolation(mut self, isolation: Isolation) -> Self {
+            self.config.options.isolation = isolation;
+            self
+        }
+
         /// How much processor time a poll on the loop may use before it is told as an advisory
         /// ([`Report::long_polls`](crate::Report::long_polls)); 100 ms by default, as in asyncio, zero for any.
         pub fn cpu_budget(mut self, budget: Duration) -> Self {
@@ -303,6 +311,9 @@ pub(crate) fn prepare(config: &Config) -> Result<Options, Box<Finding>> {
         let message = format!("this test requires the kernel boundary, which is off here: {why}");
         return Err(Box::new(Finding::new(FindingKind::Setup, message)));
     }
+    if let (Isolation::Process, Some(refusal)) = (config.options.isolation, apart::refusal()) {
+        return Err(Box::new(refusal));
+    }
     let env = Env::read().map_err(|error: Error| Box::new(Finding::new(FindingKind::Setup, error.to_string())))?;
     let mut options = config.options.clone();
     if options.pool.threads == Options::default().pool.threads {
@@ -325,6 +336,7 @@ pub(crate) fn refused(seed: Seed, finding: Finding) -> RunResult {
         elapsed: Instant::START,
         pending_names: Vec::new(),
         abandoned: Vec::new(),
+        outliving: Vec::new(),
         trace: None,
         threads: (Backend::Baton, None),
         leaks: Vec::new(),

@@ -8,10 +8,33 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 /// One address: the functions inlined there, innermost first, with their places.
-type Symbols = Vec<(String, Option<String>)>;
+pub(crate) type Symbols = Vec<(String, Option<String>)>;
 
 /// Addresses that have been looked up: doing so reads the debug information, which takes long.
 static KNOWN: Mutex<Option<BTreeMap<usize, Symbols>>> = Mutex::new(None);
+
+/// Keeps other threads from what has been looked up, for the time of a fork.
+pub(crate) fn hold() -> impl Sized {
+    KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How many addresses have been looked up.
+pub(crate) fn known() -> usize {
+    KNOWN.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, BTreeMap::len)
+}
+
+/// All addresses that have been looked up, if there are more than `before`: for the process that this one was forked from.
+pub(crate) fn news(before: usize) -> Vec<(usize, Symbols)> {
+    let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let more = known.iter().filter(|known| known.len() > before).flatten();
+    more.map(|(&address, symbols)| (address, symbols.clone())).collect()
+}
+
+/// Takes over what a process forked from this one has looked up.
+pub(crate) fn learn(news: Vec<(usize, Symbols)>) {
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    known.get_or_insert_with(BTreeMap::new).extend(news);
+}
 
 /// Every function of a stack with its place (`file:line`), innermost first.
 pub(crate) fn resolve(addresses: &[usize]) -> Symbols {

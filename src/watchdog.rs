@@ -29,6 +29,11 @@ pub(crate) fn start() {
     });
 }
 
+/// Starts one in a process that was forked from one with a watchdog.
+pub(crate) fn start_anew() {
+    let _ = thread::Builder::new().name("raddle watchdog".into()).spawn(watch);
+}
+
 /// One world as the watchdog has seen it.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 struct Seen {

@@ -12,6 +12,7 @@
 //! - `child`: waiting for a child process without taking its status.
 //! - `descriptor`: descriptors that do not block, and smol's `Async` over them.
 //! - [`watchdog`]: where a thread that does not come back is standing.
+//! - [`zygote`]: work in a process of its own, forked from this one.
 
 #[cfg(all(unix, feature = "smol"))]
 pub mod child;
@@ -26,3 +27,4 @@ pub mod turn;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 mod valgrind;
 pub mod watchdog;
+pub mod zygote;

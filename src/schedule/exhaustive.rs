@@ -3,6 +3,7 @@
 use super::{Candidate, Candidates, Pick, Strategy};
 use crate::id::Key;
 use crate::operation::Operation;
+use crate::parcel::{Parcel, Reader, Sink, parcel_struct};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Depth-first search over all answers to all decisions, with sleep sets (Godefroid: *Partial-Order Methods for the
@@ -188,6 +189,72 @@ impl Tree {
             Frame::Choice { at, .. } => at.min(n - 1),
             Frame::Steps { .. } => 0,
         }
+    }
+}
+
+// A run in a process of its own hands its part of the search back. What is asleep, and the step that goes on, are made anew
+// when the next one begins.
+impl Parcel for Tree {
+    fn put(&self, sink: &mut dyn Sink) {
+        self.frames.put(sink);
+        self.depth.put(sink);
+        self.redundant.put(sink);
+        self.reduced.put(sink);
+        self.finished.put(sink);
+    }
+
+    fn take(from: &mut Reader<'_>) -> Option<Tree> {
+        let (frames, depth) = (Parcel::take(from)?, Parcel::take(from)?);
+        let (redundant, reduced, finished) = (Parcel::take(from)?, Parcel::take(from)?, Parcel::take(from)?);
+        Some(Tree { frames, depth, redundant, reduced, finished, ..Tree::default() })
+    }
+}
+
+impl Parcel for Frame {
+    fn put(&self, sink: &mut dyn Sink) {
+        match self {
+            Frame::Choice { n, at } => {
+                false.put(sink);
+                (*n, *at).put(sink);
+            }
+            Frame::Steps { candidates, at, asleep, done } => {
+                true.put(sink);
+                candidates.put(sink);
+                at.put(sink);
+                asleep.put(sink);
+                done.put(sink);
+            }
+        }
+    }
+
+    fn take(from: &mut Reader<'_>) -> Option<Frame> {
+        if !bool::take(from)? {
+            let (n, at) = Parcel::take(from)?;
+            return Some(Frame::Choice { n, at });
+        }
+        let (candidates, at) = (Vec::take(from)?, usize::take(from)?);
+        let (asleep, done) = (Parcel::take(from)?, Parcel::take(from)?);
+        (at < candidates.len()).then_some(Frame::Steps { candidates, at, asleep, done })
+    }
+}
+
+parcel_struct!(Step { who, does });
+
+impl Parcel for Does {
+    fn put(&self, sink: &mut dyn Sink) {
+        let only = match self {
+            Does::Only(operation) => Some(*operation),
+            Does::Something | Does::Nothing => None,
+        };
+        (*self == Does::Nothing, only).put(sink);
+    }
+
+    fn take(from: &mut Reader<'_>) -> Option<Does> {
+        Some(match Parcel::take(from)? {
+            (_, Some(operation)) => Does::Only(operation),
+            (true, None) => Does::Nothing,
+            (false, None) => Does::Something,
+        })
     }
 }
 

@@ -303,6 +303,11 @@ impl Log {
         self.trace.operations.push((who, operation));
     }
 
+    /// What there is of the trace so far: its beginning, the events behind it, and how many were left out in between.
+    pub fn so_far(&self) -> (&Trace, impl ExactSizeIterator<Item = &Event>, u64) {
+        (&self.trace, self.tail.iter(), self.left_out)
+    }
+
     pub fn finish(mut self) -> Trace {
         if self.left_out > 0 {
             self.trace.gap = Some((self.trace.events.len(), self.left_out));

@@ -3,6 +3,7 @@
 mod event;
 mod log;
 mod render;
+mod wire;
 
 pub use event::{Actor, ActorKind, Event, PollEnd, Source, What};
 pub(crate) use log::Log;

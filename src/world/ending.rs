@@ -25,6 +25,8 @@ pub(crate) struct Ended {
     pub pending_names: Vec<String>,
     /// Jobs that could not be brought to an end; their threads are given up.
     pub abandoned: Vec<String>,
+    /// Those of them that code under test had started itself: where statics outlive the run, they may expect them.
+    pub outliving: Vec<String>,
     pub trace: Option<Trace>,
     /// How worker threads took turns, and why not faster.
     pub threads: (Backend, Option<&'static str>),
@@ -212,7 +214,8 @@ impl World {
         let panicked = self.finding.borrow().as_ref().is_some_and(|f| f.kind == FindingKind::Panic);
         self.closing.set(true);
         self.record(|log| log.closing = true);
-        let abandoned = if self.registry.borrow().len() > 0 { self.wind_up(panicked) } else { Vec::new() };
+        let (abandoned, outliving) =
+            if self.registry.borrow().len() > 0 { self.wind_up(panicked) } else { Default::default() };
         self.release_natives();
         // All have ended: the next run counts them anew.
         self.workers.borrow_mut().clear();
@@ -238,6 +241,7 @@ impl World {
             elapsed,
             pending_names,
             abandoned,
+            outliving,
             trace,
             threads: (self.threads.backend(), self.threads.why_not_borrowed()),
             leaks,
@@ -328,7 +332,7 @@ impl World {
 
     /// Ends all tasks and workers. After a panic the tasks are leaked instead: their destructors may well panic again
     /// (on a poisoned lock), twice at once even, and that would end the process.
-    fn wind_up(&self, leak: bool) -> Vec<String> {
+    fn wind_up(&self, leak: bool) -> (Vec<String>, Vec<String>) {
         let mut budget = LAST_STEPS;
         for _ in 0..100 {
             self.drop_queued_jobs(leak);
@@ -423,22 +427,27 @@ impl World {
         idle.into_iter().for_each(|waker| waker.wake());
     }
 
-    /// Gives up workers whose jobs would wait for ever.
-    fn give_up_workers(&self) -> Vec<String> {
+    /// Gives up workers whose jobs would wait for ever: all names, and those of native threads.
+    fn give_up_workers(&self) -> (Vec<String>, Vec<String>) {
         let stuck: Vec<_> = {
             let mut workers = self.workers.borrow_mut();
             let taken = workers.iter_mut().enumerate().filter(|(_, w)| w.waker.is_some() || w.starting);
             taken.map(|(index, worker)| (index, std::mem::take(worker))).collect()
         };
-        let mut names = Vec::new();
+        let (mut names, mut natives) = (Vec::new(), Vec::new());
         for (index, worker) in stuck {
             self.threads.abandon(index);
             let whose = if is_native(index as u32) { worker.key } else { worker.job.map(|job| job.key) };
-            names.extend(whose.map(|key| self.name_of(key)));
+            let name = whose.map(|key| self.name_of(key));
+            if is_native(index as u32) {
+                // Names are known where a trace is kept.
+                natives.extend(name.clone().map(|name| if self.traced.get() { name } else { "a thread".into() }));
+            }
+            names.extend(name);
             drop(worker);
         }
         self.workers.borrow_mut().clear();
-        names
+        (names, natives)
     }
 
     /// Ends the thread of worker `index`, which is free.

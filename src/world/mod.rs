@@ -6,6 +6,7 @@
 #[cfg(feature = "smol")]
 mod bare;
 mod choices;
+mod dying;
 mod ending;
 mod natives;
 #[cfg(feature = "smol")]

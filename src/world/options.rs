@@ -1,5 +1,6 @@
 //! What can be set for a run.
 
+use crate::isolation::Isolation;
 use crate::pool::PoolOptions;
 use crate::sentinel::Policies;
 use std::time::Duration;
@@ -19,6 +20,8 @@ pub struct Options {
     pub policies: Policies,
     /// Whether a run without the kernel boundary is a failure.
     pub needs_boundary: bool,
+    /// Where the runs take place.
+    pub isolation: Isolation,
 }
 
 impl Default for Options {
@@ -33,6 +36,7 @@ impl Default for Options {
             cpu_budget: Some(Duration::from_millis(100)),
             policies: Policies::default(),
             needs_boundary: false,
+            isolation: Isolation::Thread,
         }
     }
 }

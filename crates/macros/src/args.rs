@@ -32,12 +32,14 @@ enum Kind {
     Snapshot,
     /// The one word that it takes.
     Required,
+    /// Where runs take place.
+    Isolation,
 }
 
 const COUNT: Kind = Kind::Number(1..=u64::MAX);
 
 /// Every setting, in the order in which the expansion makes their calls, whatever order they are written in.
-const SETTINGS: [Setting; 13] = [
+const SETTINGS: [Setting; 14] = [
     Setting { name: "seeds", method: "seeds", kind: COUNT, usage: "`seeds = 500`" },
     Setting { name: "seed", method: "seed", kind: Kind::Seed, usage: "`seed = 42` or `seed = \"0x2f\"`" },
     Setting { name: "strategy", method: "strategy_str", kind: Kind::Strategy, usage: "`strategy = \"pct:3\"`" },
@@ -64,6 +66,7 @@ const SETTINGS: [Setting; 13] = [
         usage: "`allow_panics` or `allow_panics = true`",
     },
     Setting { name: "boundary", method: "require_boundary", kind: Kind::Required, usage: "`boundary = \"required\"`" },
+    Setting { name: "isolation", method: "isolation_str", kind: Kind::Isolation, usage: "`isolation = \"process\"`" },
     Setting { name: "check", method: "check", kind: Kind::Switch, usage: "`check` or `check = true`" },
     Setting { name: "regressions", method: "regressions", kind: Kind::Switch, usage: "`regressions = false`" },
 ];
@@ -184,6 +187,7 @@ impl Kind {
             Kind::Switch => Value::Switch(value::switch(lit)?),
             Kind::Snapshot => Value::Snapshot(value::switch(lit)?),
             Kind::Required => Value::Switch(value::required(lit)?),
+            Kind::Isolation => Value::Text(value::isolation(lit)?),
         })
     }
 }
@@ -318,6 +322,8 @@ mod tests {
             ("snapshot = false", ""),
             ("deny_pending", ".deny_pending(true)"),
             ("boundary = \"required\"", ".require_boundary(true)"),
+            ("isolation = \"process\"", ".isolation_str(\"process\")"),
+            ("isolation = \"thread\"", ".isolation_str(\"thread\")"),
             ("allow_panics = true", ".allow_panics(true)"),
             ("check", ".check(true)"),
             ("regressions = false", ".regressions(false)"),
@@ -362,7 +368,8 @@ mod tests {
     #[test]
     fn an_unknown_argument_is_answered_with_the_known_ones() {
         let known = "(known: `seeds`, `seed`, `strategy`, `max_steps`, `pool_threads`, `stall_up_to`, `watchdog`, \
-                     `snapshot`, `deny_pending`, `allow_panics`, `boundary`, `check`, `regressions`, `crate`)";
+                     `snapshot`, `deny_pending`, `allow_panics`, `boundary`, `isolation`, `check`, `regressions`, \
+                     `crate`)";
         assert_eq!(error("sed = 5"), format!("unknown argument `sed`, did you mean `seed`? {known}"));
         assert_eq!(error("flavor = \"multi_thread\""), format!("unknown argument `flavor` {known}"));
     }
@@ -387,6 +394,8 @@ mod tests {
             ("seeds = SEEDS", "seeds = SEEDS: expected a literal, as in `seeds = 500`"),
             ("boundary = \"on\"", "boundary = \"on\": expected \"required\""),
             ("boundary = true", "boundary = true: expected \"required\""),
+            ("isolation = \"container\"", "isolation = \"container\": expected \"process\" or \"thread\""),
+            ("isolation = true", "isolation = true: expected \"process\" or \"thread\""),
             ("check = yes", "check = yes: expected true or false"),
             ("strategy = fifo", "strategy = fifo: expected a literal, as in `strategy = \"pct:3\"`"),
         ] {

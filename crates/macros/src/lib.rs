@@ -60,6 +60,7 @@ mod value;
 /// | `snapshot` | off | after all seeds have passed, hold the interleaving of the first one against its snapshot, as `assert_interleaving!` does (feature `insta`, on by default) |
 /// | `deny_pending` | off | a task still pending at the end is a finding |
 /// | `allow_panics` | off | a panic in a spawned task or a job is no finding |
+/// | `isolation = "process"` | `"thread"` | each run has a process of its own, forked for it (Linux): for code with statics that outlive a run, and to survive crashes; see `raddle::Isolation` |
 /// | `boundary = "required"` | off | where system calls cannot be seen the test fails, with one line that says why |
 /// | `check` | first seed only | run every seed twice and compare the digests; `check = false`: none |
 /// | `regressions = false` | on | leave the file of failing seeds alone: neither run those first nor add to them |

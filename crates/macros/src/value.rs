@@ -133,6 +133,14 @@ pub(crate) fn required(lit: &Lit) -> Result<bool, String> {
     }
 }
 
+/// Where runs take place: `"process"` or `"thread"`.
+pub(crate) fn isolation(lit: &Lit) -> Result<String, String> {
+    match lit {
+        Lit::Str(word) if ["process", "thread"].contains(&word.value().as_str()) => Ok(word.value()),
+        _ => Err("\"process\" or \"thread\"".into()),
+    }
+}
+
 fn all_decimal(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }

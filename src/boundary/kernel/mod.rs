@@ -135,6 +135,19 @@ impl Drop for Armed {
     }
 }
 
+/// In a forked process: arms the calling thread anew if it was armed before, since a fork comes unarmed.
+pub fn rearm() {
+    if let Some(selector) = SELECTOR.get() {
+        look_away(selector);
+        imp::switch_on(selector);
+    }
+}
+
+/// Keeps other threads from the list of selectors, for the time of a fork.
+pub fn hold() -> impl Sized {
+    SPARE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The selector of this thread; [`UNUSED`] if its calls are not seen.
 pub fn selector() -> Selector {
     SELECTOR.get().unwrap_or(&UNUSED)

@@ -231,7 +231,7 @@ fn push(walk: &mut Walk, address: usize) -> bool {
 }
 
 /// The instruction at which the signal came, or 0 if the target's layout is not known here.
-fn interrupted_at(context: *mut c_void) -> usize {
+pub(in super::super) fn interrupted_at(context: *mut c_void) -> usize {
     #[cfg(target_arch = "x86_64")]
     {
         // SAFETY: with SA_SIGINFO the third argument is a ucontext_t.

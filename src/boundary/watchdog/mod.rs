@@ -12,6 +12,9 @@ mod imp;
 #[path = "unsupported.rs"]
 mod imp;
 
+#[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
+pub(super) use imp::interrupted_at;
+
 /// A kernel thread of this process. If the thread has ended, or the handle comes from before a
 /// fork, sampling it finds nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,0 +1,143 @@
+//! A run in a process of its own: forked for it, watched, and brought home as bytes.
+
+mod death;
+mod wire;
+
+use crate::beacon::{self, Beacon};
+use crate::boundary::watchdog::this_thread;
+use crate::boundary::zygote::{self, Life, TICK};
+use crate::boundary::{kernel, turn::Turned};
+use crate::finding::{Finding, FindingKind};
+use crate::parcel::{Parcel, Reader};
+use crate::schedule::Tree;
+use crate::world::{Ended, Options, Returned, World, payload_text};
+use crate::{context, sites, stacks, watchdog};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// Why runs cannot have processes of their own here, as a finding; nothing if they can.
+pub(crate) fn refusal() -> Option<Finding> {
+    let why = zygote::why_not()?;
+    let message = format!("isolation = \"process\" needs a system on which processes can be forked: {why}");
+    Some(Finding::new(FindingKind::Setup, message))
+}
+
+/// The runs that one exploration makes in processes of their own.
+#[derive(Clone, Copy)]
+pub(crate) struct Apart {
+    pub world: &'static Turned<World>,
+    pub beacon: &'static Beacon,
+    /// The last run took long, or there was none: the next one looks after its own processor time.
+    takes_long: bool,
+}
+
+impl Apart {
+    /// Prepares for runs of `world`.
+    pub fn new(world: &'static Turned<World>, beacon: &'static Beacon) -> Apart {
+        beacon.pulse.share();
+        Apart { world, beacon, takes_long: true }
+    }
+
+    /// Makes one run by `work`, in a process of its own: what it came to, or how its process died. `tree` is what the run
+    /// changes, besides.
+    ///
+    /// # Panics
+    /// If `work` does.
+    pub fn run(
+        &mut self,
+        options: &Options,
+        tree: Option<&Mutex<Tree>>,
+        work: impl FnOnce() -> (Option<Returned>, Ended),
+    ) -> (Option<Returned>, Ended) {
+        let Apart { world, beacon, takes_long } = *self;
+        beacon.serial.store(0, Ordering::Relaxed);
+        beacon.steps.store(0, Ordering::Relaxed);
+        beacon.now.store(0, Ordering::Relaxed);
+        let known = stacks::known();
+        let held = (beacon::hold(beacon), sites::hold(), stacks::hold(), kernel::hold());
+        let mut watch = Watch { beacon, patience: options.watchdog, seen: (0, 0), still_for: Duration::ZERO, ticks: 0 };
+        let last_words = |say: &mut dyn FnMut(&[u8])| {
+            context::try_with(|world| world.last_words(&mut Saying(say)));
+        };
+        let there = || {
+            beacon::keep_only(beacon);
+            *beacon::lock(&beacon.thread) = Some(this_thread());
+            kernel::rearm();
+            if takes_long && options.cpu_budget.is_some() {
+                watchdog::start_anew();
+            }
+            let mut bytes = Vec::new();
+            match catch_unwind(AssertUnwindSafe(work)) {
+                Ok((returned, ended)) => {
+                    true.put(&mut bytes);
+                    returned.put(&mut bytes);
+                    ended.put(&mut bytes);
+                    tree.map(|tree| beacon::lock(tree)).iter().for_each(|tree| tree.put(&mut bytes));
+                    stacks::news(known).put(&mut bytes);
+                }
+                Err(payload) => {
+                    false.put(&mut bytes);
+                    payload_text(&*payload).put(&mut bytes);
+                }
+            }
+            bytes
+        };
+        let life = zygote::run(held, last_words, there, &mut || watch.goes_on());
+        self.takes_long = watch.ticks > 0;
+        beacon.serial.store(0, Ordering::Relaxed);
+        let threads = world.enter(|world| (world.threads.backend(), world.threads.why_not_borrowed()));
+        let (returned, ended) = match life {
+            Ok(life) => told(&life, tree).unwrap_or_else(|| (None, death::tell(&life, beacon, watch.still_for))),
+            Err(error) => (None, death::stillborn(&error)),
+        };
+        (returned, Ended { threads, ..ended })
+    }
+}
+
+/// What the process handed back.
+fn told(life: &Life, tree: Option<&Mutex<Tree>>) -> Option<(Option<Returned>, Ended)> {
+    let reader = &mut Reader(life.answer.as_ref()?);
+    if !bool::take(reader)? {
+        panic!("{}", String::take(reader)?);
+    }
+    let (returned, ended) = (Parcel::take(reader)?, Parcel::take(reader)?);
+    if let Some(tree) = tree {
+        *beacon::lock(tree) = Parcel::take(reader)?;
+    }
+    stacks::learn(Parcel::take(reader)?);
+    Some((returned, ended))
+}
+
+/// Where last words go.
+struct Saying<'a>(&'a mut dyn FnMut(&[u8]));
+
+impl crate::parcel::Sink for Saying<'_> {
+    fn bytes(&mut self, bytes: &[u8]) {
+        (self.0)(bytes);
+    }
+}
+
+/// Looks whether a run in another process gets on: by its pulse, which is shared.
+struct Watch {
+    beacon: &'static Beacon,
+    /// How long a step may take in real time.
+    patience: Option<Duration>,
+    /// The run and the step that it was in last time.
+    seen: (u64, u64),
+    still_for: Duration,
+    ticks: u32,
+}
+
+impl Watch {
+    /// One look. False if a step takes too long.
+    fn goes_on(&mut self) -> bool {
+        let now = (self.beacon.serial.load(Ordering::Acquire), self.beacon.steps.load(Ordering::Relaxed));
+        // Counted in looks, as the watchdog does.
+        self.still_for = if now == self.seen { self.still_for + TICK } else { Duration::ZERO };
+        self.seen = now;
+        self.ticks += 1;
+        self.patience.is_none_or(|patience| self.still_for < patience)
+    }
+}

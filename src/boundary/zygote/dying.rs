@@ -1,0 +1,141 @@
+//! What a forked process does when it is about to die: it says what it can, and dies of what it was dying of.
+//!
+//! Signals that end a process (and `exit`) come by here. The process may be in any state, in the middle of the allocator
+//! or with its stack used up, so this runs on a stack of its own, allocates nothing, takes no lock, and writes what
+//! there is piece by piece: if it dies of that, what was written until then has arrived.
+
+use super::super::kernel;
+use super::super::watchdog::interrupted_at;
+use super::LastWords;
+use super::imp::{LAST_WORDS, write_all};
+use std::cell::UnsafeCell;
+use std::ffi::{c_int, c_void};
+use std::mem;
+use std::os::fd::RawFd;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
+use std::sync::{Once, OnceLock};
+
+/// What a process dies of that it brings about itself, and the wish that it may end.
+const SIGNALS: [c_int; 6] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGABRT, libc::SIGTERM];
+
+/// The stack to die on, in bytes. Only what is used takes memory.
+const STACK: usize = 128 << 10;
+
+/// A stack that only a signal handler of a forked process uses, one at a time.
+#[repr(align(16))]
+struct Stack(UnsafeCell<[u8; STACK]>);
+
+// SAFETY: nobody but the kernel refers to what is in it, and only for the one thread that named it its alternate stack.
+unsafe impl Sync for Stack {}
+
+static ALTERNATE: Stack = Stack(UnsafeCell::new([0; STACK]));
+
+/// Where last words go, in the process whose id this is; -1 when there are none to say.
+static LINE: AtomicI32 = AtomicI32::new(-1);
+static PROCESS: AtomicI32 = AtomicI32::new(0);
+static SAID: AtomicBool = AtomicBool::new(false);
+static LAST: OnceLock<LastWords> = OnceLock::new();
+
+/// The handlers that were there before, by their places in [`SIGNALS`].
+static BEFORE: [AtomicUsize; SIGNALS.len()] = [const { AtomicUsize::new(0) }; SIGNALS.len()];
+
+/// In the process that is to be forked: what its children say.
+pub(super) fn prepare(last_words: LastWords) {
+    LAST.get_or_init(|| last_words);
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // SAFETY: a function without arguments, there for ever. In this process it does nothing.
+        unsafe { libc::atexit(at_exit) };
+        // The unwinder sets itself up at its first use: not in a handler.
+        kernel::backtrace(&mut [0; 4]);
+    });
+}
+
+/// In a child: from here on it says on `line` what it can when it dies.
+pub(super) fn watch(line: RawFd) {
+    // SAFETY: an alternate stack of static memory for the calling thread, which is this process's only one; the handler
+    // has the type that SA_SIGINFO says, and sigactions of zeros are valid ones.
+    unsafe {
+        PROCESS.store(libc::getpid(), Ordering::Relaxed);
+        LINE.store(line, Ordering::Relaxed);
+        let stack = libc::stack_t { ss_sp: ALTERNATE.0.get().cast(), ss_flags: 0, ss_size: STACK };
+        libc::sigaltstack(&stack, ptr::null_mut());
+        let mut action: libc::sigaction = mem::zeroed();
+        let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) = die;
+        action.sa_sigaction = handler as usize;
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+        for (&signal, before) in SIGNALS.iter().zip(&BEFORE) {
+            let mut old: libc::sigaction = mem::zeroed();
+            libc::sigaction(signal, &action, &mut old);
+            let takes_three = old.sa_flags & libc::SA_SIGINFO != 0;
+            before.store(if takes_three { old.sa_sigaction } else { libc::SIG_DFL }, Ordering::Relaxed);
+        }
+    }
+}
+
+/// In a child: it has nothing more to say.
+pub(super) fn no_more() {
+    LINE.store(-1, Ordering::Relaxed);
+}
+
+/// Says what there is to say, once. The process was interrupted `at` this instruction, if at any.
+fn say(at: usize) {
+    // SAFETY: getpid cannot fail. A process that this child forked itself is not the one.
+    let is_it = unsafe { libc::getpid() } == PROCESS.load(Ordering::Relaxed);
+    let line = LINE.load(Ordering::Relaxed);
+    if line < 0 || !is_it || SAID.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    // Never watched again: what follows is the end.
+    mem::forget(kernel::quiet());
+    let Some(last_words) = LAST.get() else { return };
+    let mut room = [0; 1024];
+    room[0] = LAST_WORDS;
+    let mut used = 1;
+    last_words(&mut |mut bytes| {
+        while !bytes.is_empty() {
+            let part = bytes.len().min(room.len() - used);
+            room[used..used + part].copy_from_slice(&bytes[..part]);
+            used += part;
+            bytes = &bytes[part..];
+            if used == room.len() {
+                write_all(line, &room);
+                used = 0;
+            }
+        }
+    });
+    write_all(line, &room[..used]);
+    let mut stack = [0; 64];
+    let depth = kernel::backtrace(&mut stack);
+    // All others are return addresses, behind the call that they are of.
+    stack.iter_mut().filter(|address| **address == at).for_each(|address| *address += 1);
+    let mut bytes = [0; 65 * 8];
+    let words = std::iter::once(depth).chain(stack[..depth].iter().copied());
+    bytes.chunks_exact_mut(8).zip(words).for_each(|(to, word)| to.copy_from_slice(&(word as u64).to_le_bytes()));
+    write_all(line, &bytes[..(depth + 1) * 8]);
+}
+
+extern "C" fn at_exit() {
+    say(0);
+}
+
+extern "C" fn die(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    mem::forget(kernel::quiet());
+    say(interrupted_at(context));
+    let before = SIGNALS.iter().position(|&known| known == signal).map_or(0, |at| BEFORE[at].load(Ordering::Relaxed));
+    if before != libc::SIG_DFL && before != libc::SIG_IGN {
+        // std's, which tells of a stack that was used up.
+        // SAFETY: it was installed with SA_SIGINFO, so it has this type; it gets what this one got.
+        unsafe {
+            let before: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) = mem::transmute(before);
+            before(signal, info, context);
+        }
+    }
+    // The kernel's thread is asked for, not libc's: a borrowed thread has the number of one that sleeps.
+    // SAFETY: sets the default action and sends the signal to this thread, where it waits until this returns.
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
+        libc::syscall(libc::SYS_tgkill, libc::getpid(), libc::syscall(libc::SYS_gettid), signal);
+    }
+}

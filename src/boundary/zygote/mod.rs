@@ -1,0 +1,112 @@
+//! Work in a process of its own, forked from this one for that purpose, and what becomes of it.
+//!
+//! # Why it is safe to go on after `fork`
+//! The child has one thread, the one that forked, and a copy of everything else. What can go wrong is a lock (or a state
+//! in the midst of a change) of a thread that is not there any more. This is what the child meets, one by one:
+//! 1. *libc.* The allocator's arenas, the list of stdio's files and the cache of thread stacks are brought in order by
+//!    glibc's own `fork`: it locks them before and sets them up anew in the child. `_Fork`, which does not, is not used.
+//! 2. *std's standard output and error* have a lock each, which other threads of a test process take. They are held
+//!    here while the process is forked, so in the child they are its own, and their buffers are empty. libtest's
+//!    capture of what a test prints belongs to the thread: it is copied, and so is lost with the child.
+//! 3. *This crate's* statics are locked by few lines each. Whoever calls [`run`] holds them over the fork, as `held`.
+//! 4. *Those of others*: the environment (written by nobody who is careful), a crate's own. Where other tests run in the
+//!    same process one of these may be locked by them; then the child waits in vain, and is ended by whoever watches. A
+//!    process with a single test has none: that is why the attribute starts one.
+//! 5. *Threads of a world* do not go on in the child. None exists when it is forked: the run begins after it.
+//!
+//! Syscall User Dispatch does not come along; [`kernel::rearm`](super::kernel::rearm) says so again. Signals' handlers do.
+//!
+//! # Nothing is left behind
+//! The child is told to die with the thread that forked it (`PR_SET_PDEATHSIG`), is waited for on every way out, and
+//! its descriptors are closed on exec. It ends with `_exit`: no destructor of this process's runs there.
+
+#[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
+mod dying;
+#[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
+#[path = "linux.rs"]
+mod imp;
+#[cfg(not(all(target_os = "linux", target_env = "gnu", not(miri))))]
+#[path = "unsupported.rs"]
+mod imp;
+mod pulse;
+#[cfg(all(test, target_os = "linux", target_env = "gnu", not(miri)))]
+mod tests;
+
+pub use pulse::Pulse;
+
+use std::fmt;
+use std::io;
+use std::panic::Location;
+use std::time::Duration;
+
+/// How often somebody looks after a child that has not come to its end.
+pub const TICK: Duration = Duration::from_millis(20);
+
+/// What is written when a process is about to die: bytes, piece by piece. In a signal handler: it must neither allocate
+/// nor wait for a lock.
+pub type LastWords = fn(&mut dyn FnMut(&[u8]));
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// With this code.
+    Exit(i32),
+    /// By this signal.
+    Signal(i32),
+    /// Somebody else in this process has taken its status.
+    Unknown,
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            End::Exit(code) => write!(f, "exit code {code}"),
+            End::Signal(number) => match imp::signal_name(*number) {
+                Some(name) => f.write_str(name),
+                None => write!(f, "signal {number}"),
+            },
+            End::Unknown => f.write_str("an end that was not seen"),
+        }
+    }
+}
+
+/// A process that has ended.
+#[derive(Debug)]
+pub struct Life {
+    /// What its work came to, if it came to its end.
+    pub answer: Option<Vec<u8>>,
+    /// What it could say before it died.
+    pub last_words: Option<Vec<u8>>,
+    pub end: End,
+    /// It was ended from here, because whoever watched it gave it up.
+    pub given_up: bool,
+    /// The end of what it wrote to descriptor 2.
+    pub said: Vec<u8>,
+}
+
+/// Why no process can be forked here; `None` if it can.
+pub fn why_not() -> Option<&'static str> {
+    imp::why_not()
+}
+
+/// Runs `work` in a process forked from this one, and waits for its end. `held` is dropped in both, before the work.
+/// `goes_on` is asked every [`TICK`], and ends the process with false.
+///
+/// In the child `work` must not unwind: that would abort it.
+///
+/// # Errors
+/// Those of making pipes and a process.
+pub fn run<G>(
+    held: G,
+    last_words: LastWords,
+    work: impl FnOnce() -> Vec<u8>,
+    goes_on: &mut dyn FnMut() -> bool,
+) -> io::Result<Life> {
+    imp::run(held, last_words, work, goes_on)
+}
+
+/// The place in the code that a process forked from this one calls by its address; `None` if nothing was loaded there
+/// before it was forked.
+pub fn location_at(address: usize) -> Option<&'static Location<'static>> {
+    imp::location_at(address)
+}

@@ -1,0 +1,25 @@
+//! What a world can say of itself when its process is about to die.
+
+use super::World;
+use crate::parcel::{Parcel, Sink};
+use crate::sites;
+
+impl World {
+    /// Says how far the run is, who runs, and what the trace has. Neither allocates nor waits; what is being changed at this
+    /// moment is left out.
+    pub fn last_words(&self, sink: &mut dyn Sink) {
+        [&self.digest, &self.decisions, &self.deviations].into_iter().for_each(|number| number.get().put(sink));
+        let site = sites::site_at_once(self.beacon.site.load(std::sync::atomic::Ordering::Relaxed));
+        let name = site.map_or("", |site| site.name());
+        // As a String is put.
+        name.len().put(sink);
+        sink.bytes(name.as_bytes());
+        match self.log.try_borrow().as_deref() {
+            Ok(Some(log)) => {
+                true.put(sink);
+                log.put(sink);
+            }
+            _ => false.put(sink),
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! Runs in processes of their own: the same as on a thread, and whatever they die of is a finding of their seed.
+#![cfg(all(target_os = "linux", target_env = "gnu"))]
+
+mod common;
+
+use common::in_order;
+use common::scenarios;
+use raddle::{Check, Explore, Finding, FindingKind, Found, Isolation, Report, Sim, StrategyKind};
+use std::future::Future;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+const MS: Duration = Duration::from_millis(1);
+
+fn apart() -> Sim {
+    Sim::new().isolation(Isolation::Process)
+}
+
+/// One run that is expected to end its process.
+#[track_caller]
+fn dies<F, Fut>(scenario: F) -> Report<()>
+where
+    F: Fn() -> Fut + Send,
+    Fut: Future<Output = ()> + 'static,
+{
+    let report = apart().name("victim").seed(0x2f).watchdog(500 * MS).run(scenario);
+    assert!(!report.is_ok(), "{report}");
+    report
+}
+
+fn found<T>(report: &Report<T>) -> &Finding {
+    report.finding().unwrap_or_else(|| panic!("{report}"))
+}
+
+// ---- the same as on a thread
+
+#[track_caller]
+fn is_the_same(scenario: scenarios::Scenario) {
+    for seed in 0..6 {
+        let sim = |isolation| scenarios::sim(seed).isolation(isolation).run(scenario);
+        let (here, there) = (sim(Isolation::Thread), sim(Isolation::Process));
+        assert_eq!(here.digest(), there.digest(), "{here}\n{there}");
+        assert_eq!(here.interleaving(), there.interleaving());
+        assert_eq!(here.to_string(), there.to_string());
+        assert_eq!(here.returned(), there.returned());
+        assert_eq!(here.schedule(), there.schedule());
+        assert_eq!((here.steps(), here.decisions()), (there.steps(), there.decisions()));
+        assert_eq!(here.trace().events(), there.trace().events());
+        let places = |report: &Report<String>| -> Vec<_> {
+            report.trace().actors().iter().map(|actor| actor.spawned_at().to_string()).collect()
+        };
+        assert_eq!(places(&here), places(&there));
+    }
+    let explore = |isolation| {
+        let explore = Explore::new().name("scenario").seeds(0..20).strategy(StrategyKind::Portfolio);
+        explore.shrink_budget(10).isolation(isolation).run(scenario)
+    };
+    let (here, there) = (explore(Isolation::Thread), explore(Isolation::Process));
+    assert_eq!(here.digest(), there.digest());
+    assert_eq!(here.to_string(), there.to_string());
+    assert_eq!(here.outcome_set(), there.outcome_set());
+}
+
+#[test]
+fn every_scenario_goes_the_same_way() {
+    for (name, scenario) in scenarios::ALL {
+        println!("{name}");
+        is_the_same(*scenario);
+    }
+}
+
+#[test]
+fn an_exhaustive_search_goes_on_from_process_to_process() {
+    let explore = |isolation| {
+        let explore = Explore::new().name("scenario").seeds(0..5_000).strategy(StrategyKind::Exhaustive);
+        explore.isolation(isolation).run(|| async {
+            let order = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+            let tasks: Vec<_> = ["a", "b", "c"]
+                .map(|name| {
+                    let order = order.clone();
+                    raddle::spawn(async move {
+                        order.lock().unwrap().push_str(name);
+                        raddle::yield_now().await;
+                        raddle::announce(7, raddle::Access::Write);
+                        raddle::yield_now().await;
+                        order.lock().unwrap().push_str(if raddle::choose(2) == 1 { "+" } else { "-" });
+                    })
+                })
+                .into();
+            for task in tasks {
+                task.await;
+            }
+            order.lock().unwrap().clone()
+        })
+    };
+    let (here, there) = (explore(Isolation::Thread), explore(Isolation::Process));
+    assert!(here.coverage().complete().is_some_and(|complete| complete.finished), "{here}");
+    assert_eq!(here.to_string(), there.to_string());
+    assert_eq!((here.runs(), here.digest()), (there.runs(), there.digest()));
+}
+
+#[test]
+fn statics_and_threads_do_not_outlive_a_run() {
+    static RUNS: AtomicU32 = AtomicU32::new(0);
+    let explore = Explore::new().seeds(0..20).check(Check::All).isolation(Isolation::Process);
+    let found = explore.run(|| async { RUNS.fetch_add(1, Ordering::SeqCst) });
+    assert!(found.is_ok(), "{found}");
+    assert_eq!(found.outcomes().iter().map(|outcome| outcome.text()).collect::<Vec<_>>(), ["0"]);
+    assert_eq!(RUNS.load(Ordering::SeqCst), 0, "not in this process");
+}
+
+#[test]
+fn a_value_stays_in_its_process_and_its_text_comes_back() {
+    let report = apart().run(|| async { vec![1, 2] });
+    assert_eq!((report.value(), report.returned()), (None, Some("[1, 2]")));
+    let report = apart().run(|| async { Err::<(), _>("no") });
+    assert_eq!((found(&report).kind(), found(&report).message()), (FindingKind::Error, "Err(\"no\")"));
+    let told = std::panic::catch_unwind(|| apart().name("five").run(|| async { 5 }).unwrap()).unwrap_err();
+    in_order(told.downcast_ref::<String>().unwrap(), &["five: ", "stayed in the process of the run", "5"]);
+}
+
+// ---- every kind of death
+
+#[inline(never)]
+fn writes_to_nowhere() {
+    // SAFETY: none; this is what is to be found.
+    unsafe { std::hint::black_box(16 as *mut u32).write_volatile(1) }
+}
+
+#[test]
+fn an_access_to_memory_that_is_not_there() {
+    let report = dies(|| async {
+        raddle::sleep(3 * MS).await;
+        raddle::task("wild").spawn(async { writes_to_nowhere() }).await;
+    });
+    let finding = found(&report);
+    assert_eq!((finding.kind(), finding.message()), (FindingKind::Crash, "invalid access to memory (SIGSEGV)"));
+    assert_eq!((finding.task(), finding.step(), finding.at().as_nanos()), (Some("wild"), 3, 3_000_000));
+    let replay = ["scenario spawns wild", "wild", "replay: raddle::Sim::new().seed(0x2f)"];
+    in_order(&report.to_string(), &["victim failed: crash: invalid access to memory (SIGSEGV)"]);
+    in_order(&report.to_string(), &replay);
+    if cfg!(target_arch = "x86_64") {
+        in_order(&report.to_string(), &["stack:", "isolation::writes_to_nowhere at tests/isolation.rs:"]);
+    }
+}
+
+#[test]
+fn an_abort_tells_what_was_said_before_it() {
+    struct Again;
+    impl Drop for Again {
+        fn drop(&mut self) {
+            panic!("the second one");
+        }
+    }
+    let report = dies(|| async {
+        let _again = Again;
+        panic!("the first one");
+    });
+    let message = "the process of the run aborted (SIGABRT)";
+    assert_eq!((found(&report).kind(), found(&report).message()), (FindingKind::Crash, message));
+    in_order(&report.to_string(), &["the last that its process said:", "panic in a destructor during cleanup"]);
+}
+
+#[test]
+fn exits_with_their_codes() {
+    for code in [0, 3] {
+        let report = dies(move || async move { std::process::exit(code) });
+        let message = format!("the process of the run ended with exit code {code}, in the midst of the run");
+        assert_eq!((found(&report).kind(), found(&report).message()), (FindingKind::Crash, message.as_str()));
+        assert_eq!(found(&report).step(), 1);
+    }
+    // One that nobody can see coming.
+    // SAFETY: ends the process.
+    let report = dies(|| async { unsafe { libc::_exit(0) } });
+    assert_eq!(found(&report).kind(), FindingKind::Crash);
+    let fingerprints = [0, 3].map(|code| found(&dies(move || async move { std::process::exit(code) })).fingerprint());
+    assert_ne!(fingerprints[0], fingerprints[1]);
+}
+
+#[allow(unconditional_recursion)]
+#[inline(never)]
+fn digs(depth: u64) -> u64 {
+    let here = std::hint::black_box([depth; 64]);
+    digs(depth + 1) + here[depth as usize % 64]
+}
+
+#[test]
+fn a_stack_that_is_used_up() {
+    let report = dies(|| async { assert_ne!(digs(0), 0) });
+    assert_eq!((found(&report).kind(), found(&report).message()), (FindingKind::Crash, "stack overflow"));
+    // And that of a worker, which is smaller.
+    let report = dies(|| async { assert_ne!(raddle::unblock(|| digs(0)).await, 0) });
+    assert_eq!((found(&report).kind(), found(&report).message()), (FindingKind::Crash, "stack overflow"));
+}
+
+#[test]
+fn killed_from_outside() {
+    // SAFETY: kills this process, which is that of the run.
+    let report = dies(|| async { assert_eq!(unsafe { libc::kill(libc::getpid(), libc::SIGKILL) }, 0) });
+    let message = "the process of the run was killed from outside (SIGKILL)";
+    assert_eq!((found(&report).kind(), found(&report).message()), (FindingKind::Crash, message));
+}
+
+#[inline(never)]
+fn never_comes_back() {
+    loop {
+        std::hint::spin_loop();
+    }
+}
+
+#[test]
+fn a_poll_that_does_not_come_back() {
+    let report = dies(|| async {
+        raddle::task("spinner").spawn(async { never_comes_back() }).await;
+    });
+    let finding = found(&report);
+    assert_eq!((finding.kind(), finding.task(), finding.step()), (FindingKind::Hang, Some("spinner"), 2));
+    in_order(&report.to_string(), &["hang: spinner has been running for 0.", "s of real time in one step"]);
+    in_order(&report.to_string(), &["its process was ended", "replay: "]);
+    if cfg!(target_arch = "x86_64") {
+        in_order(&report.to_string(), &["stack:", "isolation::never_comes_back at tests/isolation.rs:"]);
+    }
+    // One that does not want to be asked, and one that says a lot meanwhile.
+    let report = dies(|| async {
+        // SAFETY: has this process ignore a signal.
+        unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
+        never_comes_back()
+    });
+    assert_eq!(found(&report).kind(), FindingKind::Hang);
+    let report = dies(|| async {
+        loop {
+            // SAFETY: five bytes that are there.
+            unsafe { libc::write(2, c"more\n".as_ptr().cast(), 5) };
+        }
+    });
+    assert_eq!(found(&report).kind(), FindingKind::Hang);
+}
+
+#[test]
+fn a_panic_of_raddles_own_comes_through() {
+    let sim = apart().custom_strategy(|_| panic!("no strategy today"));
+    let run = std::panic::AssertUnwindSafe(|| sim.run(|| async {}));
+    let told = std::panic::catch_unwind(run).unwrap_err();
+    in_order(told.downcast_ref::<String>().unwrap(), &["outside every task and job", "no strategy today"]);
+}
+
+// ---- explorations go on
+
+/// Aborts if the second task comes first.
+async fn aborts_when_turned_round() {
+    let first = std::sync::Arc::new(AtomicU32::new(0));
+    let tasks: Vec<_> = (1..=3)
+        .map(|n| {
+            let first = first.clone();
+            raddle::task("runner").spawn(async move {
+                let _ = first.compare_exchange(0, n, Ordering::SeqCst, Ordering::SeqCst);
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await;
+    }
+    if first.load(Ordering::SeqCst) == 2 {
+        std::process::abort();
+    }
+}
+
+#[test]
+fn the_exploration_goes_on_and_the_crash_is_minimised() {
+    let explore = Explore::new().name("turned").seeds(0..60).isolation(Isolation::Process).check(Check::All);
+    let found: Found = explore.run(aborts_when_turned_round);
+    assert_eq!(found.runs(), 60);
+    let [failure] = found.failures() else { panic!("{found}") };
+    assert!((5..40).contains(&failure.count()), "{found}");
+    assert_eq!(failure.finding().map(Finding::kind), Some(FindingKind::Crash));
+    assert_eq!(failure.minimised().len(), 1, "{failure}");
+    in_order(&failure.to_string(), &["aborted (SIGABRT)", "runner#2 ran before runner"]);
+    in_order(&failure.to_string(), &["decisive: ", "it passes", "interleaving", "schedule: v1,seed=", "replay: "]);
+    let schedule = failure.schedule();
+    let again = apart().schedule(schedule.clone()).run(aborts_when_turned_round);
+    assert_eq!(again.finding().map(Finding::kind), Some(FindingKind::Crash));
+    assert!(again.misfits(&schedule).is_empty());
+    assert!(apart().schedule(failure.passing_schedule().unwrap()).run(aborts_when_turned_round).is_ok());
+}
+
+#[test]
+fn what_differs_from_process_to_process_is_a_divergence() {
+    let explore = Explore::new().seeds(0..4).isolation(Isolation::Process);
+    let found = explore.run(|| async { std::process::id() });
+    assert_eq!(found.first_failure().and_then(|f| f.finding()).map(Finding::kind), Some(FindingKind::Divergence));
+}
+
+// ---- nothing is left behind
+
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+#[test]
+#[ignore = "a victim"]
+fn counts_what_is_left() {
+    if !common::is_victim() {
+        return;
+    }
+    let before = descriptors();
+    let explore = Explore::new().seeds(0..30).isolation(Isolation::Process);
+    let found = explore.run(aborts_when_turned_round);
+    assert!(!found.is_ok());
+    assert_eq!(descriptors(), before, "descriptors");
+    // SAFETY: asks about any child, without waiting.
+    let children = unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) };
+    assert_eq!(children, -1, "no child is left, dead or alive");
+    println!("nothing is left");
+}
+
+#[test]
+fn neither_descriptors_nor_processes_are_left() {
+    common::run(&mut common::command("counts_what_is_left")).says(&["nothing is left"]);
+}
+
+#[test]
+#[ignore = "a victim"]
+fn is_killed_in_the_midst() {
+    if common::is_victim() {
+        let report = apart().watchdog(Duration::ZERO).run(|| async {
+            println!("child {}", std::process::id());
+            never_comes_back()
+        });
+        println!("came back: {report}");
+    }
+}
+
+#[test]
+fn the_process_of_a_run_dies_with_its_parent() {
+    use std::io::{BufRead, BufReader};
+    let mut command = common::command("is_killed_in_the_midst");
+    let mut parent = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(parent.stdout.take().unwrap()).lines();
+    let child = lines.map_while(Result::ok).find_map(|line| line.rsplit_once("child ")?.1.parse::<i32>().ok());
+    let child = child.expect("it says its number");
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    // Its parent is not there to take its status: whoever has adopted it does, or it stays as a zombie.
+    let is_gone = || {
+        let state = std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+        state.is_empty() || state.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X']))
+    };
+    while !is_gone() {
+        std::thread::sleep(MS);
+    }
+}
