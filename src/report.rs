@@ -194,6 +194,14 @@ impl<T> Report<T> {
         misfits
     }
 
+    /// Why this run, which was to play `schedule`, does not count; `None` if it does.
+    pub(crate) fn refusal(&self, schedule: &Schedule) -> Option<String> {
+        let misfits = self.misfits(schedule).join("\n  ");
+        let hint = "add `,anyway` at its end to play what fits";
+        let text = || format!("this schedule is of other code:\n  {misfits}\n  what to do: {hint}");
+        (!misfits.is_empty() && !schedule.is_anyway()).then(text)
+    }
+
     /// How much virtual time it took.
     pub fn elapsed(&self) -> Duration {
         self.elapsed

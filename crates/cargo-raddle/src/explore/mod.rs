@@ -16,7 +16,7 @@ use crate::process::Launch;
 use crate::protocol::Kept;
 use crate::scenario::{self, Scenario};
 use crate::shell::{BAD, Shell, WARNING, count};
-use crate::{github, interrupt};
+use crate::{github, interrupt, seedfile};
 use board::{Board, Slot};
 use dealer::Dealer;
 use display::Display;
@@ -105,12 +105,20 @@ fn slots(options: &cli::Explore, scenarios: Vec<Scenario>, file: &Path, shell: &
         };
         let before = before.filter(still_holds);
         let tally = before.map_or_else(Tally::default, Saved::tally);
-        let done = tally.records.iter().map(|record| record.range()).collect();
-        let mut slot = Slot::new(scenario, Dealer::new(end, options.shard, done), tally);
+        let done = tally.records.iter().map(|record| record.range()).filter(|range| !range.is_empty()).collect();
+        // Of many machines the first has the kept seeds; what is gone on with has had them.
+        let is_first = options.shard.is_none_or(|shard| shard.k == 1) && before.is_none();
+        let kept = if is_first && keeps_seeds(&scenario) { seedfile::of(&scenario)? } else { Vec::new() };
+        let mut slot = Slot::new(scenario, kept, Dealer::new(end, options.shard, done), tally);
         slot.about = before.map(Saved::about);
-        slot
+        Ok(slot)
     };
-    Ok(scenarios.into_iter().map(slot).collect())
+    scenarios.into_iter().map(slot).collect()
+}
+
+/// Whether the test goes through its kept seeds first, as it does under `cargo test`.
+fn keeps_seeds(scenario: &Scenario) -> bool {
+    scenario.setting("regressions") != Some("false")
 }
 
 /// Tells what happens until all workers are done.

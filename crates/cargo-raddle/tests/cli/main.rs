@@ -1,6 +1,7 @@
 //! `cargo raddle` tried on workspaces as its users have them.
 
 mod explore;
+mod machines;
 mod misuse;
 mod one;
 mod run;
