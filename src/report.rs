@@ -566,7 +566,8 @@ impl Failure {
         if let Some(reruns) = self.reruns {
             let count = self.minimised().len();
             let plural = if count == 1 { "" } else { "s" };
-            writeln!(f, "  minimised: {count} deviation{plural} (was {}), by {reruns} reruns", self.deviations)?;
+            let again = if reruns == 1 { "rerun" } else { "reruns" };
+            writeln!(f, "  minimised: {count} deviation{plural} (was {}), by {reruns} {again}", self.deviations)?;
             if count == 0 {
                 writeln!(f, "    it fails in plain order, too: first in, first out")?;
             }

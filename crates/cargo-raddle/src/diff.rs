@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::one::{One, Output, View};
 use crate::protocol::{Event, Run};
 use crate::replay::nanos;
-use crate::shell::Shell;
+use crate::shell::{Shell, fitted};
 use serde_json::json;
 
 pub fn run(options: &cli::Diff, global: &Global) -> Result<u8> {
@@ -53,17 +53,13 @@ fn parting(a: &Run, b: &Run) -> Option<usize> {
 const WIDTH: usize = 56;
 
 fn side_by_side(a: &Run, b: &Run, place: usize, context: usize, which: [&Which; 2]) -> String {
-    let fitted = |text: String| match text.chars().count() > WIDTH {
-        true => text.chars().take(WIDTH - 1).chain(['…']).collect(),
-        false => text,
-    };
     let cell = |run: &Run, place: usize| {
         run.events.get(place).map_or(String::new(), |event| {
             let mark = if event.before.is_some() { "*" } else { " " };
-            fitted(format!("{:>5} {:>9} {mark} {}", event.step, nanos(event.at), event.text))
+            fitted(&format!("{:>5} {:>9} {mark} {}", event.step, nanos(event.at), event.text), WIDTH)
         })
     };
-    let [one, other] = which.map(|which| fitted(which.to_string()));
+    let [one, other] = which.map(|which| fitted(&which.to_string(), WIDTH));
     let mut out = format!("  {one:<WIDTH$} | {other}\n");
     let end = (place + context + 1).min(a.events.len().max(b.events.len()));
     for at in place.saturating_sub(context)..end {

@@ -15,7 +15,7 @@ use crate::error::{Error, FOUND, Result};
 use crate::process::Launch;
 use crate::protocol::Kept;
 use crate::scenario::{self, Scenario};
-use crate::shell::{BAD, Shell, WARNING, count};
+use crate::shell::{BAD, Shell, WARNING, count, fitted, width};
 use crate::{github, interrupt, seedfile};
 use board::{Board, Slot};
 use dealer::Dealer;
@@ -165,7 +165,10 @@ fn tell_found(slot: &Slot, failure: usize, shell: &Shell) {
     let Failure { seed, finding, .. } = &tally.failures[failure];
     let headline = finding.headline.lines().next().unwrap_or_default();
     let style = if scenario.should_fail { WARNING } else { BAD };
-    shell.status_in(style, "Found", &format!("{} at seed {seed}: {headline}", scenario.name));
+    let text = format!("{} at seed {seed}: {headline}", scenario.name);
+    // All of it follows: here one line is enough.
+    let text = width().map_or(text.clone(), |width| fitted(&text, width.saturating_sub(13)));
+    shell.status_in(style, "Found", &text);
 }
 
 /// Everything about a failure, with what became of its seed before the last line, which replays it.

@@ -1,5 +1,6 @@
 //! `cargo raddle` tried on workspaces as its users have them.
 
+mod disks;
 mod explore;
 mod machines;
 mod misuse;
