@@ -8,6 +8,7 @@ mod one;
 mod run;
 mod seeds;
 mod shards;
+mod speed;
 mod stops;
 mod timeline;
 mod victims;
