@@ -327,11 +327,10 @@ impl<'a> Test<'a> {
         announce(&format!("raddle: {name} plays schedule {schedule} (from the environment)\n"));
         let report = Sim::with(config, Seed::default(), StrategyKind::Fifo).schedule(schedule.clone());
         let report = report.run_scenario(scenario, self.at);
-        let misfits = report.misfits(schedule).join("\n  ");
-        if !misfits.is_empty() && !schedule.is_anyway() {
-            let hint = "add `,anyway` at its end to play what fits";
-            return Err(format!("{name}: this schedule is of other code:\n  {misfits}\n  what to do: {hint}"));
+        if let Some(why) = report.refusal(schedule) {
+            return Err(format!("{name}: {why}"));
         }
+        let misfits = report.misfits(schedule).join("\n  ");
         if !misfits.is_empty() {
             announce(&format!("raddle: played without what does not fit:\n  {misfits}\n"));
         }

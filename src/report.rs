@@ -213,6 +213,14 @@ impl<T> Report<T> {
         misfits
     }
 
+    /// Why this run, which was to play `schedule`, does not count; `None` if it does.
+    pub(crate) fn refusal(&self, schedule: &Schedule) -> Option<String> {
+        let misfits = self.misfits(schedule).join("\n  ");
+        let hint = "add `,anyway` at its end to play what fits";
+        let text = || format!("this schedule is of other code:\n  {misfits}\n  what to do: {hint}");
+        (!misfits.is_empty() && !schedule.is_anyway()).then(text)
+    }
+
     /// How much virtual time it took.
     pub fn elapsed(&self) -> Duration {
         self.elapsed
@@ -587,7 +595,8 @@ impl Failure {
         if let Some(reruns) = self.reruns {
             let count = self.minimised().len();
             let plural = if count == 1 { "" } else { "s" };
-            writeln!(f, "  minimised: {count} deviation{plural} (was {}), by {reruns} reruns", self.deviations)?;
+            let again = if reruns == 1 { "rerun" } else { "reruns" };
+            writeln!(f, "  minimised: {count} deviation{plural} (was {}), by {reruns} {again}", self.deviations)?;
             if count == 0 {
                 writeln!(f, "    it fails in plain order, too: first in, first out")?;
             }

@@ -61,25 +61,32 @@ impl Sites {
         Sites { recent: [const { Cell::new(Known((0, 0, 0), 0)) }; 64] }
     }
 
-    /// The number of `site`, the same for the same place and type.
+    /// The number of `site`, if this world has met it lately.
     #[inline]
-    pub fn id(&self, site: Site) -> SiteId {
+    pub fn known(&self, site: Site) -> Option<SiteId> {
         let address = site.address();
-        let place = &self.recent[(address.0 >> 3) % self.recent.len()];
-        let Known(known, id) = place.get();
-        if known == address { id } else { self.look_up(site, place) }
+        let Known(known, id) = self.place(address).get();
+        (known == address).then_some(id)
     }
 
+    /// The number of `site`, the same for the same place and type. It may have to wait for another world's look into
+    /// the table: not to be called with system calls seen.
     #[cold]
     #[inline(never)]
-    fn look_up(&self, site: Site, place: &Cell<Known>) -> SiteId {
+    pub fn look_up(&self, site: Site) -> SiteId {
         let mut table = TABLE.write().unwrap_or_else(PoisonError::into_inner);
         let known = table.iter().position(|s| s.address() == site.address());
         let index = known.unwrap_or_else(|| {
             table.push(site);
             table.len() - 1
         });
-        place.set(Known(site.address(), index as SiteId));
+        let address = site.address();
+        self.place(address).set(Known(address, index as SiteId));
         index as SiteId
+    }
+
+    #[inline]
+    fn place(&self, address: (usize, usize, usize)) -> &Cell<Known> {
+        &self.recent[(address.0 >> 3) % self.recent.len()]
     }
 }

@@ -1,12 +1,7 @@
-//! `#[raddle::test]` from outside: what it refuses (`ui/`, with what the compiler says), and that what it accepts runs.
-//! That each argument has its effect is shown where the effect is at home.
+//! `#[raddle::test]` from outside: what it accepts runs. What it refuses is shown in `crates/macros/tests/`, that each
+//! argument has its effect where the effect is at home.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
-#[test]
-fn refusals() {
-    trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
-}
 
 #[test]
 #[allow(unnameable_test_items)]

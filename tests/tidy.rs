@@ -172,8 +172,7 @@ fn every_unsafe_block_argues() {
 #[test]
 fn files_have_head_comments() {
     for path in ["src", "tests", "sims", "benches"].into_iter().flat_map(|folder| files(folder, &["rs"])) {
-        let is_trybuild = path.starts_with("tests/ui");
-        assert!(is_trybuild || read(&path).starts_with("//!"), "{} says what it is for", path.display());
+        assert!(read(&path).starts_with("//!"), "{} says what it is for", path.display());
     }
 }
 

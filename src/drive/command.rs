@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::recheck::Check;
 use crate::schedule::StrategyKind;
 use crate::seed::Seed;
+use crate::token::Schedule;
 
 /// One thing to do.
 #[derive(Debug, PartialEq)]
@@ -12,6 +13,8 @@ pub(super) enum Command {
     Explore { first: Seed, count: u64, strategy: Option<StrategyKind>, check: Check, first_only: bool },
     /// Run one seed, and tell everything about it.
     Look { seed: Seed, strategy: Option<StrategyKind>, check: Check, shrink: usize, which: Which },
+    /// Play one schedule, and tell everything about it.
+    Play { schedule: Schedule },
     /// Write a seed into the test's seed file.
     Keep { seed: Seed, strategy: Option<StrategyKind>, comment: String },
 }
@@ -32,8 +35,12 @@ impl Command {
     /// # Errors
     /// A line that is no command.
     pub fn read(line: &str) -> Result<Command, Error> {
+        // People write schedules: what is wrong with one is told.
+        if let Some(schedule) = line.strip_prefix("play schedule=") {
+            return Ok(Command::Play { schedule: schedule.parse()? });
+        }
         Command::parse(line)
-            .ok_or_else(|| Error::new("command", line, "explore, look or keep, with what belongs to it"))
+            .ok_or_else(|| Error::new("command", line, "explore, look, play or keep, with what belongs to it"))
     }
 
     fn parse(line: &str) -> Option<Command> {
@@ -99,6 +106,9 @@ mod tests {
                 which: Which::Minimised
             }
         );
+        let schedule = "v1,seed=0x7,2@0/1@0,anyway";
+        let play = Command::read(&format!("play schedule={schedule}")).unwrap();
+        assert_eq!(play, Command::Play { schedule: schedule.parse().unwrap() });
         assert_eq!(
             Command::read("keep seed=0x1 strategy=random comment=left: 1, right: seed=2").unwrap(),
             Command::Keep {
@@ -114,7 +124,9 @@ mod tests {
         let lines = ["", "explore", "explore first=1", "look seed=x", "keep", "dance seed=1", "look seed=1 what=2"];
         for line in lines {
             let error = Command::read(line).unwrap_err().to_string();
-            assert!(error.starts_with(&format!("command {line:?}: expected explore, look or keep")), "{error}");
+            assert!(error.starts_with(&format!("command {line:?}: expected explore, look, play or keep")), "{error}");
         }
+        let error = Command::read("play schedule=v1,seed=7,2@0").unwrap_err().to_string();
+        assert!(error.starts_with("schedule \"2@0\": expected v1,seed=SEED"), "{error}");
     }
 }

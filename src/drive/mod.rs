@@ -18,6 +18,7 @@ use crate::report::{Found, Report};
 use crate::run::{self, Lab, Setup};
 use crate::schedule::{Player, StrategyKind};
 use crate::seed::{SCHEDULE_VERSION, Seed};
+use crate::token::Schedule;
 use channel::{Channel, Mark};
 use command::{Command, Which};
 use json::Object;
@@ -110,6 +111,7 @@ impl Booth<'_, '_> {
                 tell::explored(&explore_in(self.lab, plan, player, Vec::new()))
             }
             Command::Look { seed, strategy, check, shrink, which } => self.look(seed, strategy, check, shrink, which),
+            Command::Play { schedule } => self.play(&schedule),
             Command::Keep { seed, strategy, comment } => {
                 let strategy = self.resolve(strategy).dealt(seed).kind;
                 let object = Object::new().text("type", "kept");
@@ -135,6 +137,18 @@ impl Booth<'_, '_> {
                     self.player.insert(player).clone()
                 }
             },
+        }
+    }
+
+    /// A schedule as it is written; one of other code is played only if that is asked for.
+    fn play(&mut self, schedule: &Schedule) -> String {
+        self.mark.put(schedule.seed());
+        let player = Player::plain(StrategyKind::Replay(schedule.deviations().to_vec()));
+        let run = self.lab.run(schedule.seed(), &player, true);
+        let report = Report::new(&self.name, player.kind, run, self.replay.clone());
+        match report.refusal(schedule) {
+            None => tell::looked(&report, None),
+            Some(why) => Object::new().text("type", "error").text("text", &why).end(),
         }
     }
 

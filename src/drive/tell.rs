@@ -49,7 +49,10 @@ fn share(share: &Share) -> String {
 pub(super) fn looked(report: &Report<()>, failure: Option<&Failure>) -> String {
     let object = Object::new().text("type", "looked").text("seed", &report.seed().to_string());
     let object = match failure {
-        None => object.json("finding", "null").text("text", &report.to_string()).json("minimised", "null"),
+        None => {
+            let found = report.finding().map_or("null".into(), |found| finding(found).end());
+            object.json("finding", &found).text("text", &report.to_string()).json("minimised", "null")
+        }
         Some(failure) => {
             let found = failure.finding().map_or("null".into(), |found| finding(found).end());
             let object = object.json("finding", &found).text("text", &failure.to_string());

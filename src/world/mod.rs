@@ -43,7 +43,7 @@ use crate::registry::Registry;
 use crate::schedule::{Active, Random, Ready};
 use crate::seed::Seed;
 use crate::sentinel::Sentinel;
-use crate::sites::{Site, Sites};
+use crate::sites::{Site, SiteId, Sites};
 use crate::trace::{ActorKind, Log, What};
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -377,9 +377,17 @@ impl World {
         task
     }
 
+    /// The number of a site that is new here. The table is all worlds': waiting for another of them is no business of the
+    /// code under test.
+    #[cold]
+    fn new_site(&self, site: Site) -> SiteId {
+        let _quiet = kernel::quiet();
+        self.sites.look_up(site)
+    }
+
     #[inline]
     fn prepare(&self, birth: &Birth<'_>) -> TaskMeta {
-        let site = self.sites.id(birth.site);
+        let site = self.sites.known(birth.site).unwrap_or_else(|| self.new_site(birth.site));
         let (slot, key) = self.reserve(birth.key);
         if self.traced.get() {
             self.record_birth(slot, key, birth);

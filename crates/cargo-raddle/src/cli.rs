@@ -1,5 +1,6 @@
 //! The command line: what can be asked for, and the help that teaches it.
 
+use crate::protocol::Seed;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -59,11 +60,11 @@ pub enum Verb {
     List(List),
     /// Run scenarios under many seeds and show what fails, minimised.
     Explore(Explore),
-    /// Run one seed of one scenario and print its interleaving.
+    /// Run one seed or one schedule of a scenario and print its interleaving.
     Replay(Replay),
     /// Look for the shortest interleaving that still fails as this seed does.
     Shrink(Shrink),
-    /// Show the first point where the interleavings of two seeds part.
+    /// Show the first point where the interleavings of two runs part.
     Diff(Diff),
     /// List the kept seeds, run them again, drop those that pass now.
     Seeds(Seeds),
@@ -194,17 +195,42 @@ pub struct Explore {
     pub build: Build,
 }
 
-/// One scenario, one seed.
+/// One scenario, one run.
 #[derive(Args, Debug)]
 pub struct One {
     /// The scenario's name, or a part of it that no other has.
     #[arg(value_name = "TEST")]
     pub scenario: String,
-    /// The seed: decimal or hexadecimal with 0x.
-    #[arg(value_parser = seed)]
-    pub seed: u64,
+    /// The seed, decimal or hexadecimal with 0x; or a schedule as a failure prints it: v1,seed=0x2f,2@3/1@0.
+    #[arg(value_name = "SEED|SCHEDULE", value_parser = which)]
+    pub which: Which,
     #[command(flatten)]
     pub how: How,
+}
+
+/// Which run of a scenario is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    Seed(Seed),
+    /// A schedule, which the test reads; and the seed that stands in it.
+    Schedule(String, Seed),
+}
+
+impl Which {
+    pub fn seed(&self) -> Seed {
+        match self {
+            Which::Seed(seed) | Which::Schedule(_, seed) => *seed,
+        }
+    }
+}
+
+impl std::fmt::Display for Which {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Which::Seed(seed) => write!(f, "seed {seed}"),
+            Which::Schedule(text, _) => write!(f, "schedule {text}"),
+        }
+    }
 }
 
 /// How single runs are made.
@@ -234,8 +260,14 @@ pub struct Replay {
 
 #[derive(Args, Debug)]
 pub struct Shrink {
+    /// The scenario's name, or a part of it that no other has.
+    #[arg(value_name = "TEST")]
+    pub scenario: String,
+    /// The seed: decimal or hexadecimal with 0x.
+    #[arg(value_parser = seed)]
+    pub seed: u64,
     #[command(flatten)]
-    pub one: One,
+    pub how: How,
     /// At most so many reruns.
     #[arg(long, value_name = "N", default_value_t = 2000)]
     pub budget: u64,
@@ -246,12 +278,12 @@ pub struct Diff {
     /// The scenario's name, or a part of it that no other has.
     #[arg(value_name = "TEST")]
     pub scenario: String,
-    /// One seed.
-    #[arg(value_parser = seed)]
-    pub one: u64,
+    /// One run: its seed, or a schedule as a failure prints it.
+    #[arg(value_name = "SEED|SCHEDULE", value_parser = which)]
+    pub one: Which,
     /// Another.
-    #[arg(value_parser = seed)]
-    pub other: u64,
+    #[arg(value_name = "SEED|SCHEDULE", value_parser = which)]
+    pub other: Which,
     /// How many events to show before the two part, and after.
     #[arg(short = 'U', long, value_name = "N", default_value_t = 8)]
     pub context: usize,
@@ -333,6 +365,22 @@ pub fn seed(text: &str) -> Result<u64, String> {
     number.ok_or_else(|| "expected a number below 2^64, decimal or hexadecimal with 0x".into())
 }
 
+/// A schedule is read by the test, which is the one that knows how: here only its seed is.
+fn which(text: &str) -> Result<Which, String> {
+    if !text.starts_with("v1,") {
+        return match seed(text) {
+            Ok(number) => Ok(Which::Seed(Seed(number))),
+            Err(error) => Err(format!("{error}; or a schedule, v1,seed=…")),
+        };
+    }
+    let is_plain = |c: char| c.is_ascii_graphic();
+    let number = text.split(',').nth(1).and_then(|part| part.strip_prefix("seed=")).and_then(|text| seed(text).ok());
+    match number {
+        Some(number) if text.chars().all(is_plain) => Ok(Which::Schedule(text.into(), Seed(number))),
+        _ => Err("expected a schedule as a failure prints it: v1,seed=0x2f,2@3/1@0".into()),
+    }
+}
+
 fn shard(text: &str) -> Result<Shard, String> {
     let read = || {
         let (k, n) = text.split_once('/')?;
@@ -376,12 +424,18 @@ mod tests {
         assert_eq!(shard("2/8"), Ok(Shard { k: 2, n: 8 }));
         assert_eq!(seed("0x2f"), Ok(47));
         assert_eq!(count("10_000"), Ok(10_000));
+        assert_eq!(which("0x2f"), Ok(Which::Seed(Seed(47))));
+        let schedule = "v1,seed=0x2f,2@3/1@0,s:1=7,anyway";
+        assert_eq!(which(schedule), Ok(Which::Schedule(schedule.into(), Seed(47))));
     }
 
     #[test]
     fn what_makes_no_sense_is_told() {
         for text in ["", "10", "m", "0s", "1.5h", "-1s", "99999999999999999999h"] {
             assert!(duration(text).is_err(), "{text}");
+        }
+        for text in ["", "v1", "v1,", "v1,2@3/1@0", "v1,seed=x", "v1,seed=1,2@3 1@0", "v2,seed=1"] {
+            assert!(which(text).is_err(), "{text}");
         }
         for text in ["", "1", "0/2", "3/2", "a/b", "1/0"] {
             assert!(shard(text).is_err(), "{text}");

@@ -1,34 +1,34 @@
 //! `cargo raddle diff`: the first point where two interleavings part, side by side.
 
-use crate::cli::{self, Global};
+use crate::cli::{self, Global, Which};
 use crate::error::Result;
 use crate::one::{One, Output, View};
-use crate::protocol::{Event, Run, Seed};
+use crate::protocol::{Event, Run};
 use crate::replay::nanos;
-use crate::shell::Shell;
+use crate::shell::{Shell, fitted};
 use serde_json::json;
 
 pub fn run(options: &cli::Diff, global: &Global) -> Result<u8> {
     let shell = Shell::new(global);
     let mut one = One::open(&options.scenario, &options.how, global, Output::Dropped)?;
-    let [a, b] = [Seed(options.one), Seed(options.other)];
+    let [a, b] = [&options.one, &options.other];
     let (left, right) = (one.look_whole(a, View::default())?, one.look_whole(b, View::default())?);
     let name = &one.scenario.name;
     let parts_at = parting(&left.run, &right.run);
     shell.json(
         "diff",
-        json!({ "scenario": name, "seeds": [a, b], "parts_at": parts_at, "runs": [left.run, right.run] }),
+        json!({ "scenario": name, "seeds": [a.seed(), b.seed()], "parts_at": parts_at, "runs": [left.run, right.run] }),
     );
     match parts_at {
-        None => shell.say(&format!("{name}: seeds {a} and {b} go the same way, all {} events", left.run.events.len())),
+        None => shell.say(&format!("{name}: {a} and {b} go the same way, all {} events", left.run.events.len())),
         Some(place) => {
             let step = |run: &Run| run.events.get(place).map(|event| event.step);
             let step = step(&left.run).or(step(&right.run)).unwrap_or_default();
-            shell.say(&format!("{name}: seeds {a} and {b} part at step {step}, event {}\n", place + 1));
+            shell.say(&format!("{name}: {a} and {b} part at step {step}, event {}\n", place + 1));
             shell.say(&side_by_side(&left.run, &right.run, place, options.context, [a, b]));
-            for (seed, looked) in [(a, &left), (b, &right)] {
+            for (which, looked) in [(a, &left), (b, &right)] {
                 let end = looked.finding.as_ref().map_or("passes", |finding| &finding.headline);
-                shell.say(&format!("{seed}: {end}"));
+                shell.say(&format!("{which}: {end}"));
             }
         }
     }
@@ -52,15 +52,15 @@ fn parting(a: &Run, b: &Run) -> Option<usize> {
 
 const WIDTH: usize = 56;
 
-fn side_by_side(a: &Run, b: &Run, place: usize, context: usize, seeds: [Seed; 2]) -> String {
+fn side_by_side(a: &Run, b: &Run, place: usize, context: usize, which: [&Which; 2]) -> String {
     let cell = |run: &Run, place: usize| {
         run.events.get(place).map_or(String::new(), |event| {
             let mark = if event.before.is_some() { "*" } else { " " };
-            let text: String = format!("{:>5} {:>9} {mark} {}", event.step, nanos(event.at), event.text);
-            if text.chars().count() > WIDTH { text.chars().take(WIDTH - 1).chain(['…']).collect() } else { text }
+            fitted(&format!("{:>5} {:>9} {mark} {}", event.step, nanos(event.at), event.text), WIDTH)
         })
     };
-    let mut out = format!("  {:<WIDTH$} | {}\n", seeds[0].to_string(), seeds[1]);
+    let [one, other] = which.map(|which| fitted(&which.to_string(), WIDTH));
+    let mut out = format!("  {one:<WIDTH$} | {other}\n");
     let end = (place + context + 1).min(a.events.len().max(b.events.len()));
     for at in place.saturating_sub(context)..end {
         let mark = if at == place { ">" } else { " " };

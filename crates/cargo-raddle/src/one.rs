@@ -1,11 +1,11 @@
 //! One scenario and single seeds of it: what replay, shrink, diff and timeline begin with.
 
 use crate::cargo;
-use crate::cli::{Global, How};
+use crate::cli::{Global, How, Which};
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::process::{Death, Launch, Process, Silence, indented};
-use crate::protocol::{Answer, Looked, Seed};
+use crate::protocol::{Answer, Looked};
 use crate::scenario::{self, Scenario};
 use crate::seedfile;
 
@@ -64,16 +64,27 @@ impl One {
         Ok(One { scenario, process, strategy: how.strategy.clone() })
     }
 
-    /// Looks at the run of a seed.
+    /// Looks at the run that is meant.
     ///
     /// # Errors
     /// The test refuses, or the user breaks it off.
-    pub fn look(&mut self, seed: Seed, view: View) -> Result<Seen> {
+    pub fn look(&mut self, which: &Which, view: View) -> Result<Seen> {
+        let seed = match which {
+            Which::Seed(seed) => *seed,
+            Which::Schedule(..) if self.strategy.is_some() => {
+                return Err(Error::usage("a schedule is played as it is written: --strategy does not go with it"));
+            }
+            Which::Schedule(text, _) => return self.ask(&format!("play schedule={text}")),
+        };
         let kept = seedfile::of(&self.scenario)?.into_iter().find(|kept| kept.seed == seed);
         let strategy = self.strategy.clone().or(kept.map(|kept| kept.strategy));
         let strategy = strategy.map_or(String::new(), |strategy| format!(" strategy={strategy}"));
         let which = if view.minimised { "minimised" } else { "original" };
-        match self.process.ask(&format!("look seed={seed} shrink={} which={which}{strategy}", view.shrink)) {
+        self.ask(&format!("look seed={seed} shrink={} which={which}{strategy}", view.shrink))
+    }
+
+    fn ask(&mut self, question: &str) -> Result<Seen> {
+        match self.process.ask(question) {
             Ok(Answer::Looked(looked)) => Ok(Seen::Looked(looked)),
             Ok(Answer::Error { text }) => Err(Error::usage(text)),
             Ok(_) => Err(Error::internal("the test answered something else than it was asked")),
@@ -87,15 +98,15 @@ impl One {
     ///
     /// # Errors
     /// As above, or the process died.
-    pub fn look_whole(&mut self, seed: Seed, view: View) -> Result<Looked> {
-        match self.look(seed, view)? {
+    pub fn look_whole(&mut self, which: &Which, view: View) -> Result<Looked> {
+        match self.look(which, view)? {
             Seen::Looked(looked) => Ok(*looked),
-            Seen::Died(death) => Err(Error::internal(death_text(&self.scenario, seed, &death))),
+            Seen::Died(death) => Err(Error::internal(death_text(&self.scenario, which, &death))),
         }
     }
 }
 
 /// What is to be said of a run that took its process with it.
-pub fn death_text(scenario: &Scenario, seed: Seed, death: &Death) -> String {
-    format!("{} at seed {seed}: the process {}{}", scenario.name, death.how, indented(&death.said))
+pub fn death_text(scenario: &Scenario, which: &Which, death: &Death) -> String {
+    format!("{} at {which}: the process {}{}", scenario.name, death.how, indented(&death.said))
 }

@@ -91,6 +91,9 @@ pub struct Minimised {
     pub was: u64,
     pub reruns: u64,
     pub deviations: Vec<Deviation>,
+    pub schedule: String,
+    /// The same but for the two steps that decide: it passes.
+    pub passing: Option<String>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -112,6 +115,7 @@ pub struct Run {
     pub pending: Vec<String>,
     pub finding: Option<Finding>,
     pub deviations: Vec<Deviation>,
+    pub schedule: String,
     pub leaks: Vec<Leak>,
     pub actors: Vec<Actor>,
     pub events: Vec<Event>,

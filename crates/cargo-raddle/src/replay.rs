@@ -1,6 +1,6 @@
 //! `cargo raddle replay` and `cargo raddle shrink`: one run, as it is or as short as it can be.
 
-use crate::cli::{self, Global};
+use crate::cli::{self, Global, Which};
 use crate::debugger;
 use crate::error::{FOUND, Result};
 use crate::one::{One, Output, Seen, View, death_text};
@@ -10,16 +10,16 @@ use serde_json::json;
 
 pub fn replay(options: &cli::Replay, global: &Global) -> Result<u8> {
     let shell = Shell::new(global);
-    let seed = Seed(options.one.seed);
+    let which = &options.one.which;
     let output = match (options.break_at, shell.is_json()) {
         (Some(step), _) => Output::Debugged(debugger::words(step, &shell)?),
         (None, true) => Output::Dropped,
         (None, false) => Output::Shown,
     };
     let mut one = One::open(&options.one.scenario, &options.one.how, global, output)?;
-    let looked = match one.look(seed, View::default())? {
+    let looked = match one.look(which, View::default())? {
         Seen::Looked(looked) => looked,
-        Seen::Died(death) => return Ok(tell_death(&one, seed, &death, &shell)),
+        Seen::Died(death) => return Ok(tell_death(&one, which, &death, &shell)),
     };
     shell.say(&head(&one.scenario.name, &looked));
     if options.trace {
@@ -32,11 +32,12 @@ pub fn replay(options: &cli::Replay, global: &Global) -> Result<u8> {
 
 pub fn shrink(options: &cli::Shrink, global: &Global) -> Result<u8> {
     let shell = Shell::new(global);
-    let seed = Seed(options.one.seed);
-    let mut one = One::open(&options.one.scenario, &options.one.how, global, Output::Dropped)?;
-    let looked = match one.look(seed, View { shrink: options.budget, minimised: true })? {
+    let seed = Seed(options.seed);
+    let which = &Which::Seed(seed);
+    let mut one = One::open(&options.scenario, &options.how, global, Output::Dropped)?;
+    let looked = match one.look(which, View { shrink: options.budget, minimised: true })? {
         Seen::Looked(looked) => looked,
-        Seen::Died(death) => return Ok(tell_death(&one, seed, &death, &shell)),
+        Seen::Died(death) => return Ok(tell_death(&one, which, &death, &shell)),
     };
     match looked.finding {
         Some(_) => shell.say(&looked.text),
@@ -51,12 +52,15 @@ fn tell(one: &One, looked: &Looked, shell: &Shell) -> u8 {
     if looked.finding.is_some() { FOUND } else { 0 }
 }
 
-fn tell_death(one: &One, seed: Seed, death: &crate::process::Death, shell: &Shell) -> u8 {
-    shell.say(&death_text(&one.scenario, seed, death));
-    let fields = json!({ "scenario": one.scenario.name, "seed": seed, "how": death.how, "said": death.said });
+fn tell_death(one: &One, which: &Which, death: &crate::process::Death, shell: &Shell) -> u8 {
+    shell.say(&death_text(&one.scenario, which, death));
+    let fields = json!({ "scenario": one.scenario.name, "seed": which.seed(), "how": death.how, "said": death.said });
     shell.json("death", fields);
     FOUND
 }
+
+/// Up to how many deviations a run's schedule is told.
+const MOST_ITEMS: usize = 24;
 
 /// How the run ended, and what it was.
 fn head(name: &str, looked: &Looked) -> String {
@@ -77,6 +81,9 @@ fn head(name: &str, looked: &Looked) -> String {
     details.for_each(|detail| text += &detail.lines().map(|line| format!("  {line}\n")).collect::<String>());
     if !run.pending.is_empty() {
         text += &format!("  still alive: {}\n", run.pending.join(", "));
+    }
+    if (1..=MOST_ITEMS).contains(&run.deviations.len()) {
+        text += &format!("  schedule: {}\n", run.schedule);
     }
     text
 }

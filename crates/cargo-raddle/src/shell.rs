@@ -67,6 +67,19 @@ impl Shell {
     }
 }
 
+/// How wide the terminal is that stdout goes to, if it does.
+pub fn width() -> Option<usize> {
+    terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0))
+}
+
+/// The start of a text that is too long for its place.
+pub fn fitted(text: &str, width: usize) -> String {
+    match text.chars().count() > width {
+        true => text.chars().take(width.saturating_sub(1)).chain(['…']).collect(),
+        false => text.into(),
+    }
+}
+
 /// `1 seed`, `12,345 seeds`.
 pub fn count(n: u64, what: &str) -> String {
     format!("{} {what}{}", grouped(n), if n == 1 { "" } else { "s" })
@@ -88,6 +101,14 @@ pub fn grouped(n: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_too_long_is_cut() {
+        for (text, width, cut) in [("abc", 3, "abc"), ("abcd", 3, "ab…"), ("éèêë", 4, "éèêë"), ("ab", 0, "…")]
+        {
+            assert_eq!(fitted(text, width), cut);
+        }
+    }
 
     #[test]
     fn numbers_are_grouped() {

@@ -5,6 +5,7 @@ use super::record::{Record, Tally};
 use crate::interrupt;
 use crate::protocol::Seed;
 use crate::scenario::Scenario;
+use crate::seedfile::Kept;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -19,8 +20,10 @@ pub struct Slot {
     pub scenario: Scenario,
     pub dealer: Dealer,
     pub tally: Tally,
+    /// Kept seeds that have not been dealt yet.
+    kept: Vec<Kept>,
     /// Stretches in the order in which they were dealt, with their records once those are there.
-    pending: BTreeMap<u64, Option<Vec<Record>>>,
+    pending: BTreeMap<Place, Option<Vec<Record>>>,
     /// Known once one of its processes has called.
     pub about: Option<About>,
     /// Why it cannot be explored.
@@ -33,6 +36,9 @@ pub struct Slot {
     closed: bool,
 }
 
+/// Where records belong: the kept seeds (`None`) before the stretch that begins with a number.
+pub type Place = Option<u64>;
+
 /// What a test says of itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct About {
@@ -43,12 +49,13 @@ pub struct About {
 }
 
 impl Slot {
-    pub fn new(scenario: Scenario, dealer: Dealer, tally: Tally) -> Slot {
+    pub fn new(scenario: Scenario, kept: Vec<Kept>, dealer: Dealer, tally: Tally) -> Slot {
         let closed = tally.is_over;
         Slot {
             scenario,
             dealer,
             tally,
+            kept,
             pending: BTreeMap::new(),
             about: None,
             broken: None,
@@ -60,7 +67,7 @@ impl Slot {
     }
 
     fn is_open(&mut self) -> bool {
-        !self.closed && !self.dealer.is_empty()
+        !self.closed && (!self.kept.is_empty() || !self.dealer.is_empty())
     }
 
     /// Whether nothing more will come of it.
@@ -81,8 +88,19 @@ impl Slot {
 
 /// What a worker is to do.
 pub enum Task {
-    Explore { slot: usize, range: Range<u64> },
-    Look { slot: usize, failure: usize },
+    /// Seeds that failed before.
+    Recheck {
+        slot: usize,
+        kept: Vec<Kept>,
+    },
+    Explore {
+        slot: usize,
+        range: Range<u64>,
+    },
+    Look {
+        slot: usize,
+        failure: usize,
+    },
 }
 
 pub struct Board {
@@ -135,14 +153,17 @@ impl Board {
         };
         let jobs = self.jobs;
         let entry = &mut self.slots[slot];
-        let range = entry.dealer.deal(entry.stretch(jobs))?;
+        let task = match std::mem::take(&mut entry.kept) {
+            kept if kept.is_empty() => Task::Explore { slot, range: entry.dealer.deal(entry.stretch(jobs))? },
+            kept => Task::Recheck { slot, kept },
+        };
         entry.at_work += 1;
-        entry.pending.insert(range.start, None);
-        Some(Task::Explore { slot, range })
+        entry.pending.insert(if let Task::Explore { range, .. } = &task { Some(range.start) } else { None }, None);
+        Some(task)
     }
 
     /// A stretch has come back.
-    pub fn give(&mut self, slot: usize, range: &Range<u64>, records: Vec<Record>, took: Duration) -> News {
+    pub fn give(&mut self, slot: usize, place: Place, records: Vec<Record>, took: Duration) -> News {
         let entry = &mut self.slots[slot];
         entry.at_work -= 1;
         entry.spent += took;
@@ -152,7 +173,7 @@ impl Board {
         }
         // No need to deal what comes behind a failure; what is in work before it goes on.
         entry.closed |= records.iter().any(|record| record.stops);
-        entry.pending.insert(range.start, Some(records));
+        entry.pending.insert(place, Some(records));
         let mut news = News::default();
         while let Some(first) = entry.pending.first_entry() {
             if first.get().is_none() {

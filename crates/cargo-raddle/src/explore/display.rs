@@ -31,7 +31,7 @@ impl Display<'_> {
         let bar = has_bar.then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
             // A template that is fixed cannot fail to be read.
-            if let Ok(style) = ProgressStyle::with_template("{spinner:.green} [{elapsed_precise}] {msg}") {
+            if let Ok(style) = ProgressStyle::with_template("{spinner:.green} {elapsed:>4} {wide_msg}") {
                 bar.set_style(style);
             }
             bar
@@ -68,15 +68,16 @@ impl Display<'_> {
         let all = board.slots.len();
         let time = self
             .time
-            .map_or(String::new(), |time| format!(", {} s to go", time.saturating_sub(self.begun.elapsed()).as_secs()));
-        let stopping = if interrupt::is_set() { ", stopping" } else { "" };
+            .map_or(String::new(), |time| format!("{} s to go, ", time.saturating_sub(self.begun.elapsed()).as_secs()));
+        let stopping = if interrupt::is_set() { "stopping, " } else { "" };
         let text = format!(
-            "{done} of {all} scenarios, {} ({}/s), {} ({} new/s), {}{time}{stopping}",
+            "{stopping}{}, {time}{done} of {all} scenarios, {} ({}/s), {} ({} new/s)",
+            // What a narrow terminal has no room for is at the end.
+            count(found as u64, "finding"),
             count(runs, "seed"),
             grouped(self.speed.0 as u64),
             count(orders, "interleaving"),
             grouped(self.speed.1 as u64),
-            count(found as u64, "finding"),
         );
         match &self.bar {
             Some(bar) => {

@@ -15,8 +15,8 @@ use crate::error::{Error, FOUND, Result};
 use crate::process::Launch;
 use crate::protocol::Kept;
 use crate::scenario::{self, Scenario};
-use crate::shell::{BAD, Shell, WARNING, count};
-use crate::{github, interrupt};
+use crate::shell::{BAD, Shell, WARNING, count, fitted, width};
+use crate::{github, interrupt, seedfile};
 use board::{Board, Slot};
 use dealer::Dealer;
 use display::Display;
@@ -105,12 +105,20 @@ fn slots(options: &cli::Explore, scenarios: Vec<Scenario>, file: &Path, shell: &
         };
         let before = before.filter(still_holds);
         let tally = before.map_or_else(Tally::default, Saved::tally);
-        let done = tally.records.iter().map(|record| record.range()).collect();
-        let mut slot = Slot::new(scenario, Dealer::new(end, options.shard, done), tally);
+        let done = tally.records.iter().map(|record| record.range()).filter(|range| !range.is_empty()).collect();
+        // Of many machines the first has the kept seeds; what is gone on with has had them.
+        let is_first = options.shard.is_none_or(|shard| shard.k == 1) && before.is_none();
+        let kept = if is_first && keeps_seeds(&scenario) { seedfile::of(&scenario)? } else { Vec::new() };
+        let mut slot = Slot::new(scenario, kept, Dealer::new(end, options.shard, done), tally);
         slot.about = before.map(Saved::about);
-        slot
+        Ok(slot)
     };
-    Ok(scenarios.into_iter().map(slot).collect())
+    scenarios.into_iter().map(slot).collect()
+}
+
+/// Whether the test goes through its kept seeds first, as it does under `cargo test`.
+fn keeps_seeds(scenario: &Scenario) -> bool {
+    scenario.setting("regressions") != Some("false")
 }
 
 /// Tells what happens until all workers are done.
@@ -157,7 +165,10 @@ fn tell_found(slot: &Slot, failure: usize, shell: &Shell) {
     let Failure { seed, finding, .. } = &tally.failures[failure];
     let headline = finding.headline.lines().next().unwrap_or_default();
     let style = if scenario.should_fail { WARNING } else { BAD };
-    shell.status_in(style, "Found", &format!("{} at seed {seed}: {headline}", scenario.name));
+    let text = format!("{} at seed {seed}: {headline}", scenario.name);
+    // All of it follows: here one line is enough.
+    let text = width().map_or(text.clone(), |width| fitted(&text, width.saturating_sub(13)));
+    shell.status_in(style, "Found", &text);
 }
 
 /// Everything about a failure, with what became of its seed before the last line, which replays it.

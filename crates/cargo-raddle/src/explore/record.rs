@@ -12,6 +12,9 @@ use std::ops::Range;
 /// What came of the seeds number `start` up to `start + runs`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Record {
+    /// These were kept seeds, by their place in the seed file: they come before all others.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
     pub start: u64,
     pub runs: u64,
     pub steps: u64,
@@ -32,18 +35,26 @@ pub struct Found {
     pub finding: Finding,
     /// How the process died, if that was it.
     pub death: Option<String>,
+    /// The strategy that a kept seed was kept with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<String>,
 }
 
 impl Record {
+    /// Whether this one and the next can be one.
+    fn is_before(&self, next: &Record) -> bool {
+        self.kept == next.kept && self.findings.is_empty() && !self.stops && self.start + self.runs == next.start
+    }
+
     pub fn new(start: u64, wanted: u64, explored: Explored, stop_at_first: bool) -> Record {
         let Explored { runs, steps, most_decisions, digests, findings, outcomes } = explored;
         let findings: Vec<Found> = findings
             .into_iter()
-            .map(|f| Found { seed: f.seed, count: f.count, finding: f.finding, death: None })
+            .map(|f| Found { seed: f.seed, count: f.count, finding: f.finding, death: None, strategy: None })
             .collect();
         let stops = runs < wanted || stop_at_first && !findings.is_empty();
         let digests = Digests::parse(&digests).unwrap_or_default();
-        Record { start, runs, steps, most_decisions, digests, findings, outcomes, stops }
+        Record { kept: false, start, runs, steps, most_decisions, digests, findings, outcomes, stops }
     }
 
     /// One seed whose run took the process with it.
@@ -51,8 +62,15 @@ impl Record {
         Record { start, runs: 1, findings: vec![found], stops: stop_at_first, ..Record::default() }
     }
 
+    /// The same as one of a seed that was kept with `strategy`, the `nth` in its file.
+    pub fn of_kept(mut self, nth: u64, strategy: &str) -> Record {
+        self.findings.iter_mut().for_each(|found| found.strategy = Some(strategy.into()));
+        Record { kept: true, start: nth, ..self }
+    }
+
+    /// Which of the seeds that are dealt these were; none, if they were kept ones.
     pub fn range(&self) -> Range<u64> {
-        self.start..self.start + self.runs
+        if self.kept { 0..0 } else { self.start..self.start + self.runs }
     }
 }
 
@@ -89,6 +107,8 @@ pub struct Failure {
     pub count: u64,
     pub finding: Finding,
     pub death: Option<String>,
+    #[serde(skip)]
+    pub strategy: Option<String>,
     /// The whole text, once somebody has looked into it.
     #[serde(skip)]
     pub text: Option<String>,
@@ -111,7 +131,7 @@ pub struct Tally {
 impl Tally {
     /// The sum of `records` from several places: in order, up to the first that stops.
     pub fn of(mut records: Vec<Record>) -> Tally {
-        records.sort_by_key(|record| record.start);
+        records.sort_by_key(|record| (!record.kept, record.start));
         let mut tally = Tally::default();
         for record in records {
             if tally.is_over {
@@ -135,9 +155,9 @@ impl Tally {
             match known {
                 Some(failure) => failure.count += found.count,
                 None => {
-                    let Found { seed, count, finding, death } = found.clone();
+                    let Found { seed, count, finding, death, strategy } = found.clone();
                     new.push(self.failures.len());
-                    self.failures.push(Failure { seed, count, finding, death, text: None });
+                    self.failures.push(Failure { seed, count, finding, death, strategy, text: None });
                 }
             }
         }
@@ -153,7 +173,7 @@ impl Tally {
             }
         }
         match self.records.last_mut() {
-            Some(last) if last.findings.is_empty() && !last.stops && last.range().end == record.start => {
+            Some(last) if last.is_before(&record) => {
                 append(last, record);
             }
             _ => self.records.push(record),
@@ -213,7 +233,7 @@ mod tests {
             hint: None,
         };
         let seed = Seed(range.end - 1);
-        let found = |name| Found { seed, count: 1, finding: finding(name), death: None };
+        let found = |name| Found { seed, count: 1, finding: finding(name), death: None, strategy: None };
         Record {
             start: range.start,
             runs: range.end - range.start,
@@ -236,6 +256,16 @@ mod tests {
         for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
             assert_eq!(sum(order), expected, "what comes after the first failure does not count");
         }
+    }
+
+    #[test]
+    fn kept_seeds_come_first_and_are_none_of_those_that_are_dealt() {
+        let kept = record(0..1, &[5], Some("a")).of_kept(1, "urw");
+        let passing = record(0..1, &[6], None).of_kept(0, "fifo");
+        let tally = Tally::of(vec![record(0..4, &[1, 2], None), kept, passing]);
+        assert_eq!((tally.runs, tally.interleavings(), tally.is_over), (2, 2, true));
+        assert_eq!(tally.failures[0].strategy.as_deref(), Some("urw"));
+        assert!(tally.records.iter().all(|record| record.kept && record.range().is_empty()));
     }
 
     #[test]

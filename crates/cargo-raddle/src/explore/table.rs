@@ -4,7 +4,7 @@ use super::board::Slot;
 use super::record::{Failure, Tally};
 use super::results::Saved;
 use crate::protocol::Outcome;
-use crate::shell::{Shell, count, grouped};
+use crate::shell::{Shell, count, fitted, grouped, width};
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::json;
 use std::time::Duration;
@@ -85,8 +85,10 @@ impl Row {
     }
 }
 
-/// More of a verdict is not shown in the table.
+/// More of a verdict is not shown in the table where there is no terminal …
 const WIDTH: usize = 90;
+/// … and so much at least where there is one.
+const LEAST: usize = 20;
 
 /// Prints all rows, and their sum.
 pub fn print(rows: &[Row], took: Duration, shell: &Shell) {
@@ -104,12 +106,16 @@ pub fn print(rows: &[Row], took: Duration, shell: &Shell) {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(["scenario", "seeds", "interleavings", "found"]);
-    for row in rows {
-        let mut verdict = row.verdict();
-        if verdict.chars().count() > WIDTH {
-            verdict = verdict.chars().take(WIDTH - 1).chain(['…']).collect();
-        }
-        table.add_row([row.name.clone(), grouped(row.runs), grouped(row.interleavings), verdict]);
+    let cells: Vec<[String; 3]> =
+        rows.iter().map(|row| [row.name.clone(), grouped(row.runs), grouped(row.interleavings)]).collect();
+    let widest = |column: usize, title: &str| {
+        cells.iter().map(|cells| cells[column].chars().count()).chain([title.len()]).max().unwrap_or_default()
+    };
+    // Each column has a space on both sides.
+    let others = widest(0, "scenario") + widest(1, "seeds") + widest(2, "interleavings") + 8;
+    let room = width().map_or(WIDTH, |width| width.saturating_sub(others).max(LEAST));
+    for (row, [name, runs, orders]) in rows.iter().zip(cells) {
+        table.add_row([name, runs, orders, fitted(&row.verdict(), room)]);
     }
     for column in 1..3 {
         if let Some(column) = table.column_mut(column) {

@@ -1,11 +1,12 @@
 //! One worker: keeps a process at work, and outlives it.
 
-use super::board::{About, Board, News, Task};
+use super::board::{About, Board, News, Place, Task};
 use super::record::{Found, Record};
 use crate::error::Error;
 use crate::process::{Death, Launch, Process, Silence, indented};
 use crate::protocol::{Answer, Finding, Kept, Seed};
 use crate::scenario::Scenario;
+use crate::seedfile::Kept as KeptSeed;
 use std::ops::Range;
 use std::sync::mpsc::Sender;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -56,12 +57,15 @@ pub fn work(board: &Mutex<Board>, manner: &Manner, tell: &Sender<Happening>) {
         // Not in the condition, where the lock would be held throughout the body.
         let task = lock(board).deal(mine);
         let Some(task) = task else { return };
+        if let Task::Explore { slot, .. } | Task::Recheck { slot, .. } = task
+            && mine.is_none_or(|(before, _)| before != slot)
+        {
+            mine = Some((slot, Instant::now()));
+        }
         let happenings = match task {
+            Task::Recheck { slot, kept } => hand.work_on(slot, None, |hand| hand.records_of_kept(slot, &kept)),
             Task::Explore { slot, range } => {
-                if mine.is_none_or(|(before, _)| before != slot) {
-                    mine = Some((slot, Instant::now()));
-                }
-                hand.explore(slot, &range)
+                hand.work_on(slot, Some(range.start), |hand| hand.records(slot, range.clone()))
             }
             Task::Look { slot, failure } => hand.look(slot, failure),
         };
@@ -83,13 +87,18 @@ enum Failed {
 }
 
 impl Hand<'_> {
-    fn explore(&mut self, slot: usize, range: &Range<u64>) -> Vec<Happening> {
+    fn work_on(
+        &mut self,
+        slot: usize,
+        place: Place,
+        work: impl FnOnce(&mut Self) -> Result<Vec<Record>, Failed>,
+    ) -> Vec<Happening> {
         let begun = Instant::now();
-        let records = self.records(slot, range.clone());
+        let records = work(self);
         let mut board = lock(self.board);
         match records {
             Ok(records) => {
-                let News { failures, is_done } = board.give(slot, range, records, begun.elapsed());
+                let News { failures, is_done } = board.give(slot, place, records, begun.elapsed());
                 let found = failures.into_iter().map(|failure| Happening::Found { slot, failure });
                 found.chain(is_done.then_some(Happening::Done { slot })).collect()
             }
@@ -212,6 +221,29 @@ impl Hand<'_> {
         Ok(records)
     }
 
+    /// The records of seeds that failed before, each under the strategy it was kept with.
+    fn records_of_kept(&mut self, slot: usize, kept: &[KeptSeed]) -> Result<Vec<Record>, Failed> {
+        let mut records = Vec::new();
+        for (nth, KeptSeed { seed, strategy, .. }) in kept.iter().enumerate() {
+            let check = if self.manner.check { "all" } else { "off" };
+            let question = |_| format!("explore first={seed} count=1 check={check} stop=first strategy={strategy}");
+            let record = match self.ask(slot, question)? {
+                Ok(Answer::Explored(explored)) => Record::new(0, 1, explored, !self.manner.keep_going),
+                Ok(_) => return Err(Failed::Broken("answered something else than it was asked".into())),
+                Err(death) => {
+                    let again = self.ask(slot, question)?.is_err();
+                    Record::of_death(0, of_death(*seed, &death, again), !self.manner.keep_going)
+                }
+            };
+            let stops = record.stops;
+            records.push(record.of_kept(nth as u64, strategy));
+            if stops {
+                break;
+            }
+        }
+        Ok(records)
+    }
+
     /// Finds out all about a failure, and has its seed kept.
     fn look(&mut self, slot: usize, at: usize) -> Vec<Happening> {
         let (scenario, failure) = {
@@ -219,7 +251,8 @@ impl Hand<'_> {
             let entry = &board.slots[slot];
             (entry.scenario.clone(), entry.tally.failures[at].clone())
         };
-        let strategy = self.manner.strategy.as_ref().map_or(String::new(), |s| format!(" strategy={s}"));
+        let strategy = failure.strategy.as_ref().or(self.manner.strategy.as_ref());
+        let strategy = strategy.map_or(String::new(), |strategy| format!(" strategy={strategy}"));
         let seed = failure.seed;
         let text = match &failure.death {
             Some(said) => death_text(&scenario, seed, &failure.finding, said),
@@ -285,7 +318,7 @@ fn of_death(seed: Seed, death: &Death, again: bool) -> Found {
         false => "run again by itself, it did not die: something outside the seed ended it",
     };
     let said = if said.is_empty() { String::new() } else { format!("\nthe last that it said:{}", indented(said)) };
-    Found { seed, count: 1, finding, death: Some(format!("{note}{said}")) }
+    Found { seed, count: 1, finding, death: Some(format!("{note}{said}")), strategy: None }
 }
 
 fn death_text(scenario: &Scenario, seed: Seed, finding: &Finding, said: &str) -> String {

@@ -56,6 +56,7 @@ function select(i, isSeen) {
   view.selected = Math.min(Math.max(i, -1), events.length - 1);
   if (view.selected >= 0 && isSeen) reveal(view.selected);
   tellDetails();
+  tellMatches();
   redraw();
 }
 
@@ -93,8 +94,19 @@ function search(text) {
   view.matches = [];
   if (wanted) for (let i = 0; i < texts.length; i++) if (texts[i].includes(wanted)) view.matches.push(i);
   view.isMatch = new Set(view.matches);
-  $("matches").textContent = wanted ? view.matches.length + (view.matches.length === 1 ? " match" : " matches") : "";
+  const isInVain = wanted !== "" && view.matches.length === 0;
+  $("matches").className = isInVain ? "none" : "";
+  $("search").setAttribute("aria-invalid", isInVain);
+  tellMatches();
   redraw();
+}
+
+/// How many match, and which of them is open.
+function tellMatches() {
+  const all = view.matches.length, grouped = all.toLocaleString("en");
+  const nth = view.isMatch.has(view.selected) ? view.matches.indexOf(view.selected) + 1 : 0;
+  const some = nth > 0 ? nth.toLocaleString("en") + " of " + grouped : grouped + (all === 1 ? " match" : " matches");
+  $("matches").textContent = all > 0 ? some : $("search").value.trim() ? "no match" : "";
 }
 
 function step(list, forward) {
@@ -114,10 +126,16 @@ function withinRow(direction) {
 
 function toggleRows() {
   view.byTask = !view.byTask;
+  tellRows();
   view.top = 0;
   clamp();
   if (view.selected >= 0) reveal(view.selected);
   redraw();
+}
+
+/// The button says what it does next.
+function tellRows() {
+  $("rows").textContent = view.byTask ? "By thread" : "By task";
 }
 
 // ---- keys and mouse
@@ -239,6 +257,7 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { re
 new ResizeObserver(resize).observe(canvas.parentElement);
 addEventListener("hashchange", follow);
 resize();
+tellRows();
 tellDetails();
 follow();
 draw();

@@ -3,7 +3,7 @@ function readColours() {
   const style = getComputedStyle(document.documentElement);
   const names = ["paper", "ink", "faint", "line", "band", "bad", "bad-paper", "star", "star-paper", "arrow", "select", "match", "good"];
   colours = Object.fromEntries(names.map((n) => [n, style.getPropertyValue("--" + n).trim()]));
-  colours.task = style.getPropertyValue("--task").trim().split(/\s+/);
+  for (const name of ["task", "crowd"]) colours[name] = style.getPropertyValue("--" + name).trim().split(/\s+/);
 }
 
 function clamp() {
@@ -207,10 +207,10 @@ function drawCrowd(from, to) {
     if (last.get(row) === x) continue;
     last.set(row, x);
     const e = events[i];
-    pen.fillStyle = e.actor == null ? colours.faint : colours.task[e.actor % colours.task.length];
-    pen.fillRect(x, y + 7, Math.max(view.scale, 1), ROW - 14);
+    pen.fillStyle = e.actor == null ? colours.faint : colours.crowd[e.actor % colours.crowd.length];
+    pen.fillRect(x, y + 9, Math.max(view.scale, 1), ROW - 14);
   }
-  const ticks = (list, colour, inset) => {
+  const ticks = (list, colour, above, high) => {
     pen.fillStyle = colour;
     let before = "";
     for (const i of list) {
@@ -219,19 +219,21 @@ function drawCrowd(from, to) {
       const key = x + ":" + y;
       if (key === before) continue;
       before = key;
-      pen.fillRect(x, y + inset, Math.max(view.scale, 1.5), ROW - 2 * inset);
+      pen.fillRect(x, y + above, Math.max(view.scale, 1.5), high);
     }
   };
-  ticks(deviations, colours.star, 5);
-  ticks(view.matches, colours.match, 3);
-  ticks(leakEvents, colours.bad, 2);
+  // A strip above the tasks' colours: there may be as many as there are events.
+  ticks(deviations, colours.star, 4, 4);
+  ticks(view.matches, colours.match, 9, ROW - 14);
+  ticks(leakEvents, colours.bad, 2, ROW - 4);
 }
 
 function arrow(i, strong) {
   const source = sources[i];
   if (source < 0) return;
   const e = events[i];
-  if (!strong && e.woken === "spawn") return;
+  // That a task wakes itself, as one that gives way does, is no news.
+  if (!strong && (e.woken === "spawn" || e.by === e.actor)) return;
   const x1 = xOf(source) + Math.max(view.scale / 2, 1), y1 = yOf(rowOf(source)) + ROW / 2;
   const x2 = xOf(i) + 1, y2 = yOf(rowOf(i)) + ROW / 2;
   if (x2 < GUTTER || x1 > width) return;
@@ -240,7 +242,7 @@ function arrow(i, strong) {
   pen.lineWidth = strong ? 2 : 1;
   pen.beginPath();
   pen.moveTo(x1, y1);
-  const bend = Math.min(Math.max((x2 - x1) / 2, 10), 60);
+  const bend = Math.min(Math.max((x2 - x1) / 2, y1 === y2 ? 0 : 10), 60);
   const lift = y1 === y2 ? -ROW * 0.6 : 0;
   pen.bezierCurveTo(x1 + bend, y1 + lift, x2 - bend, y2 + lift, x2 - 3, y2);
   pen.stroke();

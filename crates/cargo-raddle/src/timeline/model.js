@@ -56,6 +56,11 @@ for (let i = 0; i < events.length; i++) {
   if (e.what === "spawned") lastOf.set("spawn" + e.actor, i);
   else if (e.actor != null) lastOf.set(e.actor, i);
 }
+// Without a clock that moved there is nothing in its row.
+if (!actorRow.includes(0)) {
+  actorRows.shift();
+  actorRow.forEach((row, i) => { actorRow[i] = row - 1; });
+}
 const texts = events.map((e) => (e.text + " " + (e.actor == null ? "" : actors[e.actor].spawned_at)).toLowerCase());
 
 // ---- what is seen of it

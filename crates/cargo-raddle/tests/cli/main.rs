@@ -1,11 +1,14 @@
 //! `cargo raddle` tried on workspaces as its users have them.
 
+mod disks;
 mod explore;
+mod machines;
 mod misuse;
 mod one;
 mod run;
 mod seeds;
 mod shards;
+mod speed;
 mod stops;
 mod timeline;
 mod victims;

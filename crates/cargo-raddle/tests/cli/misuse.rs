@@ -87,9 +87,11 @@ fn a_stripped_release_build_is_found_as_well() {
     if std::env::var_os("RADDLE_TEST_RELEASE").is_none() {
         return;
     }
-    let debug = raddle(yard(), &["list", "--message-format", "json"]).json("scenario").len();
+    let list = ["list", "-p", "till", "--message-format", "json"];
+    let debug = raddle(yard(), &list).json("scenario").len();
+    assert_eq!(debug, 2);
     let mut command = crate::run::command(yard());
     command.env("CARGO_PROFILE_RELEASE_STRIP", "symbols").env("CARGO_PROFILE_RELEASE_LTO", "fat");
-    let told = finish(command.args(["list", "--release", "--message-format", "json"]));
+    let told = finish(command.args(list).arg("--release"));
     assert_eq!(told.json("scenario").len(), debug);
 }

@@ -3,11 +3,11 @@
 use crate::run::{raddle, results, snapshot};
 use crate::yard::yard;
 
-/// A seed of `lost_update` that fails.
-fn failing_seed() -> String {
+/// A seed of a scenario that fails.
+fn failing_seed(scenario: &str) -> String {
     let results = results();
     let dir = results.path().to_str().unwrap();
-    let words = ["explore", "lost_update", "-n", "500", "--no-keep", "--message-format", "json", "--results", dir];
+    let words = ["explore", scenario, "-n", "500", "--no-keep", "--message-format", "json", "--results", dir];
     raddle(yard(), &words).json("finding")[0]["seed"].as_str().unwrap().to_string()
 }
 
@@ -26,7 +26,7 @@ fn what_a_replayed_test_prints_is_shown() {
 
 #[test]
 fn a_failing_run_is_replayed_and_shrunk() {
-    let seed = failing_seed();
+    let seed = failing_seed("lost_update");
     let told = raddle(yard(), &["replay", "lost_update", &seed]);
     told.ends(1).says(&[
         "it::lost_update failed: panicked at ",
@@ -45,9 +45,52 @@ fn a_failing_run_is_replayed_and_shrunk() {
 }
 
 #[test]
+fn a_schedule_is_played() {
+    let seed = failing_seed("overtaken");
+    let told = raddle(yard(), &["shrink", "overtaken", &seed, "--message-format", "json"]);
+    let run = &told.json("run")[0]["run"];
+    let schedule = run["minimised"]["schedule"].as_str().unwrap();
+    let told = raddle(yard(), &["replay", "overtaken", schedule, "--message-format", "json"]);
+    let played = &told.ends(1).json("run")[0]["run"];
+    assert_eq!(played["run"]["schedule"], schedule);
+    assert_eq!(played["finding"]["fingerprint"], run["finding"]["fingerprint"]);
+    raddle(yard(), &["replay", "overtaken", schedule]).ends(1).says(&[
+        "steady::overtaken failed: panicked at ",
+        "strategy replay",
+        &format!("schedule: {schedule}"),
+        "scenario spawns runner#2",
+    ]);
+    // The other way round at the two steps that decide it passes, and the two can be laid side by side.
+    let passing = run["minimised"]["passing"].as_str().expect("two steps decide");
+    raddle(yard(), &["replay", "overtaken", passing]).ends(0).says(&["steady::overtaken passed"]);
+    let told = raddle(yard(), &["diff", "overtaken", passing, schedule]);
+    told.ends(0).says(&["part at step ", "schedule v1,", ": passes", ": panicked at "]);
+}
+
+#[test]
+fn a_schedule_that_does_not_fit_is_told() {
+    let other = "v1,seed=0x1,7@0/1@0";
+    let told = raddle(yard(), &["replay", "lost_update", other]);
+    told.ends(2).says(&[
+        "error: this schedule is of other code:",
+        "7@0/1@0 does not fit: there is no task 7",
+        ",anyway",
+    ]);
+    raddle(yard(), &["replay", "lost_update", &format!("{other},anyway")]).says(&["it::lost_update "]);
+    for (words, line) in [
+        (&["replay", "hay", "v1,seed=0x1,2@x/1@0"][..], "\"2@x/1@0\": expected v1,seed=SEED and then"),
+        (&["replay", "hay", "v1,2@0/1@0"], "expected a schedule as a failure prints it"),
+        (&["replay", "hay", "v1,seed=1", "--strategy", "fifo"], "--strategy does not go with it"),
+        (&["shrink", "hay", "v1,seed=1"], "expected a number below 2^64"),
+    ] {
+        raddle(yard(), words).ends(2).says(&["error: ", line]);
+    }
+}
+
+#[test]
 fn two_runs_part_somewhere() {
     let told = raddle(yard(), &["diff", "within", "0", "0"]);
-    told.ends(0).says(&["it::deep::within: seeds 0x0 and 0x0 go the same way, all "]);
+    told.ends(0).says(&["it::deep::within: seed 0x0 and seed 0x0 go the same way, all "]);
     let told = raddle(yard(), &["diff", "hay", "1", "2", "--message-format", "json"]);
     let diff = &told.ends(0).json("diff")[0];
     let at = diff["parts_at"].as_u64().expect("they differ") as usize;
@@ -57,7 +100,13 @@ fn two_runs_part_somewhere() {
         assert_eq!(text(0), text(1));
     }
     assert_ne!(event(0, at), event(1, at));
-    raddle(yard(), &["diff", "hay", "1", "2"]).ends(0).says(&["part at step ", "0x1 ", "| 0x2", "\n> ", "0x1: passes"]);
+    raddle(yard(), &["diff", "hay", "1", "2"]).ends(0).says(&[
+        "seed 0x1 and seed 0x2 part at step ",
+        "seed 0x1 ",
+        "| seed 0x2",
+        "\n> ",
+        "seed 0x1: passes",
+    ]);
 }
 
 #[test]

@@ -16,7 +16,22 @@ pub struct Told {
 
 /// The command in `dir`, without any variable that would change what it says.
 pub fn command(dir: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-raddle"));
+    let mut command = in_peace(Command::new(env!("CARGO_BIN_EXE_cargo-raddle")), dir);
+    command.arg("raddle");
+    command
+}
+
+/// A script for the shell in `dir`, where `cargo raddle` is the command under test.
+pub fn shell(dir: &Path, script: &str) -> Command {
+    let mut command = in_peace(Command::new("sh"), dir);
+    let own = Path::new(env!("CARGO_BIN_EXE_cargo-raddle")).parent().unwrap().to_path_buf();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&path))).unwrap();
+    command.env("PATH", path).args(["-c", script]);
+    command
+}
+
+fn in_peace(mut command: Command, dir: &Path) -> Command {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         let is_ours =
@@ -27,7 +42,7 @@ pub fn command(dir: &Path) -> Command {
     }
     command.env_remove("NO_COLOR").env_remove("BLOCKING_MAX_THREADS");
     command.current_dir(dir).env("CARGO_TARGET_DIR", yard::place().join("built")).env("CARGO_NET_OFFLINE", "true");
-    command.stdin(Stdio::null()).arg("raddle");
+    command.stdin(Stdio::null());
     command
 }
 

@@ -42,6 +42,44 @@ fn a_failing_seed_is_kept_until_it_passes() {
 }
 
 #[test]
+fn kept_seeds_are_explored_first() {
+    let package = own_package("kept-first");
+    let results = results();
+    let dir = results.path().to_str().unwrap();
+    let base = ["explore", "lost_update", "--message-format", "json", "--results", dir];
+    let explore = |words: &[&str]| raddle(&package, &[&base[..], words].concat());
+    let seed = explore(&["-n", "500"]).ends(1).json("finding")[0]["seed"].clone();
+    let file = package.join("tests/seeds/it.txt");
+    let kept = fs::read_to_string(&file).unwrap();
+
+    // It is the first, and as that of `cargo test` it is the last.
+    for jobs in ["1", "3"] {
+        let told = explore(&["-n", "500", "-j", jobs]);
+        let result = &told.ends(1).json("result")[0];
+        assert_eq!((&result["seeds"], &result["findings"][0]["seed"]), (&1.into(), &seed), "{jobs} jobs: {result}");
+    }
+    // One that passes now is no obstacle, nor is one that fails to `--keep-going`.
+    fs::write(&file, format!("lost_update 0x1 fifo # once\n{kept}")).unwrap();
+    let sum = |words: &[&str]| explore(words).ends(1).json("result").remove(0);
+    assert_eq!(sum(&["-n", "500"])["seeds"], 2);
+    let all = sum(&["-n", "300", "--keep-going", "-j", "1"]);
+    assert_eq!((&all["seeds"], &all["findings"][0]["seed"]), (&302.into(), &seed));
+    assert_eq!(sum(&["-n", "300", "--keep-going", "-j", "2"]), all);
+    // They are not run again where an exploration goes on, and of many machines only the first has them.
+    explore(&["-n", "100", "--keep-going"]);
+    assert_eq!(sum(&["-n", "300", "--keep-going", "--resume"]), all);
+    let shards = ["1", "2"].map(|k| results.path().join(k).display().to_string());
+    for (k, shard) in [(1, &shards[0]), (2, &shards[1])] {
+        raddle(
+            &package,
+            &["explore", "lost_update", "-n", "300", "--keep-going", "--shard", &format!("{k}/2"), "--results", shard],
+        );
+    }
+    let merged = raddle(&package, &["merge", &shards[0], &shards[1], "--message-format", "json"]);
+    assert_eq!(merged.json("result")[0], all);
+}
+
+#[test]
 #[cfg(unix)]
 fn a_seed_file_that_cannot_be_written_loses_nothing() {
     let package = own_package("unwritable");

@@ -48,6 +48,7 @@ fn act(browser: &str, page: &Path, script: &str) {
         };
         const state = document.body.dataset;
         const canvas = document.getElementById("canvas");
+        const told = () => document.getElementById("matches").textContent;
         const details = () => document.getElementById("details").textContent;
         const find = async (text) => {
             const box = document.getElementById("search");
@@ -130,9 +131,10 @@ fn the_page_works() {
         check("one note matches", state.matches === "1");
         await key("n");
         check("the match is opened", details().includes("notes: tick 1 <b>&amp;</b><" + "/script>"));
+        check("and told which it is", told() === "1 of 1");
         check("with its place", details().includes("odd/tests/workers.rs:"));
         await find("no such thing");
-        check("nothing matches", state.matches === "0");
+        check("nothing matches", state.matches === "0" && told() === "no match");
         await key("Escape");
         await key("l");
         check("the leak is opened", details().includes("BLOCKS THE LOOP: sleep 3 ms"));
@@ -153,6 +155,7 @@ fn the_page_works() {
         check("a click beside closes it", state.selected === "-1");
         await key("t");
         check("a row for each thread", state.rows === "threads");
+        check("the legend is there", document.getElementById("legend").children.length === 5);
         await key("?");
         check("the keys are told", document.getElementById("keys").open);
         document.getElementById("keys").close();

@@ -172,6 +172,9 @@ async fn chatters() {
 
 const STEADY: &str = r#"//! Much to do, and one failure somewhere.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+
 async fn churn(tasks: u32, yields: u32) {
     let tasks: Vec<_> = (0..tasks)
         .map(|_| {
@@ -204,6 +207,23 @@ async fn two_needles() {
 #[raddle::test]
 async fn hay() {
     churn(4, 3).await;
+}
+
+/// Fails where the second gets through first.
+#[raddle::test]
+async fn overtaken() {
+    let first = Arc::new(AtomicU32::new(0));
+    let runners = [1, 2].map(|n| {
+        let first = first.clone();
+        raddle::task("runner").spawn(async move {
+            raddle::yield_now().await;
+            let _ = first.compare_exchange(0, n, SeqCst, SeqCst);
+        })
+    });
+    for runner in runners {
+        runner.await;
+    }
+    assert_eq!(first.load(SeqCst), 1, "overtaken");
 }
 "#;
 
