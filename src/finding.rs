@@ -62,12 +62,24 @@ pub struct Finding {
     pub(crate) details: Vec<String>,
     /// What may be done about it.
     pub(crate) hint: Option<String>,
+    /// What its message comes to if it names somebody whom only a run with a trace knows.
+    pub(crate) shape: Option<String>,
 }
 
 impl Finding {
     pub(crate) fn new(kind: FindingKind, message: impl Into<String>) -> Finding {
         let message = message.into();
-        Finding { kind, message, place: None, task: None, step: 0, at: Instant::START, details: Vec::new(), hint: None }
+        Finding {
+            kind,
+            message,
+            place: None,
+            task: None,
+            step: 0,
+            at: Instant::START,
+            details: Vec::new(),
+            hint: None,
+            shape: None,
+        }
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Finding {
@@ -118,7 +130,7 @@ impl Finding {
             FindingKind::Deadlock | FindingKind::Livelock | FindingKind::Pending | FindingKind::ForeignWake => {
                 String::new()
             }
-            _ => self.message.chars().filter(|c| !c.is_ascii_digit()).collect(),
+            _ => self.shape.as_ref().unwrap_or(&self.message).chars().filter(|c| !c.is_ascii_digit()).collect(),
         };
         format!("{} {} {shape}", self.kind.name(), self.place.as_deref().unwrap_or(""))
     }

@@ -47,8 +47,8 @@ mod waits;
 
 pub use call::{Answer, Call, Kind, Op, Timeout};
 pub use imp::{
-    backtrace, clear_sets, exported, fire_timer, is_nonblocking, is_over, is_ready, is_static, kind_of, peek, perform,
-    perform_for, perform_now, poke, stop_timer, word_is, write_part,
+    backtrace, clear_sets, exported, fire_timer, is_nonblocking, is_over, is_ready, is_static, kind_of, name_of, peek,
+    perform, perform_for, perform_now, poke, stop_timer, word_is, write_part,
 };
 
 use std::cell::Cell;
