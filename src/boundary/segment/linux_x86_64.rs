@@ -58,6 +58,13 @@ pub(super) fn thread_ends() -> bool {
     HAS_LEFT.get()
 }
 
+pub(super) fn is_overflown(address: usize, sp: usize) -> bool {
+    /// More than a signal frame, which the kernel lays without a fault at any address if there is no room for it.
+    const FRAME: usize = 16 << 10;
+    let Some(base) = OWN.get().filter(|_| BELOW.get() != 0) else { return false };
+    (base..base + GUARD).contains(&address) || (base..base + GUARD + FRAME).contains(&sp)
+}
+
 pub(super) fn can_enter() -> bool {
     let Some(base) = OWN.get() else { return false };
     if BELOW.get() != 0 || ptr::eq(kernel::selector(), &kernel::UNUSED) {

@@ -52,6 +52,12 @@ pub fn leave() {
     imp::leave();
 }
 
+/// Whether a fault at this address, with this stack pointer, means that the segment under this thread has overflowed.
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+pub(super) fn is_overflown(address: usize, sp: usize) -> bool {
+    imp::is_overflown(address, sp)
+}
+
 /// Does `work` on a fresh thread, and waits for it: what it returned, or panicked with.
 ///
 /// # Errors
