@@ -83,12 +83,24 @@ pub struct Finding {
     pub(crate) details: Vec<String>,
     /// What may be done about it.
     pub(crate) hint: Option<String>,
+    /// What its message comes to if it names somebody whom only a run with a trace knows.
+    pub(crate) shape: Option<String>,
 }
 
 impl Finding {
     pub(crate) fn new(kind: FindingKind, message: impl Into<String>) -> Finding {
         let message = message.into();
-        Finding { kind, message, place: None, task: None, step: 0, at: Instant::START, details: Vec::new(), hint: None }
+        Finding {
+            kind,
+            message,
+            place: None,
+            task: None,
+            step: 0,
+            at: Instant::START,
+            details: Vec::new(),
+            hint: None,
+            shape: None,
+        }
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Finding {
@@ -136,6 +148,7 @@ impl Finding {
     /// run that keeps a trace only.
     pub fn fingerprint(&self) -> String {
         let shape: String = match self.kind {
+<<<<<<< HEAD
             FindingKind::Deadlock
             | FindingKind::Livelock
             | FindingKind::Pending
@@ -144,6 +157,12 @@ impl Finding {
             // Exit codes are not alike.
             FindingKind::Crash => self.message.clone(),
             _ => self.message.chars().filter(|c| !c.is_ascii_digit()).collect(),
+=======
+            FindingKind::Deadlock | FindingKind::Livelock | FindingKind::Pending | FindingKind::ForeignWake => {
+                String::new()
+            }
+            _ => self.shape.as_ref().unwrap_or(&self.message).chars().filter(|c| !c.is_ascii_digit()).collect(),
+>>>>>>> leaks
         };
         format!("{} {} {shape}", self.kind.name(), self.place.as_deref().unwrap_or(""))
     }

@@ -12,6 +12,8 @@ pub struct Leak {
     pub(crate) class: Class,
     pub(crate) denied: bool,
     pub(crate) call: String,
+    pub(crate) holder: Option<String>,
+    pub(crate) for_ever: bool,
     pub(crate) task: String,
     pub(crate) spawned_at: Option<&'static Location<'static>>,
     /// `function at file:line`, innermost first.
@@ -35,6 +37,17 @@ impl Leak {
     /// The call in words, with its arguments.
     pub fn call(&self) -> &str {
         &self.call
+    }
+
+    /// Who had what the loop waited for, or woke it: `worker-2's job parse#1`. `None` if it was no such wait, or if that could
+    /// not be known. Where it stood [for ever](Leak::is_for_ever), it is whose end would have let it go on.
+    pub fn holder(&self) -> Option<&str> {
+        self.holder.as_deref()
+    }
+
+    /// Whether the loop could never have gone on: the run ended at this call, and the task that made it was given up.
+    pub fn is_for_ever(&self) -> bool {
+        self.for_ever
     }
 
     /// Who made it.
@@ -88,9 +101,61 @@ impl Leak {
     }
 }
 
+impl Leak {
+    /// The call, and who held what it waited for: `lock of a Mutex held by worker-1's job parse#1`.
+    pub(crate) fn call_and_holder(&self) -> String {
+        match (self.call.strip_suffix(HELD), &self.holder) {
+            (Some(lock), Some(holder)) => format!("{lock} held by {holder}"),
+            _ => self.call.clone(),
+        }
+    }
+
+    /// What it does, in a line.
+    pub(crate) fn headline(&self) -> String {
+        format!("{} blocks the loop{}", self.call_and_holder(), if self.for_ever { " for ever" } else { "" })
+    }
+
+    /// The call without anything that only a run with a trace could tell.
+    pub(crate) fn shape(&self) -> String {
+        format!("{} {}", self.call, self.for_ever)
+    }
+
+    /// The same call once more, at the same line of code.
+    pub(crate) fn seen_again(&mut self, other: &Leak) {
+        // A look-up of a host makes many calls.
+        self.count = if self.class == Class::Dns { self.count.max(other.count) } else { self.count + other.count };
+        self.stood += other.stood;
+        self.for_ever |= other.for_ever;
+        if self.holder.is_none() {
+            self.holder.clone_from(&other.holder);
+        }
+    }
+
+    /// What can be said about whom it waited for, besides the call.
+    fn waited_for(&self) -> Option<String> {
+        let is_lock = self.call.ends_with(HELD);
+        match (&self.holder, self.for_ever, is_lock) {
+            (Some(holder), true, true) => {
+                Some(format!("the run ends here: {holder} cannot go on while the loop waits"))
+            }
+            (Some(holder), true, false) => Some(format!("the run ends here: it waits for {holder}, who waits, too")),
+            (Some(holder), false, false) => Some(format!("woken by {holder}")),
+            (Some(_), false, true) => None,
+            (None, true, true) => {
+                Some("the run ends here: nobody else has the lock, so that this task may itself".into())
+            }
+            (None, true, false) => Some("the run ends here: nobody who is left could wake it".into()),
+            (None, false, _) => None,
+        }
+    }
+}
+
+/// How a call ends that waits for a lock, whoever has it.
+const HELD: &str = " that is held";
+
 impl fmt::Display for Leak {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} blocks the loop", self.call)?;
+        f.write_str(&self.headline())?;
         if self.count > 1 {
             write!(f, ", {} times", self.count)?;
         }
@@ -100,6 +165,9 @@ impl fmt::Display for Leak {
         }
         write!(f, ", step {}, at {} virtual", self.step, self.at)?;
         self.frames.iter().try_for_each(|frame| write!(f, "\n    {frame}"))?;
+        if let Some(told) = self.waited_for() {
+            write!(f, "\n    {told}")?;
+        }
         if !self.stood.is_zero() {
             let stood = nanos_to_text(self.stood.as_nanos() as u64);
             write!(f, "\n    the loop stood still for {stood} virtual")?;

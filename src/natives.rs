@@ -130,7 +130,10 @@ fn join(world: &World, index: u32, until: Timeout) -> Joined {
                 let words = world.native_in_words(index);
                 let incident = class.and_then(|class| world.saw_blocking(class, "thread::join", words));
                 match calls::stand_until(world, incident, end, &is_over) {
-                    Stood::Never => return Joined::Itself,
+                    Stood::Never => {
+                        calls::never(world, incident, Class::Join, "thread::join", None);
+                        return Joined::Itself;
+                    }
                     stood => stood == Stood::Done,
                 }
             }

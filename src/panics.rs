@@ -1,17 +1,22 @@
-//! Panics inside a run: noted where they happen, told in the run's report instead of on the spot.
+//! Panics inside a run: noted where they happen, told in the run's report instead of on the spot. What no report can tell,
+//! since it ends the process, is told at once.
 
-use crate::boundary::kernel;
+use crate::boundary::{kernel, overflow};
 use crate::replay::Replay;
+use crate::seed::Seed;
 use crate::world::{PanicSeen, payload_text};
-use crate::{beacon, context, frames};
+use crate::{beacon, context, frames, sites};
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::fmt;
 use std::panic::{self, PanicHookInfo};
 use std::sync::Once;
+use std::sync::atomic::Ordering;
 
 /// Wraps the process's panic hook, once. Outside runs the hook that was there before does what it did.
 pub(crate) fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
+        overflow::watch(tell_overflow);
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             if !note(info) {
@@ -74,5 +79,23 @@ fn tell_before_the_abort(message: &str) {
             world.seed(),
             replay.line(world.seed())
         );
+    });
+}
+
+/// A stack of a run overflowed, perhaps in the midst of anything: nothing is allocated here, and no lock waited for.
+fn tell_overflow(out: &mut dyn fmt::Write) {
+    context::try_with(|world| {
+        let beacon = world.beacon;
+        let Ok(story) = beacon.story.try_lock() else { return Ok(()) };
+        let seed = Seed::from(beacon.seed.load(Ordering::Relaxed));
+        write!(out, "\n{} failed: a stack overflow in ", story.scenario)?;
+        match sites::site_now(beacon.site.load(Ordering::Relaxed)) {
+            Some(site) => write!(out, "{} (spawned at {})", site.name(), site.at)?,
+            None => out.write_str("a task")?,
+        }
+        write!(out, "\n  seed {seed}, step {}\n", world.steps())?;
+        out.write_str("  it cannot be caught in process, so the process ends here\n  replay: ")?;
+        story.replay.write_line(out, seed)?;
+        out.write_str("\n")
     });
 }

@@ -2,6 +2,7 @@
 
 use crate::env::{SCHEDULE, SEED, STRATEGY};
 use crate::seed::Seed;
+use std::fmt;
 
 /// Where the seed goes in a command that takes it as an argument.
 const PLACE: &str = "{seed}";
@@ -27,15 +28,26 @@ impl Replay {
 
     /// The line to paste.
     pub fn line(&self, seed: Seed) -> String {
+        let mut line = String::new();
+        let _ = self.write_line(&mut line, seed);
+        line
+    }
+
+    /// Writes the line to paste, without an allocation of its own.
+    pub fn write_line(&self, out: &mut dyn fmt::Write, seed: Seed) -> fmt::Result {
         match &self.command {
-            Some(command) if command.contains(PLACE) => command.replace(PLACE, &seed.to_string()),
-            Some(command) => {
-                let strategy = self.strategy.as_ref().map_or(String::new(), |s| format!("{STRATEGY}={s} "));
-                format!("{SEED}={seed} {strategy}{command}")
-            }
+            Some(command) => match command.split_once(PLACE) {
+                Some((before, behind)) => write!(out, "{before}{seed}{behind}"),
+                None => {
+                    write!(out, "{SEED}={seed} ")?;
+                    self.strategy.iter().try_for_each(|s| write!(out, "{STRATEGY}={s} "))?;
+                    out.write_str(command)
+                }
+            },
             None => {
-                let strategy = self.strategy.as_ref().map_or(String::new(), |s| format!(".strategy({s:?}.parse()?)"));
-                format!("raddle::Sim::new().seed({seed}){strategy}.run(…)")
+                write!(out, "raddle::Sim::new().seed({seed})")?;
+                self.strategy.iter().try_for_each(|s| write!(out, ".strategy({s:?}.parse()?)"))?;
+                out.write_str(".run(…)")
             }
         }
     }

@@ -3,9 +3,13 @@
 use crate::apart::Apart;
 use crate::beacon::{Beacon, Story};
 use crate::boundary::turn::Turned;
+<<<<<<< HEAD
 use crate::boundary::{hooks, kernel, watchdog};
 use crate::finding::{Finding, FindingKind};
 use crate::isolation::{self, Isolation};
+=======
+use crate::boundary::{hooks, kernel, segment, watchdog};
+>>>>>>> leaks
 use crate::replay::Replay;
 use crate::schedule::{Player, Strategy, StrategyKind};
 use crate::seed::Seed;
@@ -64,6 +68,7 @@ pub(crate) fn run(
     traced: bool,
 ) -> RunResult {
     let before = Residue::of_this_thread();
+    let mut left = false;
     let entered = || {
         world.enter(|w| {
             context::within(world, || {
@@ -78,12 +83,17 @@ pub(crate) fn run(
                 workers::prepare_thread(w, 0);
                 let site = Site { at: setup.at, type_name: std::any::type_name::<World>, given: Some("scenario") };
                 w.spawn_scenario(site, || (setup.scenario)());
-                w.run();
+                // What never comes back is left behind, on its segment.
+                let is_over = segment::run(move || world.with(World::run)).is_some();
                 let returned = w.take_returned();
                 if let Some(text) = returned.as_ref().and_then(|r| r.text.as_ref()) {
                     w.mix_text(text);
                 }
-                let ended = w.end(setup.options.deny_pending);
+                let deny_pending = setup.options.deny_pending;
+                let ended = segment::run(move || world.with(|w| w.end(deny_pending, false))).flatten();
+                left |= !is_over || ended.is_none();
+                // A destructor never came back: none is run any more.
+                let ended = ended.unwrap_or_else(|| w.end(deny_pending, true));
                 workers::release_thread();
                 w.retire_dirty_workers();
                 (returned, ended)
@@ -92,6 +102,7 @@ pub(crate) fn run(
     };
     let (returned, ended) =
         catch_unwind(AssertUnwindSafe(entered)).unwrap_or_else(|payload| tell_own_panic(world, &*payload));
+<<<<<<< HEAD
     let ended = match setup.options.isolation {
         Isolation::Process => ended,
         Isolation::Thread => {
@@ -101,6 +112,9 @@ pub(crate) fn run(
         }
     };
     let left_behind = !hooks::SUPPORTED || Residue::of_this_thread() != before;
+=======
+    let left_behind = left || !hooks::SUPPORTED || Residue::of_this_thread() != before;
+>>>>>>> leaks
     RunResult { seed, returned, ended, left_behind }
 }
 
@@ -251,10 +265,10 @@ pub(crate) fn in_lab<R: Send>(setup: Setup<'_>, work: impl FnOnce(&mut Lab<'_>) 
 fn on_a_fresh_thread<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     // The name of the test, so that what the user prints or panics with is told as usual.
     let name = thread::current().name().unwrap_or("raddle").to_string();
-    thread::scope(|scope| match thread::Builder::new().name(name).stack_size(STACK).spawn_scoped(scope, work) {
-        Ok(thread) => thread.join().unwrap_or_else(|payload| resume_unwind(payload)),
+    match segment::on_a_thread(thread::Builder::new().name(name).stack_size(STACK), work) {
+        Ok(result) => result.unwrap_or_else(|payload| resume_unwind(payload)),
         Err(error) => panic!("raddle cannot start the thread of its loop: {error}"),
-    })
+    }
 }
 
 /// The stack of the loop's thread, in bytes: what a program's main thread has. Only what is used takes memory.

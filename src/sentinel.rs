@@ -222,6 +222,15 @@ pub const NAMED: usize = 6;
 /// How many call sites of one run are kept.
 const MOST: usize = 64;
 
+/// Who had what the loop waited for: whoever woke it, in the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The task, the job or the thread.
+    pub who: Key,
+    /// The worker that a job was on.
+    pub on: Option<Key>,
+}
+
 /// A blocking call on the loop as it was seen: plain numbers, written without an allocation.
 #[derive(Clone, Copy)]
 pub struct Incident {
@@ -242,6 +251,10 @@ pub struct Incident {
     pub ready_count: usize,
     pub late: [Key; NAMED],
     pub late_count: usize,
+    /// Who let the loop go on, or would have.
+    pub holder: Option<Holder>,
+    /// The loop could never have gone on.
+    pub for_ever: bool,
 }
 
 /// An allowance by scope: [`allow_blocking`](crate::allow_blocking).
@@ -294,6 +307,19 @@ impl Sentinel {
             return false;
         }
         self.policies.of(class) != Policy::Allow || class == Class::Socket || class == Class::File
+    }
+
+    /// Whether a test has nothing against a call of `class` made now.
+    pub fn is_allowed(&self, class: Class) -> bool {
+        !self.open.is_empty() || self.policies.of(class) != Policy::Deny
+    }
+
+    /// Makes sure that there is room for another incident.
+    pub fn make_room(&mut self) {
+        if self.incidents.len() == self.incidents.capacity() {
+            self.incidents.pop();
+            self.left_out += 1;
+        }
     }
 
     /// Writes an incident down, and gives its index; the same call site is counted, not written twice. Never allocates.

@@ -46,6 +46,11 @@ pub fn site(id: SiteId) -> Option<Site> {
     TABLE.read().unwrap_or_else(PoisonError::into_inner).get(id as usize).copied()
 }
 
+/// The same where nobody may wait; `None` also if the table is being written.
+pub fn site_now(id: SiteId) -> Option<Site> {
+    TABLE.try_read().ok()?.get(id as usize).copied()
+}
+
 /// The sites that one world has met, in front of the process-wide table.
 pub struct Sites {
     recent: [Cell<Known>; 64],

@@ -360,6 +360,9 @@ fn a_lock_that_a_job_holds_stops_the_loop_until_it_is_free() {
     assert_eq!(leak.class(), Class::Lock);
     assert_eq!(leak.stood_still(), 39 * MS);
     assert_eq!(leak.call(), "lock of a Mutex that is held");
+    assert!(!leak.is_for_ever() && leak.holder().is_some_and(|h| h.starts_with("worker-1's job ")), "{leak}");
+    let text = report.to_string();
+    assert!(text.contains("lock of a Mutex held by worker-1's job ") && text.contains("leaks.rs"), "{text}");
 }
 
 #[test]

@@ -9,6 +9,8 @@
 //! - [`threads`]: the sim threads, which give the turn to one another.
 //! - [`hooks`]: the clock, entropy and thread-local symbols of libc, owned at link time.
 //! - [`kernel`]: the system calls of a world's threads, seen one by one.
+//! - [`overflow`]: stacks that overflow.
+//! - [`segment`]: a stack for what may never come back.
 //! - `child`: waiting for a child process without taking its status.
 //! - `descriptor`: descriptors that do not block, and smol's `Async` over them.
 //! - [`watchdog`]: where a thread that does not come back is standing.
@@ -21,7 +23,9 @@ pub mod descriptor;
 pub mod home;
 pub mod hooks;
 pub mod kernel;
+pub mod overflow;
 pub mod places;
+pub mod segment;
 pub mod threads;
 pub mod turn;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]

@@ -7,7 +7,7 @@ mod on_worker;
 mod transfers;
 mod words;
 
-pub(crate) use on_loop::{Stood, stand_until};
+pub(crate) use on_loop::{Stood, never, stand_until};
 
 use crate::boundary::hooks::{MONOTONIC_ORIGIN, REALTIME_ORIGIN};
 use crate::boundary::kernel::{self, Answer, Call, Op, Timeout};

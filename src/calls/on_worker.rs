@@ -112,7 +112,7 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
 /// Others may run before a call that touches something. Closing touches nothing, nor do files that the kernel makes up:
 /// libc's allocator reads one to count processors, once a process and in the midst of its work.
 fn may_switch(index: u32, call: &Call) {
-    let is_seen = !matches!(call.op, Op::Close { .. }) && touch(call.op).0.is_some();
+    let is_seen = !matches!(call.op, Op::Close { .. }) && touch(call.op).is_some();
     if is_seen {
         workers::switch_point(index);
     }

@@ -5,13 +5,8 @@ use crate::sentinel::{Detail, Touch};
 use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// What a call touches, and how it is told.
-pub(super) fn touch(op: Op) -> (Option<Touch>, &'static str, Detail) {
-    let on = |fd: i32| {
-        let mut words = Detail::new();
-        let _ = write!(words, "descriptor {fd}");
-        words
-    };
+/// What a call touches.
+pub(super) fn touch(op: Op) -> Option<Touch> {
     let socket = |fd, dont_wait: bool| Touch::Socket { nonblocking: dont_wait || kernel::is_nonblocking(fd) };
     let stream = |fd, write: bool| match kernel::kind_of(fd) {
         _ if write && (fd == 1 || fd == 2) => Some(Touch::Output),
@@ -22,27 +17,58 @@ pub(super) fn touch(op: Op) -> (Option<Touch>, &'static str, Detail) {
         }
         Kind::None => None,
     };
-    let named = |call, path| {
-        let words = text_at(path);
-        // No disk is behind these.
-        let is_made_up = ["\"/proc/", "\"/sys/", "\"/dev/"].iter().any(|folder| words.as_str().starts_with(folder));
-        ((!is_made_up).then_some(Touch::FileName), call, words)
-    };
     match op {
-        Op::Open { path } => named("open", path),
-        Op::Name { call, path } => named(call, path),
-        Op::Read { call, fd } => (stream(fd, false), call, on(fd)),
-        Op::Write { call, fd } => (stream(fd, true), call, on(fd)),
-        Op::Disk { call, fd } | Op::Lock { call, fd } => (Some(Touch::FileData), call, on(fd)),
-        Op::Connect { fd, address, length } => (Some(socket(fd, false)), "connect", address_at(address, length)),
-        Op::Accept { fd } => (Some(socket(fd, false)), "accept", on(fd)),
-        Op::Receive { fd, dont_wait } => (Some(socket(fd, dont_wait)), "receive", on(fd)),
-        Op::Send { fd, dont_wait } => (Some(socket(fd, dont_wait)), "send", on(fd)),
-        Op::WaitChild { hang } => (Some(Touch::Child { hang }), "wait for a child process", Detail::new()),
-        Op::Process => (Some(Touch::Process), "start of a child process", Detail::new()),
-        Op::Close { fd } => (Some(Touch::Close), "close", on(fd)),
-        _ => (None, "", Detail::new()),
+        Op::Open { path } | Op::Name { path, .. } => {
+            // No disk is behind these.
+            let words = text_at(path);
+            let is_made_up = ["\"/proc/", "\"/sys/", "\"/dev/"].iter().any(|folder| words.as_str().starts_with(folder));
+            (!is_made_up).then_some(Touch::FileName)
+        }
+        Op::Read { fd, .. } => stream(fd, false),
+        Op::Write { fd, .. } => stream(fd, true),
+        Op::Disk { .. } | Op::Lock { .. } => Some(Touch::FileData),
+        Op::Connect { fd, .. } | Op::Accept { fd } => Some(socket(fd, false)),
+        Op::Receive { fd, dont_wait } | Op::Send { fd, dont_wait } => Some(socket(fd, dont_wait)),
+        Op::WaitChild { hang } => Some(Touch::Child { hang }),
+        Op::Process => Some(Touch::Process),
+        Op::Close { .. } => Some(Touch::Close),
+        _ => None,
     }
+}
+
+/// How a call is told: in a word, and with its arguments. Numbers of descriptors are left out, since they depend on what
+/// else the process has open.
+pub(super) fn in_words(op: Op) -> (&'static str, Detail) {
+    match op {
+        Op::Open { path } => ("open", text_at(path)),
+        Op::Name { call, path } => (call, text_at(path)),
+        Op::Read { call, fd } | Op::Write { call, fd } | Op::Disk { call, fd } | Op::Lock { call, fd } => {
+            (call, file(fd))
+        }
+        Op::Connect { address, length, .. } => ("connect", address_at(address, length)),
+        Op::Accept { fd } => ("accept on", file(fd)),
+        Op::Receive { fd, .. } => ("receive from", file(fd)),
+        Op::Send { fd, .. } => ("send to", file(fd)),
+        Op::WaitChild { .. } => ("wait for a child process", Detail::new()),
+        Op::Process => ("start of a child process", Detail::new()),
+        Op::Close { fd } => ("close", file(fd)),
+        _ => ("", Detail::new()),
+    }
+}
+
+/// What is behind a descriptor: `"/etc/hosts"`, `a socket`.
+fn file(fd: i32) -> Detail {
+    let mut bytes = [0; 94];
+    let mut words = Detail::new();
+    let length = kernel::name_of(fd, &mut bytes);
+    let name = std::str::from_utf8(&bytes[..length]).unwrap_or("?");
+    let _ = match name.split_once(':') {
+        _ if name.starts_with('/') => write!(words, "\"{name}\""),
+        Some(("anon_inode", kind)) => write!(words, "{}", kind.trim_matches(['[', ']'])),
+        Some((kind, _)) => write!(words, "a {kind}"),
+        None => write!(words, "descriptor {fd}"),
+    };
+    words
 }
 
 /// The text at an address, in quotes; nothing for a null pointer.

@@ -295,6 +295,21 @@ impl Log {
         }
     }
 
+    /// Blocking calls are told in other words, now that they are known: who, the call as it was written, and the words; in
+    /// none, if it is none of its own. In the order in which they were written.
+    pub fn tell_blocking(&mut self, told: &[(Key, String, Option<String>)]) {
+        let mut told: Vec<_> = told.iter().map(|(who, call, words)| (self.index(*who), call, words)).collect();
+        let mut keep = |event: &mut Event| {
+            let What::Blocked { by, call } = &mut event.what else { return true };
+            let Some(place) = told.iter().position(|(who, known, _)| who == by && *known == call) else { return true };
+            let words = told[place].2;
+            told.drain(..=place);
+            words.as_ref().inspect(|words| call.clone_from(words)).is_some()
+        };
+        self.trace.events.retain_mut(&mut keep);
+        self.tail.retain_mut(&mut keep);
+    }
+
     pub fn deviation(&mut self, deviation: Deviation) {
         self.trace.deviations.push(deviation);
     }

@@ -189,8 +189,9 @@ impl World {
         Some((worker.waits_for?, worker.job))
     }
 
-    /// Winds the run up: whatever is alive is ended, and the world is as good as new.
-    pub fn end(&self, deny_pending: bool) -> Ended {
+    /// Winds the run up: whatever is alive is ended, and the world is as good as new. If it is to be `leaked`, tasks are not
+    /// dropped.
+    pub fn end(&self, deny_pending: bool, leaked: bool) -> Ended {
         // From here on a wake from outside finds nobody.
         let strays = {
             let mut foreign = beacon::lock(&self.beacon.foreign);
@@ -211,7 +212,7 @@ impl World {
             self.find(Finding::new(FindingKind::Pending, message).hint(hint));
         }
         let (steps, digest, elapsed) = (self.steps(), self.digest.get(), self.now());
-        let panicked = self.finding.borrow().as_ref().is_some_and(|f| f.kind == FindingKind::Panic);
+        let panicked = leaked || self.finding.borrow().as_ref().is_some_and(|f| f.kind == FindingKind::Panic);
         self.closing.set(true);
         self.record(|log| log.closing = true);
         let (abandoned, outliving) =
@@ -220,9 +221,11 @@ impl World {
         // All have ended: the next run counts them anew.
         self.workers.borrow_mut().clear();
         #[cfg(feature = "smol")]
-        self.keep_nothing(panicked);
+        self.keep_nothing(panicked || self.standstill.get().is_some());
         let wakers = self.clock.borrow_mut().reset();
         drop(wakers);
+        self.dropped.set(None);
+        self.tell_standstill();
         let (leaks, unused_allowances, used_allowances) = if self.sentinel.borrow().is_idle() {
             Default::default()
         } else {
@@ -255,7 +258,8 @@ impl World {
     /// Blocking calls that are denied are why the run failed, if nothing else is.
     fn found_leaks(&self, leaks: &[Leak]) {
         let denied: Vec<&Leak> = leaks.iter().filter(|leak| leak.denied).collect();
-        let Some(first) = denied.first() else { return };
+        // What ended the run comes first.
+        let Some(first) = denied.iter().find(|leak| leak.for_ever).or(denied.first()) else { return };
         let told = denied.iter().map(|leak| leak.to_string());
         let mut place = self.finding.borrow_mut();
         if let Some(finding) = place.as_mut() {
@@ -263,10 +267,11 @@ impl World {
             return;
         }
         let message = match denied.len() {
-            1 => format!("{} blocks the loop", first.call),
-            n => format!("{} blocks the loop, and {} more calls do", first.call, n - 1),
+            1 => first.headline(),
+            n => format!("{}, and {} more calls do", first.headline(), n - 1),
         };
         let mut finding = Finding::new(FindingKind::Leak, message);
+        finding.shape = Some(format!("{} {}", first.shape(), denied.len()));
         finding.place = first.place.clone();
         finding.task = Some(first.task.clone());
         (finding.step, finding.at) = (first.step, first.at);
@@ -372,9 +377,12 @@ impl World {
             std::mem::forget(runnable);
         } else {
             // Dropping a runnable cancels its task, and drops its future here and now.
+            self.dropped.set(Some(runnable.metadata().key));
+            self.beacon.site.store(runnable.metadata().site(), Ordering::Relaxed);
             kernel::watch(self.selector.get());
             drop(runnable);
             kernel::look_away(self.selector.get());
+            self.dropped.set(None);
         }
     }
 

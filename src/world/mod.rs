@@ -17,7 +17,9 @@ mod recording;
 #[cfg(feature = "tracing")]
 mod spans;
 mod standing;
+mod telling;
 mod timer_fds;
+mod words;
 
 pub(crate) use ending::Ended;
 pub(crate) use natives::{is_native, of_worker};
@@ -78,7 +80,7 @@ pub(crate) struct World {
     selector: Cell<Selector>,
     pub sentinel: RefCell<Sentinel>,
     /// Threads that wait for words of memory, in the order of their coming.
-    futexes: RefCell<Vec<standing::FutexWaiter>>,
+    futexes: RefCell<Vec<words::FutexWaiter>>,
     next_futex: Cell<u64>,
     /// Words in statics that threads of this world wait for each other with, in all runs.
     own_words: RefCell<Vec<usize>>,
@@ -107,6 +109,10 @@ pub(crate) struct World {
     /// The run is over as soon as the step that goes on is.
     stop: Cell<bool>,
     closing: Cell<bool>,
+    /// The task whose future is dropped now, while the run is wound up.
+    dropped: Cell<Option<Key>>,
+    /// A call on the loop never came back: which incident it was, and its place among those that wait for words.
+    standstill: Cell<Option<(usize, Option<u64>)>>,
     finding: RefCell<Option<Finding>>,
     returned: RefCell<Option<Returned>>,
     panic: RefCell<Option<PanicSeen>>,
@@ -244,6 +250,8 @@ impl World {
             allow_panics: Cell::new(false),
             stop: Cell::new(false),
             closing: Cell::new(false),
+            dropped: Cell::new(None),
+            standstill: Cell::new(None),
             finding: RefCell::new(None),
             returned: RefCell::new(None),
             panic: RefCell::new(None),
@@ -285,6 +293,8 @@ impl World {
         self.allow_panics.set(options.allow_panics);
         self.stop.set(false);
         self.closing.set(false);
+        self.dropped.set(None);
+        self.standstill.set(None);
         self.finding.replace(None);
         self.returned.replace(None);
         self.panic.replace(None);

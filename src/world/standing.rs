@@ -1,28 +1,14 @@
 //! A loop that stands still, and threads that wait: what the system calls of a world's threads do to it.
 
+use super::telling::in_short;
 use super::{Running, World};
-use crate::beacon;
 use crate::boundary::kernel;
 use crate::boundary::threads::Backend;
 use crate::id::Key;
 use crate::instant::Instant;
-use crate::leak::Leak;
-use crate::sentinel::{Class, Detail, Incident, NAMED, Policy};
+use crate::sentinel::{Class, Detail, Incident, NAMED};
 use crate::trace::What;
-use crate::{sites, stacks};
 use std::sync::atomic::Ordering;
-use std::task::Waker;
-use std::time::Duration;
-
-/// A thread that waits for a word of memory.
-pub(crate) struct FutexWaiter {
-    id: u64,
-    word: usize,
-    value: u32,
-    /// `None`: the loop.
-    pub worker: Option<u32>,
-    woken: bool,
-}
 
 /// How it is found out whether something outside the world has happened.
 #[derive(Clone, Copy)]
@@ -48,8 +34,9 @@ impl World {
         self.ready.len() > 0
     }
 
-    pub(super) fn is_any_worker_at_a_word(&self) -> bool {
-        self.futexes.borrow().iter().any(|w| w.worker.is_some())
+    /// Whether the run has taken as many steps as it may.
+    pub fn is_out_of_steps(&self) -> bool {
+        self.steps() >= self.max_steps.get()
     }
 
     /// Whether the call comes from within the harness itself, which holds something borrowed.
@@ -72,13 +59,39 @@ impl World {
         if !sentinel.is_news(class) {
             return None;
         }
+        let incident = self.incident(class, verb, detail);
+        let index = sentinel.add(incident)?;
+        let count = sentinel.incident(index).count;
+        drop(sentinel);
+        if count == 1 && class != Class::Output && class != Class::Close {
+            self.record_blocking(&incident);
+        }
+        Some(index)
+    }
+
+    /// The call that the running task made will never come back: that is told, whatever a test allows.
+    pub fn saw_standstill(&self, seen: Option<usize>, class: Class, verb: &'static str, detail: Detail) -> usize {
+        let index = seen.unwrap_or_else(|| {
+            let incident = self.incident(class, verb, detail);
+            let mut sentinel = self.sentinel.borrow_mut();
+            sentinel.make_room();
+            let index = sentinel.add(incident).unwrap_or(0);
+            drop(sentinel);
+            self.record_blocking(&incident);
+            index
+        });
+        self.sentinel.borrow_mut().incident(index).for_ever = true;
+        index
+    }
+
+    fn incident(&self, class: Class, verb: &'static str, detail: Detail) -> Incident {
         let mut incident = Incident {
             class,
             verb,
             detail,
             frames: [0; crate::sentinel::DEPTH],
             depth: 0,
-            who: self.running.get().key,
+            who: self.dropped.get().unwrap_or(self.running.get().key),
             site: self.beacon.site.load(Ordering::Relaxed),
             step: self.steps(),
             at: self.now(),
@@ -88,19 +101,18 @@ impl World {
             ready_count: 0,
             late: [Key::ROOT; NAMED],
             late_count: 0,
+            holder: None,
+            for_ever: false,
         };
         incident.depth = kernel::backtrace(&mut incident.frames);
-        let index = sentinel.add(incident)?;
-        let (count, who) = (sentinel.incident(index).count, incident.who);
-        drop(sentinel);
-        if count == 1 && class != Class::Output && class != Class::Close {
-            self.record(|log| {
-                let by = log.index(who);
-                let call = format!("{verb} {}", detail.as_str()).trim_end().to_string();
-                log.event(What::Blocked { by, call });
-            });
-        }
-        Some(index)
+        incident
+    }
+
+    fn record_blocking(&self, incident: &Incident) {
+        self.record(|log| {
+            let by = log.index(incident.who);
+            log.event(What::Blocked { by, call: in_short(incident) });
+        });
     }
 
     /// The loop does nothing for so long: time moves, and nobody runs.
@@ -174,58 +186,6 @@ impl World {
         true
     }
 
-    // ---- words of memory
-
-    /// A thread waits for `word`. Gives its place in the queue.
-    pub fn futex_waits(&self, word: usize, value: u32, worker: Option<u32>) -> u64 {
-        let id = self.next_futex.get();
-        self.next_futex.set(id + 1);
-        self.futexes.borrow_mut().push(FutexWaiter { id, word, value, worker, woken: false });
-        id
-    }
-
-    /// Whether threads of this world are known to wait for each other with this word.
-    pub fn is_own_word(&self, word: usize) -> bool {
-        self.own_words.borrow().contains(&word)
-    }
-
-    pub fn owns_word(&self, word: usize) {
-        self.own_words.borrow_mut().push(word);
-    }
-
-    pub fn futex_is_woken(&self, id: u64) -> bool {
-        self.futexes.borrow().iter().any(|w| w.id == id && w.woken)
-    }
-
-    pub fn futex_done(&self, id: u64) {
-        self.futexes.borrow_mut().retain(|w| w.id != id);
-    }
-
-    /// The oldest waiter for `word` is woken; its worker, if it is one's. `None` if nobody waits.
-    pub fn futex_wake(&self, word: usize) -> Option<Option<u32>> {
-        let mut futexes = self.futexes.borrow_mut();
-        let waiter = futexes.iter_mut().find(|w| w.word == word && !w.woken)?;
-        waiter.woken = true;
-        Some(waiter.worker)
-    }
-
-    /// Waiters whose word was changed by somebody whose wake-up was not seen: they are woken. How many there were.
-    pub fn futexes_changed(&self) -> usize {
-        let mut wakers: Vec<Waker> = Vec::new();
-        {
-            let mut futexes = self.futexes.borrow_mut();
-            let workers = self.workers.borrow();
-            for waiter in futexes.iter_mut().filter(|w| !w.woken && !kernel::word_is(w.word, w.value)) {
-                waiter.woken = true;
-                let waker = waiter.worker.and_then(|index| workers.get(index as usize)?.waker.clone());
-                wakers.extend(waker);
-            }
-        }
-        let count = wakers.len();
-        wakers.into_iter().for_each(Waker::wake);
-        count
-    }
-
     // ---- arming
 
     /// On a worker's thread: its calls are to be seen as the loop's are.
@@ -239,108 +199,4 @@ impl World {
             Backend::Baton => kernel::arm_like(selector),
         }
     }
-
-    // ---- telling
-
-    /// What was seen, told in full.
-    pub(super) fn tell_leaks(&self) -> Vec<Leak> {
-        let sentinel = self.sentinel.borrow();
-        let mut leaks: Vec<Leak> = Vec::new();
-        for incident in sentinel.incidents() {
-            let symbols = stacks::resolve(&incident.frames[..incident.depth]);
-            let has = |part: &str| symbols.iter().any(|(name, _)| name.contains(part));
-            if has("backtrace_rs::symbolize") || has("backtrace::symbolize") {
-                continue; // a backtrace is being told
-            }
-            let is_dns = symbols.iter().any(|(name, _)| name == "getaddrinfo" || name.contains("lookup_host"));
-            let class = if is_dns { Class::Dns } else { incident.class };
-            let detail = incident.detail.as_str();
-            let policy = match sentinel.policies.path_for(class, detail.trim_matches('"')) {
-                Some(_) => Policy::Allow,
-                None => sentinel.policies.of(class),
-            };
-            if policy == Policy::Allow {
-                continue;
-            }
-            let (frames, place) = stacks::users(&symbols);
-            let call = if is_dns { "getaddrinfo".to_string() } else { call_in_words(incident, &has) };
-            if let Some(known) = leaks.iter_mut().find(|l| is_dns && l.class == Class::Dns && l.place == place) {
-                known.count = known.count.max(incident.count);
-                continue;
-            }
-            let site = sites::site(incident.site);
-            let names = |keys: &[Key; NAMED], count: usize| {
-                let mut names: Vec<String> = keys[..count.min(NAMED)].iter().map(|&key| self.name_of(key)).collect();
-                if count > NAMED {
-                    names.push(format!("{} more", count - NAMED));
-                }
-                names
-            };
-            let task = match self.name_of(incident.who) {
-                name if name == "a task" => site.map_or(name, |s| s.name().to_string()),
-                name => name,
-            };
-            leaks.push(Leak {
-                class,
-                denied: policy == Policy::Deny,
-                call,
-                task,
-                spawned_at: site.map(|s| s.at),
-                frames,
-                place,
-                step: incident.step,
-                at: incident.at,
-                count: incident.count,
-                stood: Duration::from_nanos(incident.stood),
-                ready: names(&incident.ready, incident.ready_count),
-                late: names(&incident.late, incident.late_count),
-            });
-        }
-        leaks
-    }
-
-    /// Polls that the watchdog saw use more processor time than they should.
-    pub(super) fn tell_long_polls(&self) -> Vec<String> {
-        if !self.beacon.has_long_polls.load(Ordering::Relaxed) {
-            return Vec::new();
-        }
-        self.beacon.has_long_polls.store(false, Ordering::Relaxed);
-        let mut seen = beacon::lock(&self.beacon.long_polls);
-        let budget = self.beacon.budget_ms.load(Ordering::Relaxed);
-        let told = seen.drain(..).map(|poll| {
-            let task = match sites::site(poll.site) {
-                Some(site) => format!("{} (spawned at {})", site.name(), site.at),
-                None => "the scenario".into(),
-            };
-            let (frames, _) = stacks::users(&stacks::resolve(&poll.stack));
-            let at: String = frames.iter().map(|frame| format!("\n    {frame}")).collect();
-            format!("{task} used the processor for more than {budget} ms in step {}{at}", poll.step)
-        });
-        told.collect()
-    }
-
-    /// Allowances by scope in which something blocked, or nothing did.
-    pub(super) fn allowances(&self, used: bool) -> Vec<String> {
-        let sentinel = self.sentinel.borrow();
-        let such = sentinel.scopes().iter().filter(|scope| scope.used == used);
-        such.map(|scope| format!("\"{}\" at {}", scope.reason, scope.at)).collect()
-    }
-}
-
-/// The call as its caller knows it.
-fn call_in_words(incident: &Incident, has: &dyn Fn(&str) -> bool) -> String {
-    let detail = incident.detail.as_str();
-    let verb = match incident.class {
-        Class::Sleep if has("std::thread::sleep") || has("thread::functions::sleep") => "thread::sleep",
-        Class::Lock if has("block_on") => "block_on",
-        Class::Lock if has("mpsc") || has("mpmc") => "a channel's receive",
-        Class::Lock if has("condvar") || has("Condvar") => "wait for a Condvar",
-        Class::Lock if has("RwLock") || has("rwlock") => "lock of an RwLock that is held",
-        Class::Lock if has("Mutex") || has("mutex") => "lock of a Mutex that is held",
-        Class::Lock if has("JoinHandle") || has("JoinInner") => "thread::join",
-        Class::Lock if has("thread::park") || has("park") => "thread::park",
-        Class::Lock if has("Barrier") => "wait at a Barrier",
-        _ => incident.verb,
-    };
-    format!("{verb} {detail}").trim_end().to_string()
 }

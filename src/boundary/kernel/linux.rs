@@ -4,8 +4,8 @@ use super::arch::{raw, trap};
 use super::call::{Answer, Call, Op};
 pub use super::memory::{backtrace, exported, is_static, peek, poke, word_is};
 pub use super::waits::{
-    clear_sets, fire_timer, is_nonblocking, is_over, is_ready, kind_of, perform, perform_for, perform_now, stop_timer,
-    write_part,
+    clear_sets, fire_timer, is_nonblocking, is_over, is_ready, kind_of, name_of, perform, perform_for, perform_now,
+    stop_timer, write_part,
 };
 use super::{Handler, Selector};
 use std::ffi::{c_int, c_void};

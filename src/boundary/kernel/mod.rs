@@ -47,10 +47,11 @@ mod waits;
 
 pub use call::{Answer, Call, Kind, Op, Timeout};
 pub use imp::{
-    backtrace, clear_sets, exported, fire_timer, is_nonblocking, is_over, is_ready, is_static, kind_of, peek, perform,
-    perform_for, perform_now, poke, stop_timer, word_is, write_part,
+    backtrace, clear_sets, exported, fire_timer, is_nonblocking, is_over, is_ready, is_static, kind_of, name_of, peek,
+    perform, perform_for, perform_now, poke, stop_timer, word_is, write_part,
 };
 
+use super::overflow;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -103,6 +104,7 @@ pub fn why_off() -> Option<&'static str> {
 #[derive(Debug)]
 pub struct Armed {
     selector: Option<Selector>,
+    _room: Option<overflow::Room>,
     not_send: std::marker::PhantomData<*const ()>,
 }
 
@@ -117,7 +119,8 @@ pub fn arm(handler: Handler) -> Armed {
     });
     let selector = selector.flatten();
     SELECTOR.set(selector);
-    Armed { selector, not_send: std::marker::PhantomData }
+    let _room = selector.map(|_| overflow::room());
+    Armed { selector, _room, not_send: std::marker::PhantomData }
 }
 
 /// [`arm`] with the handler of `selector`; `None` if that is [`UNUSED`].

@@ -64,6 +64,11 @@ pub fn kind_of(_: i32) -> Kind {
     Kind::None
 }
 
+/// What `fd` is called.
+pub fn name_of(_: i32, _: &mut [u8]) -> usize {
+    0
+}
+
 /// Whether `fd` has `O_NONBLOCK`.
 pub fn is_nonblocking(_: i32) -> bool {
     false

@@ -181,6 +181,27 @@ pub fn kind_of(fd: i32) -> Kind {
     }
 }
 
+/// What `fd` is called: a path, or `kind:[number]`. How many bytes of `out` that takes; 0 if it is not known.
+pub fn name_of(fd: i32, out: &mut [u8]) -> usize {
+    let mut path = [0u8; 32];
+    let mut digits = fd.unsigned_abs();
+    let mut at = path.len() - 1;
+    loop {
+        at -= 1;
+        path[at] = b'0' + (digits % 10) as u8;
+        digits /= 10;
+        if digits == 0 {
+            break;
+        }
+    }
+    let folder = b"/proc/self/fd/";
+    path[at - folder.len()..at].copy_from_slice(folder);
+    let start = path[at - folder.len()..].as_ptr() as i64;
+    // The kernel reads a text that ends in NUL, as `path` does, and writes to `out` only.
+    let length = raw(libc::SYS_readlink, [start, out.as_mut_ptr() as i64, out.len() as i64, 0, 0, 0]);
+    length.max(0) as usize
+}
+
 /// Whether the file has no disk behind it: the kernel writes what is read there.
 fn is_made_up(fd: i32) -> bool {
     let mut stat = mem::MaybeUninit::<libc::statfs>::zeroed();

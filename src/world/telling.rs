@@ -1,0 +1,144 @@
+//! What the sentinel and the watchdog saw in a run, in words.
+
+use super::World;
+use crate::beacon;
+use crate::id::Key;
+use crate::leak::Leak;
+use crate::sentinel::{Class, Incident, NAMED, Policies, Policy};
+use crate::{sites, stacks};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+impl World {
+    /// What was seen, told in full: calls of one sort at one line of code once. The trace tells them likewise.
+    pub(super) fn tell_leaks(&self) -> Vec<Leak> {
+        let sentinel = self.sentinel.borrow();
+        let mut leaks: Vec<(&'static str, Leak)> = Vec::new();
+        let mut in_lanes = Vec::new();
+        for incident in sentinel.incidents() {
+            let told = self.tell_leak(incident, &sentinel.policies);
+            let is_same = |known: &(&'static str, Leak), verb: &'static str, leak: &Leak| {
+                known.0 == verb && known.1.class == leak.class && known.1.place == leak.place && leak.place.is_some()
+            };
+            let words = match told {
+                None => None,
+                Some((verb, leak)) => match leaks.iter_mut().find(|known| is_same(known, verb, &leak)) {
+                    Some((_, known)) => {
+                        known.seen_again(&leak);
+                        None
+                    }
+                    None => {
+                        let words = leak.call_and_holder() + if leak.for_ever { ", for ever" } else { "" };
+                        leaks.push((verb, leak));
+                        Some(words)
+                    }
+                },
+            };
+            in_lanes.push((incident.who, in_short(incident), words));
+        }
+        self.record(|log| log.tell_blocking(&in_lanes));
+        leaks.into_iter().map(|(_, leak)| leak).collect()
+    }
+
+    /// One incident in full, and the call in a word; `None` if there is nothing wrong with it.
+    fn tell_leak(&self, incident: &Incident, policies: &Policies) -> Option<(&'static str, Leak)> {
+        let symbols = stacks::resolve(&incident.frames[..incident.depth]);
+        let has = |part: &str| symbols.iter().any(|(name, _)| name.contains(part));
+        if has("backtrace_rs::symbolize") || has("backtrace::symbolize") {
+            return None; // a backtrace is being told
+        }
+        let is_dns = symbols.iter().any(|(name, _)| name == "getaddrinfo" || name.contains("lookup_host"));
+        let class = if is_dns { Class::Dns } else { incident.class };
+        let detail = incident.detail.as_str();
+        let policy = match policies.path_for(class, detail.trim_matches('"')) {
+            _ if incident.for_ever => Policy::Deny,
+            Some(_) => Policy::Allow,
+            None => policies.of(class),
+        };
+        if policy == Policy::Allow {
+            return None;
+        }
+        let (frames, place) = stacks::users(&symbols);
+        let verb = if is_dns { "getaddrinfo" } else { verb(incident, &has) };
+        let call = if is_dns { verb.to_string() } else { format!("{verb} {detail}").trim_end().to_string() };
+        let site = sites::site(incident.site);
+        let names = |keys: &[Key; NAMED], count: usize| {
+            let mut names: Vec<String> = keys[..count.min(NAMED)].iter().map(|&key| self.name_of(key)).collect();
+            if count > NAMED {
+                names.push(format!("{} more", count - NAMED));
+            }
+            names
+        };
+        let task = match self.name_of(incident.who) {
+            name if name == "a task" => site.map_or(name, |s| s.name().to_string()),
+            name => name,
+        };
+        let leak = Leak {
+            class,
+            denied: policy == Policy::Deny,
+            call,
+            holder: incident.holder.map(|holder| self.holder_in_words(holder)),
+            for_ever: incident.for_ever,
+            task,
+            spawned_at: site.map(|s| s.at),
+            frames,
+            place,
+            step: incident.step,
+            at: incident.at,
+            count: incident.count,
+            stood: Duration::from_nanos(incident.stood),
+            ready: names(&incident.ready, incident.ready_count),
+            late: names(&incident.late, incident.late_count),
+        };
+        Some((verb, leak))
+    }
+
+    /// Polls that the watchdog saw use more processor time than they should.
+    pub(super) fn tell_long_polls(&self) -> Vec<String> {
+        if !self.beacon.has_long_polls.load(Ordering::Relaxed) {
+            return Vec::new();
+        }
+        self.beacon.has_long_polls.store(false, Ordering::Relaxed);
+        let mut seen = beacon::lock(&self.beacon.long_polls);
+        let budget = self.beacon.budget_ms.load(Ordering::Relaxed);
+        let told = seen.drain(..).map(|poll| {
+            let task = match sites::site(poll.site) {
+                Some(site) => format!("{} (spawned at {})", site.name(), site.at),
+                None => "the scenario".into(),
+            };
+            let (frames, _) = stacks::users(&stacks::resolve(&poll.stack));
+            let at: String = frames.iter().map(|frame| format!("\n    {frame}")).collect();
+            format!("{task} used the processor for more than {budget} ms in step {}{at}", poll.step)
+        });
+        told.collect()
+    }
+
+    /// Allowances by scope in which something blocked, or nothing did.
+    pub(super) fn allowances(&self, used: bool) -> Vec<String> {
+        let sentinel = self.sentinel.borrow();
+        let such = sentinel.scopes().iter().filter(|scope| scope.used == used);
+        such.map(|scope| format!("\"{}\" at {}", scope.reason, scope.at)).collect()
+    }
+}
+
+/// The call in a word, as its caller knows it.
+fn verb(incident: &Incident, has: &dyn Fn(&str) -> bool) -> &'static str {
+    match incident.class {
+        Class::Sleep if has("std::thread::sleep") || has("thread::functions::sleep") => "thread::sleep",
+        Class::Lock if has("block_on") => "block_on",
+        Class::Lock if has("mpsc") || has("mpmc") => "a channel's receive",
+        Class::Lock if has("condvar") || has("Condvar") => "wait for a Condvar",
+        Class::Lock if has("RwLock") || has("rwlock") => "lock of an RwLock that is held",
+        Class::Lock if has("Mutex") || has("mutex") => "lock of a Mutex that is held",
+        Class::Lock if has("JoinHandle") || has("JoinInner") => "thread::join",
+        Class::Lock if has("sync::once") || has("OnceLock") || has("LazyLock") => "wait for a Once",
+        Class::Lock if has("Barrier") => "wait at a Barrier",
+        Class::Lock if has("thread::park") || has("park") => "thread::park",
+        _ => incident.verb,
+    }
+}
+
+/// The call as the trace has it while the run goes on, when nobody knows yet whose it was.
+pub(super) fn in_short(incident: &Incident) -> String {
+    format!("{} {}", incident.verb, incident.detail.as_str()).trim_end().to_string()
+}
