@@ -148,7 +148,6 @@ impl Finding {
     /// run that keeps a trace only.
     pub fn fingerprint(&self) -> String {
         let shape: String = match self.kind {
-<<<<<<< HEAD
             FindingKind::Deadlock
             | FindingKind::Livelock
             | FindingKind::Pending
@@ -156,13 +155,7 @@ impl Finding {
             | FindingKind::Hang => String::new(),
             // Exit codes are not alike.
             FindingKind::Crash => self.message.clone(),
-            _ => self.message.chars().filter(|c| !c.is_ascii_digit()).collect(),
-=======
-            FindingKind::Deadlock | FindingKind::Livelock | FindingKind::Pending | FindingKind::ForeignWake => {
-                String::new()
-            }
             _ => self.shape.as_ref().unwrap_or(&self.message).chars().filter(|c| !c.is_ascii_digit()).collect(),
->>>>>>> leaks
         };
         format!("{} {} {shape}", self.kind.name(), self.place.as_deref().unwrap_or(""))
     }

@@ -3,13 +3,9 @@
 use crate::apart::Apart;
 use crate::beacon::{Beacon, Story};
 use crate::boundary::turn::Turned;
-<<<<<<< HEAD
-use crate::boundary::{hooks, kernel, watchdog};
+use crate::boundary::{hooks, kernel, segment, watchdog};
 use crate::finding::{Finding, FindingKind};
 use crate::isolation::{self, Isolation};
-=======
-use crate::boundary::{hooks, kernel, segment, watchdog};
->>>>>>> leaks
 use crate::replay::Replay;
 use crate::schedule::{Player, Strategy, StrategyKind};
 use crate::seed::Seed;
@@ -102,7 +98,6 @@ pub(crate) fn run(
     };
     let (returned, ended) =
         catch_unwind(AssertUnwindSafe(entered)).unwrap_or_else(|payload| tell_own_panic(world, &*payload));
-<<<<<<< HEAD
     let ended = match setup.options.isolation {
         Isolation::Process => ended,
         Isolation::Thread => {
@@ -111,10 +106,7 @@ pub(crate) fn run(
             Ended { finding, ..ended }
         }
     };
-    let left_behind = !hooks::SUPPORTED || Residue::of_this_thread() != before;
-=======
     let left_behind = left || !hooks::SUPPORTED || Residue::of_this_thread() != before;
->>>>>>> leaks
     RunResult { seed, returned, ended, left_behind }
 }
 

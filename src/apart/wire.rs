@@ -66,9 +66,11 @@ parcel_words!(Access, [Access::Read, Access::Write]);
 parcel_struct!(Operation { resource, access, announced });
 parcel_struct!(Candidate { key, step, slot, operation });
 parcel_words!(FindingKind, FindingKind::ALL);
-parcel_struct!(Finding { kind, message, place, task, step, at, details, hint });
+parcel_struct!(Finding { kind, message, shape, place, task, step, at, details, hint });
 parcel_words!(Class, Class::ALL);
-parcel_struct!(Leak { class, denied, call, task, spawned_at, frames, place, step, at, count, stood, ready, late });
+parcel_struct!(Leak {
+    class, denied, call, holder, for_ever, task, spawned_at, frames, place, step, at, count, stood, ready, late
+});
 parcel_struct!(Returned { text, error });
 
 impl Parcel for Ended {
