@@ -185,7 +185,8 @@ fn backtraces_end_at_the_start_of_the_thread(backend: Backend) {
     start(&threads, 0, || {
         suspend();
         let text = std::backtrace::Backtrace::force_capture().to_string();
-        assert!(text.contains("carrier::run_bodies"), "{text}");
+        // Without the module: with line tables only, a debug build does not know it.
+        assert!(text.contains("run_bodies\n"), "{text}");
         assert!(!text.contains("backtraces_end_at_the_start_of_the_thread\n"), "{text}");
         assert!(text.lines().count() < 200, "{text}");
     });
