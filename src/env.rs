@@ -71,7 +71,7 @@ pub const TABLE: &[Variable] = &[
     Variable {
         name: WATCHDOG,
         values: "seconds, `0` for never",
-        effect: "how long one poll may take in real time before the process is ended; 10 by default",
+        effect: "how long one poll may take in real time before its process is ended; 10 by default",
     },
     Variable {
         name: REGRESSIONS,

@@ -37,7 +37,8 @@ fn found<T>(report: &Report<T>) -> &Finding {
 #[track_caller]
 fn is_the_same(scenario: scenarios::Scenario) {
     for seed in 0..6 {
-        let sim = |isolation| scenarios::sim(seed).isolation(isolation).run(scenario);
+        // What a loaded machine adds is not compared.
+        let sim = |isolation| scenarios::sim(seed).cpu_budget(Duration::ZERO).isolation(isolation).run(scenario);
         let (here, there) = (sim(Isolation::Thread), sim(Isolation::Process));
         assert_eq!(here.digest(), there.digest(), "{here}\n{there}");
         assert_eq!(here.interleaving(), there.interleaving());
@@ -53,7 +54,7 @@ fn is_the_same(scenario: scenarios::Scenario) {
     }
     let explore = |isolation| {
         let explore = Explore::new().name("scenario").seeds(0..20).strategy(StrategyKind::Portfolio);
-        explore.shrink_budget(10).isolation(isolation).run(scenario)
+        explore.cpu_budget(Duration::ZERO).shrink_budget(10).isolation(isolation).run(scenario)
     };
     let (here, there) = (explore(Isolation::Thread), explore(Isolation::Process));
     assert_eq!(here.digest(), there.digest());
@@ -75,7 +76,7 @@ fn an_exhaustive_search_goes_on_from_process_to_process() {
         let explore = Explore::new().name("scenario").seeds(0..5_000).strategy(StrategyKind::Exhaustive);
         explore.isolation(isolation).run(|| async {
             let order = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
-            let tasks: Vec<_> = ["a", "b", "c"]
+            let tasks: Vec<_> = ["a", "b"]
                 .map(|name| {
                     let order = order.clone();
                     raddle::spawn(async move {
