@@ -72,7 +72,7 @@ impl Apart {
             if takes_long && options.cpu_budget.is_some() {
                 watchdog::start_anew();
             }
-            let mut bytes = Vec::new();
+            let mut bytes = Vec::with_capacity(1024);
             match catch_unwind(AssertUnwindSafe(work)) {
                 Ok((returned, ended)) => {
                     true.put(&mut bytes);

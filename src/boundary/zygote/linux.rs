@@ -121,11 +121,10 @@ fn settle_in(parent: libc::pid_t, answers: OwnedFd, answer: OwnedFd, errors: Own
 fn answer_with(line: RawFd, answer: &[u8]) -> ! {
     dying::no_more();
     let _ = io::stdout().lock().flush();
-    let mut frame = Vec::with_capacity(answer.len() + 9);
-    frame.push(ANSWER);
-    frame.extend_from_slice(&(answer.len() as u64).to_le_bytes());
-    frame.extend_from_slice(answer);
-    write_all(line, &frame);
+    let mut head = [ANSWER; 9];
+    head[1..].copy_from_slice(&(answer.len() as u64).to_le_bytes());
+    write_all(line, &head);
+    write_all(line, answer);
     // SAFETY: both end what this process has to do; C's streams are flushed because _exit does not.
     unsafe {
         libc::fflush(ptr::null_mut());
