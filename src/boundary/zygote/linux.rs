@@ -367,7 +367,7 @@ pub(super) fn location_at(address: usize) -> Option<&'static Location<'static>> 
     let loaded = LOADED.get()?;
     let end = address.checked_add(mem::size_of::<Location<'static>>())?;
     let is_there = loaded.iter().any(|&(from, to)| from <= address && end <= to);
-    if !is_there || address % mem::align_of::<Location<'static>>() != 0 {
+    if !is_there || !address.is_multiple_of(mem::align_of::<Location<'static>>()) {
         return None;
     }
     // SAFETY: a process forked from this one had a `&'static Location` with this address. What was loaded before it was
