@@ -2,6 +2,7 @@
 
 use crate::boundary::threads::Backend;
 use crate::error::Error;
+use crate::isolation::Isolation;
 use crate::recheck::Check;
 use crate::schedule::StrategyKind;
 use crate::seed::Seed;
@@ -32,6 +33,7 @@ const MAX_STEPS: &str = "RADDLE_MAX_STEPS";
 const WATCHDOG: &str = "RADDLE_WATCHDOG";
 const REGRESSIONS: &str = "RADDLE_REGRESSIONS";
 const THREADS: &str = "RADDLE_THREADS";
+const ISOLATION: &str = "RADDLE_ISOLATION";
 const DRIVE: &str = "RADDLE_DRIVE";
 
 /// Every variable that raddle reads. The README's table is held against it by a test.
@@ -71,7 +73,7 @@ pub const TABLE: &[Variable] = &[
     Variable {
         name: WATCHDOG,
         values: "seconds, `0` for never",
-        effect: "how long one poll may take in real time before the process is ended; 10 by default",
+        effect: "how long one poll may take in real time before its process is ended; 10 by default",
     },
     Variable {
         name: REGRESSIONS,
@@ -82,6 +84,11 @@ pub const TABLE: &[Variable] = &[
         name: THREADS,
         values: "`borrowed`, `baton`",
         effect: "how worker threads take turns; by default the faster one that works here",
+    },
+    Variable {
+        name: ISOLATION,
+        values: "`thread`, `process`",
+        effect: "where the runs of every test take place, whatever the test says",
     },
     Variable {
         name: DRIVE,
@@ -133,6 +140,7 @@ pub(crate) struct Env {
     pub watchdog: Option<Option<Duration>>,
     pub regressions: Regressions,
     pub pool_threads: Option<usize>,
+    pub isolation: Option<Isolation>,
     pub drive: Option<DriveAddress>,
 }
 
@@ -205,6 +213,13 @@ impl Env {
         if let Some(text) = get(THREADS) {
             backend_of(&text)?;
         }
+        if let Some(text) = get(ISOLATION) {
+            env.isolation = Some(match text.trim() {
+                "thread" => Isolation::Thread,
+                "process" => Isolation::Process,
+                _ => return Err(unknown(ISOLATION, &text, "thread or process")),
+            });
+        }
         if let Some(text) = get(DRIVE) {
             let address = DriveAddress::parse(&text);
             env.drive = Some(address.ok_or_else(|| unknown(DRIVE, &text, "HOST:PORT,WORD or HOST:PORT,WORD,FILE"))?);
@@ -259,6 +274,7 @@ mod tests {
             (WATCHDOG, "0"),
             (REGRESSIONS, "read"),
             (THREADS, "baton"),
+            (ISOLATION, "process"),
             (DRIVE, "127.0.0.1:99,word,/a,b"),
         ]);
         let env = env.unwrap();
@@ -267,6 +283,7 @@ mod tests {
         assert_eq!((env.check, env.watchdog, env.trace), (Some(Check::All), Some(None), true));
         assert_eq!(env.schedule.unwrap().items(), ["2@3/1@0"]);
         assert_eq!(env.regressions, Regressions::Read);
+        assert_eq!(env.isolation, Some(Isolation::Process));
         let drive = env.drive.unwrap();
         assert_eq!((drive.socket.port(), drive.word.as_str()), (99, "word"));
         assert_eq!(drive.mark, Some(PathBuf::from("/a,b")));

@@ -247,9 +247,12 @@ impl Search<'_, '_> {
                 _ => None,
             },
         });
+        // One that hangs takes as long as the watchdog waits, every time.
+        let hangs = result.ended.finding.as_ref().is_some_and(|finding| finding.kind == FindingKind::Hang);
+        let budget = if hangs { 0 } else { plan.shrink_budget };
         let is_checked = plan.check == Check::All || plan.check == Check::First && explored.runs == 1;
         let nth = explored.runs;
-        let divergence = if is_checked { self.divergence(player, result) } else { None };
+        let divergence = if is_checked && !hangs { self.divergence(player, result) } else { None };
         if let Some(diverging) = divergence {
             self.explored.failures.push(Failing { nth, is_special, ..diverging });
             // Nothing that is found from here on could be replayed.
@@ -262,7 +265,7 @@ impl Search<'_, '_> {
         match self.found.get(&fingerprint) {
             Some(&place) => self.explored.failures[place].count += 1,
             None => {
-                let failing = self.look_into(player, result, &fingerprint, plan.shrink_budget);
+                let failing = self.look_into(player, result, &fingerprint, budget);
                 self.found.insert(fingerprint, self.explored.failures.len());
                 self.explored.failures.push(Failing { nth, is_special, ..failing });
             }

@@ -16,7 +16,7 @@ pub(crate) const HINT: &str = "give each run a process of its own: `#[raddle::te
 /// Schedules and digests are the same either way. What differs: changes that a scenario makes to memory it shares with the
 /// test do not come back, nor does its value ([`Report::value`](crate::Report::value)), of which
 /// [`Report::returned`](crate::Report::returned) gives the text; and what it prints is lost where the test harness captures
-/// it, but for `#[raddle::test]`.
+/// it (`--nocapture` shows it).
 ///
 /// On Linux only; elsewhere such a run is refused, with the reason ([`FindingKind::Setup`](crate::FindingKind::Setup)).
 ///

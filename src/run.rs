@@ -55,6 +55,10 @@ impl RunResult {
     }
 }
 
+fn scenario_site(setup: &Setup<'_>) -> Site {
+    Site { at: setup.at, type_name: std::any::type_name::<World>, given: Some("scenario") }
+}
+
 /// Runs `setup` once under `seed`. To be called on a loop thread (see [`Lab`]).
 pub(crate) fn run(
     world: &'static Turned<World>,
@@ -77,8 +81,7 @@ pub(crate) fn run(
                     None => player.take_over(active, seed),
                 });
                 workers::prepare_thread(w, 0);
-                let site = Site { at: setup.at, type_name: std::any::type_name::<World>, given: Some("scenario") };
-                w.spawn_scenario(site, || (setup.scenario)());
+                w.spawn_scenario(scenario_site(setup), || (setup.scenario)());
                 // What never comes back is left behind, on its segment.
                 let is_over = segment::run(move || world.with(World::run)).is_some();
                 let returned = w.take_returned();
@@ -243,7 +246,10 @@ pub(crate) fn in_lab<R: Send>(setup: Setup<'_>, work: impl FnOnce(&mut Lab<'_>) 
     let result = on_a_fresh_thread(move || {
         let _armed = kernel::arm(calls::on_call);
         *beacon::lock(&stage.beacon.thread) = Some(watchdog::this_thread());
-        let apart = is_apart.then(|| Apart::new(stage.world, stage.beacon));
+        let apart = is_apart.then(|| {
+            stage.world.enter(|world| world.learn_site(scenario_site(&setup)));
+            Apart::new(stage.world, stage.beacon)
+        });
         let mut lab = Lab { setup, stage, is_clean: true, apart };
         let result = work(&mut lab);
         // The next lab's workers are to inherit the output capture of its own test.

@@ -311,11 +311,12 @@ pub(crate) fn prepare(config: &Config) -> Result<Options, Box<Finding>> {
         let message = format!("this test requires the kernel boundary, which is off here: {why}");
         return Err(Box::new(Finding::new(FindingKind::Setup, message)));
     }
-    if let (Isolation::Process, Some(refusal)) = (config.options.isolation, apart::refusal()) {
-        return Err(Box::new(refusal));
-    }
     let env = Env::read().map_err(|error: Error| Box::new(Finding::new(FindingKind::Setup, error.to_string())))?;
     let mut options = config.options.clone();
+    options.isolation = env.isolation.unwrap_or(options.isolation);
+    if let (Isolation::Process, Some(refusal)) = (options.isolation, apart::refusal()) {
+        return Err(Box::new(refusal));
+    }
     if options.pool.threads == Options::default().pool.threads {
         options.pool.threads = env.pool_threads.unwrap_or(options.pool.threads);
     }

@@ -37,7 +37,8 @@ fn found<T>(report: &Report<T>) -> &Finding {
 #[track_caller]
 fn is_the_same(scenario: scenarios::Scenario) {
     for seed in 0..6 {
-        let sim = |isolation| scenarios::sim(seed).isolation(isolation).run(scenario);
+        // What a loaded machine adds is not compared.
+        let sim = |isolation| scenarios::sim(seed).cpu_budget(Duration::ZERO).isolation(isolation).run(scenario);
         let (here, there) = (sim(Isolation::Thread), sim(Isolation::Process));
         assert_eq!(here.digest(), there.digest(), "{here}\n{there}");
         assert_eq!(here.interleaving(), there.interleaving());
@@ -53,7 +54,7 @@ fn is_the_same(scenario: scenarios::Scenario) {
     }
     let explore = |isolation| {
         let explore = Explore::new().name("scenario").seeds(0..20).strategy(StrategyKind::Portfolio);
-        explore.shrink_budget(10).isolation(isolation).run(scenario)
+        explore.cpu_budget(Duration::ZERO).shrink_budget(10).isolation(isolation).run(scenario)
     };
     let (here, there) = (explore(Isolation::Thread), explore(Isolation::Process));
     assert_eq!(here.digest(), there.digest());
@@ -75,7 +76,7 @@ fn an_exhaustive_search_goes_on_from_process_to_process() {
         let explore = Explore::new().name("scenario").seeds(0..5_000).strategy(StrategyKind::Exhaustive);
         explore.isolation(isolation).run(|| async {
             let order = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
-            let tasks: Vec<_> = ["a", "b", "c"]
+            let tasks: Vec<_> = ["a", "b"]
                 .map(|name| {
                     let order = order.clone();
                     raddle::spawn(async move {
@@ -242,6 +243,83 @@ fn a_panic_of_raddles_own_comes_through() {
     let run = std::panic::AssertUnwindSafe(|| sim.run(|| async {}));
     let told = std::panic::catch_unwind(run).unwrap_err();
     in_order(told.downcast_ref::<String>().unwrap(), &["outside every task and job", "no strategy today"]);
+}
+
+// ---- what is said besides
+
+#[test]
+fn a_poll_that_uses_the_processor_is_told_here_as_well() {
+    let spin = || async {
+        let mut sum = 0u64;
+        while raddle::now().as_nanos() == 0 && sum < u64::MAX {
+            sum += 1;
+            // SAFETY: a place for a clock's time.
+            let used = unsafe {
+                let mut time = std::mem::zeroed::<libc::timespec>();
+                libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time);
+                time
+            };
+            if used.tv_sec > 0 || used.tv_nsec > 400_000_000 {
+                break;
+            }
+        }
+    };
+    let report = apart().cpu_budget(20 * MS).run(spin);
+    let [told] = report.long_polls() else { panic!("{report}") };
+    in_order(told, &["scenario", "used the processor for more than 20 ms in step 1"]);
+}
+
+/// In a process of its own: from then on deadlocks in that process are told with a guess at the reason.
+#[test]
+#[ignore = "a victim"]
+fn starts_a_thread_that_lives_on() {
+    if !common::is_victim() || Sim::new().run(|| async {}).boundary() != "on" {
+        return;
+    }
+    let scenario = || async {
+        let lives_on = || loop {
+            std::thread::park();
+        };
+        std::thread::Builder::new().name("reactor".into()).spawn(lives_on).unwrap();
+        raddle::yield_now().await;
+    };
+    // Where runs are processes nobody needs to be told.
+    let report = apart().run(scenario);
+    assert_eq!(report.abandoned(), ["reactor"]);
+    assert!(!report.to_string().contains("isolation = "), "{report}");
+    let report = Sim::new().run(scenario);
+    assert_eq!(report.abandoned(), ["reactor"]);
+    in_order(&report.to_string(), &["outlives the run: reactor", "#[raddle::test(isolation = \"process\")]"]);
+    let waits = || std::future::pending::<()>();
+    in_order(
+        &Sim::new().run(waits).to_string(),
+        &["deadlock", "that outlived it (reactor)", "isolation = \"process\""],
+    );
+    assert!(!apart().run(waits).to_string().contains("isolation = "));
+}
+
+#[test]
+fn threads_that_outlive_a_run_are_told_with_the_line_to_add() {
+    let told = common::run(&mut common::command("starts_a_thread_that_lives_on"));
+    assert_eq!(told.code, Some(0), "{told:?}");
+}
+
+#[test]
+#[ignore = "a victim"]
+fn says_where_its_runs_take_place() {
+    if common::is_victim() {
+        let report = Sim::new().run(|| async { std::process::id() });
+        let is_here = report.returned() == Some(std::process::id().to_string().as_str());
+        println!("a run took place {}", if is_here { "here" } else { "elsewhere" });
+    }
+}
+
+#[test]
+fn the_environment_has_the_last_word() {
+    for (value, place) in [("thread", "here"), ("process", "elsewhere")] {
+        let mut command = common::command("says_where_its_runs_take_place");
+        common::run(command.env("RADDLE_ISOLATION", value)).says(&[&format!("a run took place {place}")]);
+    }
 }
 
 // ---- explorations go on

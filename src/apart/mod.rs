@@ -4,6 +4,7 @@ mod death;
 mod wire;
 
 use crate::beacon::{self, Beacon};
+use crate::boundary::threads::Backend;
 use crate::boundary::watchdog::this_thread;
 use crate::boundary::zygote::{self, Life, TICK};
 use crate::boundary::{kernel, turn::Turned};
@@ -27,8 +28,8 @@ pub(crate) fn refusal() -> Option<Finding> {
 /// The runs that one exploration makes in processes of their own.
 #[derive(Clone, Copy)]
 pub(crate) struct Apart {
-    pub world: &'static Turned<World>,
-    pub beacon: &'static Beacon,
+    beacon: &'static Beacon,
+    threads: (Backend, Option<&'static str>),
     /// The last run took long, or there was none: the next one looks after its own processor time.
     takes_long: bool,
 }
@@ -37,7 +38,10 @@ impl Apart {
     /// Prepares for runs of `world`.
     pub fn new(world: &'static Turned<World>, beacon: &'static Beacon) -> Apart {
         beacon.pulse.share();
-        Apart { world, beacon, takes_long: true }
+        // What a thread makes at its first use is made once here, not by each process anew.
+        fastrand::seed(0);
+        let threads = world.enter(|world| (world.threads.backend(), world.threads.why_not_borrowed()));
+        Apart { beacon, threads, takes_long: true }
     }
 
     /// Makes one run by `work`, in a process of its own: what it came to, or how its process died. `tree` is what the run
@@ -51,7 +55,7 @@ impl Apart {
         tree: Option<&Mutex<Tree>>,
         work: impl FnOnce() -> (Option<Returned>, Ended),
     ) -> (Option<Returned>, Ended) {
-        let Apart { world, beacon, takes_long } = *self;
+        let Apart { beacon, threads, takes_long } = *self;
         beacon.serial.store(0, Ordering::Relaxed);
         beacon.steps.store(0, Ordering::Relaxed);
         beacon.now.store(0, Ordering::Relaxed);
@@ -68,7 +72,7 @@ impl Apart {
             if takes_long && options.cpu_budget.is_some() {
                 watchdog::start_anew();
             }
-            let mut bytes = Vec::new();
+            let mut bytes = Vec::with_capacity(1024);
             match catch_unwind(AssertUnwindSafe(work)) {
                 Ok((returned, ended)) => {
                     true.put(&mut bytes);
@@ -87,7 +91,6 @@ impl Apart {
         let life = zygote::run(held, last_words, there, &mut || watch.goes_on());
         self.takes_long = watch.ticks > 0;
         beacon.serial.store(0, Ordering::Relaxed);
-        let threads = world.enter(|world| (world.threads.backend(), world.threads.why_not_borrowed()));
         let (returned, ended) = match life {
             Ok(life) => told(&life, tree).unwrap_or_else(|| (None, death::tell(&life, beacon, watch.still_for))),
             Err(error) => (None, death::stillborn(&error)),

@@ -405,6 +405,11 @@ impl World {
         TaskMeta::new(self.run_tag(), slot, key, site)
     }
 
+    /// Looks `site` up before there is a run: for the processes that runs have to themselves.
+    pub fn learn_site(&self, site: Site) {
+        self.sites.id(site);
+    }
+
     /// A place in the registry and an identity for a new task.
     #[inline]
     fn reserve(&self, key: Option<Key>) -> (u32, Key) {

@@ -192,6 +192,8 @@ fn command(scenario: &Scenario, launch: &Launch) -> Command {
         Some([debugger, words @ ..]) => {
             let mut command = Command::new(debugger);
             command.args(words).arg(&binary.path).env("RADDLE_WATCHDOG", "0");
+            // A debugger follows one process.
+            command.env("RADDLE_ISOLATION", "thread");
             command
         }
         _ => Command::new(&binary.path),

@@ -8,7 +8,6 @@ use super::super::kernel;
 use super::super::watchdog::interrupted_at;
 use super::LastWords;
 use super::imp::{LAST_WORDS, write_all};
-use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};
 use std::mem;
 use std::os::fd::RawFd;
@@ -22,14 +21,8 @@ const SIGNALS: [c_int; 6] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SI
 /// The stack to die on, in bytes. Only what is used takes memory.
 const STACK: usize = 128 << 10;
 
-/// A stack that only a signal handler of a forked process uses, one at a time.
-#[repr(align(16))]
-struct Stack(UnsafeCell<[u8; STACK]>);
-
-// SAFETY: nobody but the kernel refers to what is in it, and only for the one thread that named it its alternate stack.
-unsafe impl Sync for Stack {}
-
-static ALTERNATE: Stack = Stack(UnsafeCell::new([0; STACK]));
+/// Where that stack is, once for all children, of which each has its own copy; 0 if there is none.
+static ALTERNATE: AtomicUsize = AtomicUsize::new(0);
 
 /// Where last words go, in the process whose id this is; -1 when there are none to say.
 static LINE: AtomicI32 = AtomicI32::new(-1);
@@ -49,27 +42,43 @@ pub(super) fn prepare(last_words: LastWords) {
         unsafe { libc::atexit(at_exit) };
         // The unwinder sets itself up at its first use: not in a handler.
         kernel::backtrace(&mut [0; 4]);
+        // SAFETY: new memory, nobody's until a child names it its stack; of sigactions zeros are valid, and the calls below
+        // only read what the actions are.
+        unsafe {
+            let (access, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+            let stack = libc::mmap(ptr::null_mut(), STACK, access, flags, -1, 0);
+            if stack != libc::MAP_FAILED {
+                ALTERNATE.store(stack as usize, Ordering::Relaxed);
+            }
+            for (&signal, before) in SIGNALS.iter().zip(&BEFORE) {
+                let mut old: libc::sigaction = mem::zeroed();
+                libc::sigaction(signal, ptr::null(), &mut old);
+                let takes_three = old.sa_flags & libc::SA_SIGINFO != 0;
+                before.store(if takes_three { old.sa_sigaction } else { libc::SIG_DFL }, Ordering::Relaxed);
+            }
+        }
     });
 }
 
 /// In a child: from here on it says on `line` what it can when it dies.
 pub(super) fn watch(line: RawFd) {
-    // SAFETY: an alternate stack of static memory for the calling thread, which is this process's only one; the handler
-    // has the type that SA_SIGINFO says, and sigactions of zeros are valid ones.
+    // SAFETY: an alternate stack that nobody else uses, for the calling thread, which is this process's only one; the handler
+    // has the type that SA_SIGINFO says, and a sigaction of zeros is a valid one. (Calls by number: each of libc's functions
+    // would be another page of code for a new process to find.)
     unsafe {
-        PROCESS.store(libc::getpid(), Ordering::Relaxed);
+        PROCESS.store(libc::syscall(libc::SYS_getpid) as libc::pid_t, Ordering::Relaxed);
         LINE.store(line, Ordering::Relaxed);
-        let stack = libc::stack_t { ss_sp: ALTERNATE.0.get().cast(), ss_flags: 0, ss_size: STACK };
-        libc::sigaltstack(&stack, ptr::null_mut());
+        let place = ALTERNATE.load(Ordering::Relaxed);
+        if place != 0 {
+            let stack = libc::stack_t { ss_sp: place as *mut c_void, ss_flags: 0, ss_size: STACK };
+            libc::syscall(libc::SYS_sigaltstack, &raw const stack, 0usize);
+        }
         let mut action: libc::sigaction = mem::zeroed();
         let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) = die;
         action.sa_sigaction = handler as usize;
         action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
-        for (&signal, before) in SIGNALS.iter().zip(&BEFORE) {
-            let mut old: libc::sigaction = mem::zeroed();
-            libc::sigaction(signal, &action, &mut old);
-            let takes_three = old.sa_flags & libc::SA_SIGINFO != 0;
-            before.store(if takes_three { old.sa_sigaction } else { libc::SIG_DFL }, Ordering::Relaxed);
+        for signal in SIGNALS {
+            libc::sigaction(signal, &action, ptr::null_mut());
         }
     }
 }

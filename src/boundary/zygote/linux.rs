@@ -99,13 +99,13 @@ fn settle_in(parent: libc::pid_t, answers: OwnedFd, answer: OwnedFd, errors: Own
     // SAFETY: plain system calls on descriptors that are open and owned here. The descriptor that is duplicated is left to
     // live as long as the process.
     let line = unsafe {
-        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-        if libc::getppid() != parent {
+        libc::syscall(libc::SYS_prctl, libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+        if libc::syscall(libc::SYS_getppid) != libc::c_long::from(parent) {
             // It died before this child could ask to be told.
             libc::_exit(0);
         }
-        libc::dup2(error.as_raw_fd(), 2);
-        libc::fcntl(answer.as_raw_fd(), libc::F_DUPFD_CLOEXEC, OUT_OF_THE_WAY)
+        libc::syscall(libc::SYS_dup3, error.as_raw_fd(), 2, 0);
+        libc::syscall(libc::SYS_fcntl, answer.as_raw_fd(), libc::F_DUPFD_CLOEXEC, OUT_OF_THE_WAY) as RawFd
     };
     drop((answers, errors, error));
     if line >= 0 {
@@ -121,11 +121,10 @@ fn settle_in(parent: libc::pid_t, answers: OwnedFd, answer: OwnedFd, errors: Own
 fn answer_with(line: RawFd, answer: &[u8]) -> ! {
     dying::no_more();
     let _ = io::stdout().lock().flush();
-    let mut frame = Vec::with_capacity(answer.len() + 9);
-    frame.push(ANSWER);
-    frame.extend_from_slice(&(answer.len() as u64).to_le_bytes());
-    frame.extend_from_slice(answer);
-    write_all(line, &frame);
+    let mut head = [ANSWER; 9];
+    head[1..].copy_from_slice(&(answer.len() as u64).to_le_bytes());
+    write_all(line, &head);
+    write_all(line, answer);
     // SAFETY: both end what this process has to do; C's streams are flushed because _exit does not.
     unsafe {
         libc::fflush(ptr::null_mut());
@@ -160,13 +159,16 @@ impl Child {
         let mut said = Ear::new(errors);
         let mut asked_to_end: Option<u32> = None;
         let mut last_tick = Instant::now();
+        // An answer that the pipe has room for is heard when the child has ended: so this is woken once, not twice.
+        let mut is_long = false;
         loop {
-            wait_for(&[&heard, &said], TICK.as_millis() as c_int)?;
+            wait_for(&heard, is_long, &said, TICK.as_millis() as c_int)?;
             heard.listen()?;
             said.listen()?;
             if answer_in(&heard.bytes).is_some() {
                 break;
             }
+            is_long = !heard.bytes.is_empty();
             let is_tick = last_tick.elapsed() >= TICK;
             // One that has closed what it was to answer on may live; one that another process has open may have ended.
             if (is_tick || !heard.is_open()) && self.look() {
@@ -278,19 +280,27 @@ impl Ear {
     /// Takes in all there is.
     fn listen(&mut self) -> io::Result<()> {
         let Some(pipe) = &mut self.pipe else { return Ok(()) };
-        match pipe.read_to_end(&mut self.bytes) {
-            Ok(_) => self.pipe = None,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
+        let mut room = [0; 4096];
+        loop {
+            match pipe.read(&mut room) {
+                Ok(0) => break self.pipe = None,
+                Ok(count) => self.bytes.extend_from_slice(&room[..count]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
 }
 
-/// Waits until one of the pipes has something, or its end, or so many milliseconds have passed.
-fn wait_for(ears: &[&Ear; 2], millis: c_int) -> io::Result<()> {
-    let fd = |ear: &Ear| ear.pipe.as_ref().map_or(-1, AsRawFd::as_raw_fd);
-    let mut polls = ears.map(|ear| libc::pollfd { fd: fd(ear), events: libc::POLLIN, revents: 0 });
+/// Waits until one of the pipes is at its end, or something is `said` (or `heard`, if that `is_long`), or so many milliseconds
+/// have passed.
+fn wait_for(heard: &Ear, is_long: bool, said: &Ear, millis: c_int) -> io::Result<()> {
+    let mut polls = [(heard, is_long), (said, true)].map(|(ear, listens)| {
+        let fd = ear.pipe.as_ref().map_or(-1, AsRawFd::as_raw_fd);
+        libc::pollfd { fd, events: if listens { libc::POLLIN } else { 0 }, revents: 0 }
+    });
     // SAFETY: as many entries as are said; negative descriptors are left out.
     match unsafe { libc::poll(polls.as_mut_ptr(), polls.len() as libc::nfds_t, millis) } {
         -1 => match io::Error::last_os_error() {
@@ -357,7 +367,7 @@ pub(super) fn location_at(address: usize) -> Option<&'static Location<'static>> 
     let loaded = LOADED.get()?;
     let end = address.checked_add(mem::size_of::<Location<'static>>())?;
     let is_there = loaded.iter().any(|&(from, to)| from <= address && end <= to);
-    if !is_there || address % mem::align_of::<Location<'static>>() != 0 {
+    if !is_there || !address.is_multiple_of(mem::align_of::<Location<'static>>()) {
         return None;
     }
     // SAFETY: a process forked from this one had a `&'static Location` with this address. What was loaded before it was

@@ -63,6 +63,22 @@ fn a_kill() {
     dies("victims::is_killed", &[], "crash", &["died of signal 9 (SIGKILL)"]);
 }
 
+/// Where each run has a process of its own its death is a finding of raddle's, told with its interleaving.
+#[test]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn an_abort_of_a_process_of_its_own() {
+    let name = "victims::aborts_apart";
+    let told = explore(&[name, "--exact"]);
+    let found = &told.ends(1).json("finding")[0];
+    assert_eq!(found["finding"]["kind"], "crash", "{found}");
+    assert_eq!(found["finding"]["headline"], "crash: the process of the run aborted (SIGABRT)", "{found}");
+    let seed = found["seed"].as_str().unwrap();
+    let mut replay = command(yard());
+    finish(replay.args(["replay", name, seed])).ends(1).says(&["scenario spawns one", "scenario: running"]);
+    let mut shrink = command(yard());
+    finish(shrink.args(["shrink", name, seed])).ends(1).says(&["aborted (SIGABRT)", "0 deviations"]);
+}
+
 #[test]
 fn a_death_is_not_the_end() {
     let told = explore(&["victims::aborts", "--exact", "--keep-going"]);

@@ -161,6 +161,17 @@ async fn is_killed() {
     }
 }
 
+#[raddle::test(isolation = "process")]
+async fn aborts_apart() {
+    if is_due() {
+        let tasks = ["one", "two"].map(|name| raddle::task(name).spawn(async {}));
+        for task in tasks {
+            task.await;
+        }
+        std::process::abort();
+    }
+}
+
 /// Prints what looks like the protocol.
 #[raddle::test(strategy = "fifo")]
 async fn chatters() {
