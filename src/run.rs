@@ -184,7 +184,7 @@ pub(crate) fn in_lab<R: Send>(setup: Setup<'_>, work: impl FnOnce(&mut Lab<'_>) 
     let stage = spare.unwrap_or_else(Stage::build);
     *beacon::lock(&stage.beacon.story) = Story { scenario: setup.name.into(), replay: setup.replay.clone() };
     stage.beacon.watch(setup.options.watchdog);
-    let budget = setup.options.cpu_budget.map_or(0, |d| d.as_millis() as u64);
+    let budget = setup.options.cpu_budget.map_or(0, |d| d.as_millis().max(1) as u64);
     stage.beacon.budget_ms.store(budget, Ordering::Relaxed);
     let result = on_a_fresh_thread(move || {
         let _armed = kernel::arm(calls::on_call);
