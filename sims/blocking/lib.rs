@@ -62,7 +62,7 @@ fn a_database_with_three_writers() {
         order
     };
     // Not checked for divergence: the library keeps statics, so that one run in a process may make other calls than the next.
-    let explore = Explore::new().seeds(0..4).require_boundary(true).check(raddle::Check::Off);
+    let explore = Explore::new().seeds(0..4).require_boundary(true).check(raddle::Check::All);
     let found = explore.run(move || raddle::unblock(job));
     assert!(found.is_ok(), "{found}");
     assert!(found.outcomes().len() > 1, "the seed decides who writes when: {found}");

@@ -15,7 +15,7 @@ pub(super) fn touch(op: Op) -> Option<Touch> {
         Kind::Pipe | Kind::Other => {
             Some(Touch::Pipe { nonblocking: kernel::is_nonblocking(fd), ready: kernel::is_ready(fd, write) })
         }
-        Kind::None => None,
+        Kind::Random | Kind::None => None,
     };
     match op {
         Op::Open { path } | Op::Name { path, .. } => {

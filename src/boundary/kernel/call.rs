@@ -22,6 +22,8 @@ pub enum Kind {
     Pipe,
     /// A socket.
     Socket,
+    /// The kernel's source of random bytes: `/dev/urandom`.
+    Random,
     /// A terminal, an event, a timer, …
     Other,
     /// No descriptor, or a file that the kernel makes up (`/proc`, `/sys`).
@@ -136,6 +138,11 @@ impl Call {
     /// The second argument: where a call that reads is to put what it reads.
     pub fn buffer(&self) -> usize {
         self.args[1] as usize
+    }
+
+    /// The third: how much of that there is.
+    pub fn length(&self) -> usize {
+        self.args[2] as usize
     }
 }
 

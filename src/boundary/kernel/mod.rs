@@ -45,6 +45,8 @@ mod tests;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 mod waits;
 
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+pub(super) use arch::direct;
 pub use call::{Answer, Call, Kind, Op, Timeout};
 pub use imp::{
     backtrace, clear_sets, exported, fire_timer, is_nonblocking, is_over, is_ready, is_static, kind_of, name_of, peek,
@@ -163,7 +165,7 @@ pub fn look_away(selector: Selector) {
 }
 
 /// Whether this thread's calls are seen now.
-#[cfg(test)]
+#[inline]
 pub fn is_watched() -> bool {
     SELECTOR.get().is_some_and(|s| s.byte.load(Ordering::Relaxed) == BLOCK)
 }

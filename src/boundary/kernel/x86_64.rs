@@ -86,6 +86,23 @@ pub(super) extern "C" fn trap(_: c_int, info: *mut libc::siginfo_t, context: *mu
     super::watch(selector);
 }
 
+/// A system call that a function of libc was to make, and that the hook of that function makes instead: seen, if this thread
+/// is watched, without a signal. Not for calls that return twice, or that change the mask.
+///
+/// # Safety
+/// What the call does to memory is what the caller of that function asked for.
+pub(in super::super) unsafe fn direct(number: i64, args: [i64; 6]) -> i64 {
+    let Some(selector) = super::SELECTOR.get().filter(|_| super::is_watched()) else { return raw(number, args) };
+    super::look_away(selector);
+    let call = Call { op: decode(number, args), is_libcs: false, number, args };
+    let result = match answer(selector, &call) {
+        Answer::Pass => raw(number, args),
+        Answer::Return(result) => result,
+    };
+    super::watch(selector);
+    result
+}
+
 /// Whether a call waits for a lock of libc's own: with the value that those have when they are contended, without a timeout,
 /// not by the function `syscall`, which std and parking_lot use, and where libc has its locks.
 fn is_libcs_lock(number: i64, args: [i64; 6], at: usize) -> bool {
