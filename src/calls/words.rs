@@ -36,6 +36,19 @@ pub(super) fn touch(op: Op) -> Option<Touch> {
     }
 }
 
+/// Whether a call touches something that others may touch, too. Closing touches nothing, nor do files that the kernel makes
+/// up: libc's allocator reads one to count processors, once a process and in the midst of its work.
+pub(super) fn is_shared(op: Op) -> bool {
+    match op {
+        Op::Close { .. } => false,
+        // Not all that `touch` asks: this is on the way of every such call in a job.
+        Op::Read { fd, .. } => !matches!(kernel::kind_of(fd), Kind::Random | Kind::None),
+        Op::Write { fd, .. } => fd == 1 || fd == 2 || !matches!(kernel::kind_of(fd), Kind::Random | Kind::None),
+        Op::Connect { .. } | Op::Accept { .. } | Op::Receive { .. } | Op::Send { .. } => true,
+        op => touch(op).is_some(),
+    }
+}
+
 /// How a call is told: in a word, and with its arguments. Numbers of descriptors are left out, since they depend on what
 /// else the process has open.
 pub(super) fn in_words(op: Op) -> (&'static str, Detail) {
