@@ -24,7 +24,6 @@ fn with_errno(result: i64) -> c_long {
 ///
 /// # Safety
 /// As that call; the last argument may be anything where there is none.
-#[expect(clippy::too_many_arguments, reason = "those of a system call, as the ABI passes them")]
 pub(super) unsafe extern "C" fn futex(
     number: c_long,
     word: c_long,
