@@ -171,6 +171,11 @@ impl Options {
         self
     }
 
+    pub fn cpu_budget(mut self, budget: Duration) -> Self {
+        self.config.options.cpu_budget = Some(budget).filter(|b| !b.is_zero());
+        self
+    }
+
     pub fn watchdog(mut self, patience: Duration) -> Self {
         self.config.options.watchdog = Some(patience).filter(|p| !p.is_zero());
         self

@@ -5,6 +5,7 @@ use crate::deviation::Deviation;
 use crate::finding::{Finding, FindingKind};
 use crate::hash::{HashMap, HashSet};
 use crate::id::mix;
+use crate::leak::LongPoll;
 use crate::recheck::Check;
 use crate::replay::Replay;
 use crate::run::{self, Lab, RunResult, Setup};
@@ -78,6 +79,8 @@ pub(crate) struct Explored {
     pub coverage: Coverage,
     /// Scopes of `allow_blocking` in which nothing blocked under any seed.
     pub unused_allowances: Vec<String>,
+    /// Polls that used more processor time than they should, each task and place once.
+    pub long_polls: Vec<LongPoll>,
 }
 
 /// Goes through the plan.
@@ -151,6 +154,21 @@ impl Explored {
             digests: HashSet::default(),
             coverage: Coverage::default(),
             unused_allowances: Vec::new(),
+            long_polls: Vec::new(),
+        }
+    }
+}
+
+impl Explored {
+    /// How many long polls are told: they are for people to read.
+    const MOST_LONG_POLLS: usize = 16;
+
+    fn add_long_polls(&mut self, result: &RunResult) {
+        for poll in &result.ended.long_polls {
+            let is_known = self.long_polls.iter().any(|known| known.is_like(poll));
+            if !is_known && self.long_polls.len() < Self::MOST_LONG_POLLS {
+                self.long_polls.push(poll.clone());
+            }
         }
     }
 }
@@ -231,6 +249,7 @@ impl Search<'_, '_> {
         explored.runs += 1;
         explored.steps += result.ended.steps;
         explored.digest = mix(explored.digest.rotate_left(1) ^ result.ended.digest);
+        explored.add_long_polls(result);
         self.used_allowances.extend(result.ended.used_allowances.iter().cloned());
         self.unused_allowances.extend(result.ended.unused_allowances.iter().cloned());
         let fingerprint = result.fingerprint();

@@ -28,6 +28,33 @@ pub struct Leak {
     pub(crate) late: Vec<String>,
 }
 
+/// A poll on the loop that used more processor time than it should, as the watchdog saw it.
+#[derive(Clone, Debug)]
+pub(crate) struct LongPoll {
+    /// The task, and where it was spawned.
+    pub task: String,
+    pub budget_ms: u64,
+    pub step: u64,
+    /// Where it was when it was seen: the user's own frames.
+    pub frames: Vec<String>,
+}
+
+impl LongPoll {
+    /// Whether it is the same task in the same function.
+    pub fn is_like(&self, other: &LongPoll) -> bool {
+        let function = |poll: &LongPoll| poll.frames.first().and_then(|f| f.split(" at ").next().map(String::from));
+        self.task == other.task && function(self) == function(other)
+    }
+}
+
+impl fmt::Display for LongPoll {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let LongPoll { task, budget_ms, step, frames } = self;
+        write!(f, "{task} used the processor for more than {budget_ms} ms in step {step}")?;
+        frames.iter().try_for_each(|frame| write!(f, "\n    {frame}"))
+    }
+}
+
 impl Leak {
     /// What sort of blocking call it is.
     pub fn class(&self) -> Class {

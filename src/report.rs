@@ -81,7 +81,7 @@ impl Report<()> {
             threads: ended.threads,
             leaks: ended.leaks,
             unused_allowances: ended.unused_allowances,
-            long_polls: ended.long_polls,
+            long_polls: ended.long_polls.iter().map(ToString::to_string).collect(),
             boundary_off: ended.boundary_off,
             finding: ended.finding,
             trace: ended.trace.unwrap_or_default(),
@@ -673,6 +673,7 @@ pub struct Found {
     digest: Digest,
     coverage: Coverage,
     unused_allowances: Vec<String>,
+    long_polls: Vec<String>,
     strategy: StrategyKind,
     failures: Vec<Failure>,
     outcomes: Vec<OutcomeCount>,
@@ -680,8 +681,9 @@ pub struct Found {
 
 impl Found {
     pub(crate) fn new(explored: Explored, name: &str, seeds: Option<u64>, replay: &Replay) -> Found {
-        let Explored { runs, steps, strategy, failures, outcomes, digest, digests: _, coverage, unused_allowances } =
-            explored;
+        let Explored { runs, steps, strategy, failures, outcomes, digest, coverage, .. } = explored;
+        let unused_allowances = explored.unused_allowances;
+        let long_polls = explored.long_polls.iter().map(ToString::to_string).collect();
         let failure = |failing| Failure::new(failing, name, runs, seeds, &strategy, replay);
         let failures = failures.into_iter().map(failure).collect();
         let outcome = |seen: OutcomeSeen| {
@@ -691,7 +693,8 @@ impl Found {
         let mut outcomes: Vec<OutcomeCount> = outcomes.into_iter().map(outcome).collect();
         outcomes.sort_by(|a, b| a.text.cmp(&b.text));
         let digest = Digest(digest);
-        Found { name: name.into(), runs, steps, digest, coverage, unused_allowances, strategy, failures, outcomes }
+        let name = name.into();
+        Found { name, runs, steps, digest, coverage, unused_allowances, long_polls, strategy, failures, outcomes }
     }
 
     /// How many seeds were run.
@@ -717,6 +720,12 @@ impl Found {
     /// Scopes of [`allow_blocking`](crate::allow_blocking) in which nothing blocked under any seed.
     pub fn unused_allowances(&self) -> &[String] {
         &self.unused_allowances
+    }
+
+    /// Polls on the loop that used more processor time than they should (`cpu_budget`), each task and function once: the
+    /// task, the step, and where it stood when it was seen. An advisory, which no seed can repeat.
+    pub fn long_polls(&self) -> &[String] {
+        &self.long_polls
     }
 
     /// Whether system calls were seen: `on`, or `off` with the reason.
@@ -824,6 +833,7 @@ impl fmt::Display for Found {
             write!(f, "\n  what failed was found by {}", told.join(", "))?;
         }
         self.unused_allowances.iter().try_for_each(|a| write!(f, "\n  nothing blocked in allow_blocking({a})"))?;
+        self.long_polls.iter().try_for_each(|poll| write!(f, "\n  advisory: {}", poll.replace('\n', "\n  ")))?;
         if let (Some(why), []) = (why_off(), &self.failures[..]) {
             write!(f, "\n  boundary: off ({why})")?;
         }

@@ -241,7 +241,7 @@ pub(crate) fn in_lab<R: Send>(setup: Setup<'_>, work: impl FnOnce(&mut Lab<'_>) 
     let is_apart = setup.options.isolation == Isolation::Process;
     // A run in a process of its own is looked after by whoever waits for it.
     stage.beacon.watch(setup.options.watchdog.filter(|_| !is_apart));
-    let budget = setup.options.cpu_budget.map_or(0, |d| d.as_millis() as u64);
+    let budget = setup.options.cpu_budget.map_or(0, |d| d.as_millis().max(1) as u64);
     stage.beacon.budget_ms.store(budget, Ordering::Relaxed);
     let result = on_a_fresh_thread(move || {
         let _armed = kernel::arm(calls::on_call);

@@ -33,6 +33,7 @@ async fn no_arguments() {}
     pool_threads = 2,
     stall_up_to = "5ms",
     watchdog = "1s",
+    cpu_budget = "50ms",
     snapshot = false,
     deny_pending,
     allow_panics = false,

@@ -240,6 +240,23 @@ fn raw_randomness_is_the_seeds() {
     assert_ne!(one.0, one.1);
 }
 
+#[test]
+fn the_kernels_file_of_random_bytes_is_the_seeds() {
+    let read = || {
+        let mut bytes = [0; 300];
+        std::fs::File::open("/dev/urandom").unwrap().read_exact(&mut bytes).unwrap();
+        bytes
+    };
+    let draw = move |seed| {
+        let report = Sim::new().seed(seed).run(move || async move { (read(), raddle::unblock(read).await) });
+        assert!(report.is_ok(), "{report}");
+        report.unwrap()
+    };
+    let one = draw(1);
+    assert_eq!(one, draw(1));
+    assert!(one.0 != draw(2).0 && one.0 != one.1);
+}
+
 /// The loop reads from a pipe that a job writes to: a leak, and not the end of the run.
 #[test]
 fn the_loop_waits_for_a_job() {

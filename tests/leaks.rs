@@ -197,35 +197,6 @@ fn the_assertion_tells() {
     assert!(panicked.downcast_ref::<String>().unwrap().contains("thread::sleep 1 ms"));
 }
 
-/// Processor time that this kernel thread has used: a clock that stays real.
-fn used() -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: a place for a time.
-    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-}
-
-#[inline(never)]
-fn computes_for_long() {
-    let before = used();
-    while used() - before < 600 * MS {
-        std::hint::black_box((0..1000).sum::<u64>());
-    }
-}
-
-#[test]
-fn a_poll_that_computes_is_an_advisory() {
-    let report = Sim::new().cpu_budget(20 * MS).run(|| async {
-        raddle::task("cruncher").spawn(async { computes_for_long() }).await;
-    });
-    assert!(report.is_ok(), "{report}");
-    let [told] = report.long_polls() else { panic!("one poll: {:?}", report.long_polls()) };
-    assert!(told.starts_with("cruncher (spawned at tests/leaks.rs:") && told.contains("computes_for_long"), "{told}");
-    assert!(!report.interleaving().contains("processor") && report.to_string().contains("advisory: cruncher"));
-    let report = Sim::new().cpu_budget(20 * MS).run(|| raddle::unblock(computes_for_long));
-    assert!(report.long_polls().is_empty(), "a job may: {:?}", report.long_polls());
-}
-
 #[test]
 fn an_allowance_that_no_seed_uses_is_told() {
     let scenario = || async {

@@ -280,6 +280,29 @@ fn who_waits_for_a_thread_for_ever_is_told() {
     }
 }
 
+/// A library is loaded at its first use in a process: the same seed takes the same steps before and after. (The loader holds
+/// its lock meanwhile, which raddle itself may need: nobody else may run.)
+#[test]
+fn what_the_loader_does_is_no_switch_point() {
+    let run = || {
+        let report = run(|| async {
+            let jobs = [(); 3].map(|()| {
+                raddle::unblock(|| {
+                    // SAFETY: a library of glibc's that does nothing when it is loaded.
+                    let handle = unsafe { libc::dlopen(c"libanl.so.1".as_ptr(), libc::RTLD_NOW) };
+                    assert!(!handle.is_null());
+                })
+            });
+            for job in jobs {
+                job.await;
+            }
+        });
+        assert!(report.is_ok(), "{report}");
+        report.digest()
+    };
+    assert_eq!(run(), run());
+}
+
 // ---- identity
 
 #[test]

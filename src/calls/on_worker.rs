@@ -1,7 +1,7 @@
 //! The calls of workers and native threads: waits in the world, and switch points.
 
 use super::transfers;
-use super::words::touch;
+use super::words::is_shared;
 use super::{AGAIN, TIMED_OUT, deadline, in_reality, wake};
 use crate::boundary::kernel::{self, Answer, Call, Op, Timeout};
 use crate::boundary::threads::Backend;
@@ -109,11 +109,9 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
     }
 }
 
-/// Others may run before a call that touches something. Closing touches nothing, nor do files that the kernel makes up:
-/// libc's allocator reads one to count processors, once a process and in the midst of its work.
+/// Others may run before a call that touches something, unless its caller may hold a lock of libc's.
 fn may_switch(index: u32, call: &Call) {
-    let is_seen = !matches!(call.op, Op::Close { .. }) && touch(call.op).is_some();
-    if is_seen {
+    if !call.is_libcs && is_shared(call.op) {
         workers::switch_point(index);
     }
 }

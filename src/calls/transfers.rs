@@ -1,5 +1,6 @@
 //! Calls on pipes, sockets and locks of files that would wait, carried out piece by piece between waits in the world.
 
+use super::random;
 use crate::boundary::kernel::{self, Answer, Call, Kind, Op};
 use crate::world::{Probe, World};
 
@@ -35,6 +36,12 @@ pub(super) fn transfer(world: &World, call: &Call, wait: &mut Wait<'_>) -> Answe
     let kind = kernel::kind_of(fd);
     if matches!(kind, Kind::File | Kind::None) || fd == 1 || fd == 2 {
         return Answer::Pass;
+    }
+    if kind == Kind::Random {
+        return match call.op {
+            Op::Read { call: "read", .. } => random(world, call.buffer(), call.length()),
+            _ => Answer::Pass,
+        };
     }
     let waits = !dont_wait && !kernel::is_nonblocking(fd);
     match (waits, writes) {

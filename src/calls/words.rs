@@ -15,7 +15,7 @@ pub(super) fn touch(op: Op) -> Option<Touch> {
         Kind::Pipe | Kind::Other => {
             Some(Touch::Pipe { nonblocking: kernel::is_nonblocking(fd), ready: kernel::is_ready(fd, write) })
         }
-        Kind::None => None,
+        Kind::Random | Kind::None => None,
     };
     match op {
         Op::Open { path } | Op::Name { path, .. } => {
@@ -33,6 +33,19 @@ pub(super) fn touch(op: Op) -> Option<Touch> {
         Op::Process => Some(Touch::Process),
         Op::Close { .. } => Some(Touch::Close),
         _ => None,
+    }
+}
+
+/// Whether a call touches something that others may touch, too. Closing touches nothing, nor do files that the kernel makes
+/// up: libc's allocator reads one to count processors, once a process and in the midst of its work.
+pub(super) fn is_shared(op: Op) -> bool {
+    match op {
+        Op::Close { .. } => false,
+        // Not all that `touch` asks: this is on the way of every such call in a job.
+        Op::Read { fd, .. } => !matches!(kernel::kind_of(fd), Kind::Random | Kind::None),
+        Op::Write { fd, .. } => fd == 1 || fd == 2 || !matches!(kernel::kind_of(fd), Kind::Random | Kind::None),
+        Op::Connect { .. } | Op::Accept { .. } | Op::Receive { .. } | Op::Send { .. } => true,
+        op => touch(op).is_some(),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::executor::Runnable;
 use crate::finding::{Finding, FindingKind};
 use crate::id::Key;
 use crate::instant::Instant;
-use crate::leak::Leak;
+use crate::leak::{Leak, LongPoll};
 use crate::trace::{Actor, ActorKind, Source, Trace};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -36,7 +36,7 @@ pub(crate) struct Ended {
     /// Those that something used.
     pub used_allowances: Vec<String>,
     /// Polls that used more processor time than they should, in words. Nothing that a seed could repeat.
-    pub long_polls: Vec<String>,
+    pub long_polls: Vec<LongPoll>,
     /// Why system calls were not seen, if they were not.
     pub boundary_off: Option<&'static str>,
 }

@@ -3,7 +3,7 @@
 use super::World;
 use crate::beacon;
 use crate::id::Key;
-use crate::leak::Leak;
+use crate::leak::{Leak, LongPoll};
 use crate::sentinel::{Class, Incident, NAMED, Policies, Policy};
 use crate::{sites, stacks};
 use std::sync::atomic::Ordering;
@@ -94,21 +94,20 @@ impl World {
     }
 
     /// Polls that the watchdog saw use more processor time than they should.
-    pub(super) fn tell_long_polls(&self) -> Vec<String> {
+    pub(super) fn tell_long_polls(&self) -> Vec<LongPoll> {
         if !self.beacon.has_long_polls.load(Ordering::Relaxed) {
             return Vec::new();
         }
         self.beacon.has_long_polls.store(false, Ordering::Relaxed);
         let mut seen = beacon::lock(&self.beacon.long_polls);
-        let budget = self.beacon.budget_ms.load(Ordering::Relaxed);
+        let budget_ms = self.beacon.budget_ms.load(Ordering::Relaxed);
         let told = seen.drain(..).map(|poll| {
             let task = match sites::site(poll.site) {
                 Some(site) => format!("{} (spawned at {})", site.name(), site.at),
                 None => "the scenario".into(),
             };
             let (frames, _) = stacks::users(&stacks::resolve(&poll.stack));
-            let at: String = frames.iter().map(|frame| format!("\n    {frame}")).collect();
-            format!("{task} used the processor for more than {budget} ms in step {}{at}", poll.step)
+            LongPoll { task, budget_ms, step: poll.step, frames }
         });
         told.collect()
     }

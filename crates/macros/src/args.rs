@@ -52,6 +52,7 @@ const SETTINGS: [Setting; 14] = [
     },
     Setting { name: "stall_up_to", method: "stall_up_to", kind: Kind::Time(1), usage: "`stall_up_to = \"5ms\"`" },
     Setting { name: "watchdog", method: "watchdog", kind: Kind::Time(0), usage: "`watchdog = \"10s\"`" },
+    Setting { name: "cpu_budget", method: "cpu_budget", kind: Kind::Time(0), usage: "`cpu_budget = \"50ms\"`" },
     Setting { name: "snapshot", method: "snapshot", kind: Kind::Snapshot, usage: "`snapshot` or `snapshot = true`" },
     Setting {
         name: "deny_pending",
@@ -317,6 +318,7 @@ mod tests {
             ("stall_up_to = \"5ms\"", ".stall_up_to(::core::time::Duration::from_nanos(5000000))"),
             ("watchdog = \"10s\"", ".watchdog(::core::time::Duration::from_nanos(10000000000))"),
             ("watchdog = \"0s\"", ".watchdog(::core::time::Duration::from_nanos(0))"),
+            ("cpu_budget = \"50ms\"", ".cpu_budget(::core::time::Duration::from_nanos(50000000))"),
             ("snapshot", ".snapshot(|report|::raddle::assert_interleaving!(report))"),
             ("snapshot = true", ".snapshot(|report|::raddle::assert_interleaving!(report))"),
             ("snapshot = false", ""),
@@ -368,8 +370,8 @@ mod tests {
     #[test]
     fn an_unknown_argument_is_answered_with_the_known_ones() {
         let known = "(known: `seeds`, `seed`, `strategy`, `max_steps`, `pool_threads`, `stall_up_to`, `watchdog`, \
-                     `snapshot`, `deny_pending`, `allow_panics`, `boundary`, `isolation`, `check`, `regressions`, \
-                     `crate`)";
+                     `cpu_budget`, `snapshot`, `deny_pending`, `allow_panics`, `boundary`, `isolation`, `check`, \
+                     `regressions`, `crate`)";
         assert_eq!(error("sed = 5"), format!("unknown argument `sed`, did you mean `seed`? {known}"));
         assert_eq!(error("flavor = \"multi_thread\""), format!("unknown argument `flavor` {known}"));
     }

@@ -57,6 +57,7 @@ mod value;
 /// | `pool_threads = 2` | 500, or `BLOCKING_MAX_THREADS` | most threads of the simulated blocking pool, from 1 to 10,000 |
 /// | `stall_up_to = "5ms"` | off | how far the clock may pass a deadline while tasks are ready |
 /// | `watchdog = "10s"` | `"10s"` | real time after which a poll or call that never returns is reported and the process ended; `"0s"`: never |
+/// | `cpu_budget = "50ms"` | `"100ms"` | processor time that a poll on the loop may use before it is told as an advisory, with the stack it had; `"0s"`: any. Never a failure, since no seed can repeat it |
 /// | `snapshot` | off | after all seeds have passed, hold the interleaving of the first one against its snapshot, as `assert_interleaving!` does (feature `insta`, on by default) |
 /// | `deny_pending` | off | a task still pending at the end is a finding |
 /// | `allow_panics` | off | a panic in a spawned task or a job is no finding |

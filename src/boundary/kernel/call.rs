@@ -22,6 +22,8 @@ pub enum Kind {
     Pipe,
     /// A socket.
     Socket,
+    /// The kernel's source of random bytes: `/dev/urandom`.
+    Random,
     /// A terminal, an event, a timer, …
     Other,
     /// No descriptor, or a file that the kernel makes up (`/proc`, `/sys`).
@@ -126,7 +128,9 @@ pub enum Op {
 #[derive(Clone, Copy, Debug)]
 pub struct Call {
     pub op: Op,
-    /// A wait for one of libc's own locks (the allocator's, stdio's), as far as can be told.
+    /// libc's own business, as far as can be told: a wait for one of its locks (the allocator's, stdio's) or the wake-up of
+    /// one who waits, or whatever the loader asks for. Its caller may hold such a lock: nobody else may run before it goes
+    /// on, unless it waits.
     pub is_libcs: bool,
     pub(super) number: i64,
     pub(super) args: [i64; 6],
@@ -136,6 +140,11 @@ impl Call {
     /// The second argument: where a call that reads is to put what it reads.
     pub fn buffer(&self) -> usize {
         self.args[1] as usize
+    }
+
+    /// The third: how much of that there is.
+    pub fn length(&self) -> usize {
+        self.args[2] as usize
     }
 }
 

@@ -74,6 +74,12 @@ pub(super) fn is_libcs(address: usize) -> bool {
     LIBCS.iter().any(is_within) || address % HEAP < HEAD
 }
 
+/// Whether an address is in the loader: whoever makes a call from there may hold the loader's lock.
+pub(super) fn is_loaders(address: usize) -> bool {
+    let (from, to) = &LIBCS[1];
+    (from.load(Ordering::Relaxed)..to.load(Ordering::Relaxed)).contains(&address)
+}
+
 /// Whether an address is in the binary's own static memory.
 pub fn is_static(address: usize) -> bool {
     unsafe extern "C" {

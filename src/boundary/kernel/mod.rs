@@ -6,26 +6,43 @@
 //! whoever made the call: std, a C library, libc's own insides, a raw instruction. Arming is one `prctl` a kernel thread;
 //! from then on *watching* code is a store to a byte before it, and one behind it.
 //!
+//! Most calls come by a function of libc, and a few of those functions are hooked (`hooks/direct.rs`): they ask the same
+//! [`Handler`] without a signal. What follows holds for them as well, and most of it is plain there.
+//!
 //! # Why this is safe in a signal handler
 //! SIGSYS is synchronous: it interrupts nothing but a `syscall` instruction, at which the kernel would have taken over. So
-//! the handler may do what the code that made the call may have done instead of it, with these reservations, each of which
-//! has its rule:
-//! 1. *The caller may be the allocator*, holding an arena's lock. It makes calls for memory only (brk, mmap, munmap,
-//!    madvise, mprotect, mremap), and waits for a lock that another thread holds (futex). The former are carried out first
-//!    thing, without a look at anything else. When the latter comes the caller does not hold that lock, so that allocating
-//!    on the way can at worst wait for it, too.
-//! 2. *The caller may hold any other lock* (of stdio, of the loader), so [`Handler`] takes none that is not its own, and
-//!    writes what it finds into memory that was there before.
-//! 3. *A second trap within the handler* would recurse for ever: the handler's first act is to set ALLOW, its last to set
+//! the handler may do what the code that made the call may have done instead of it: look at the world, allocate, suspend the
+//! thread and have others run. What could go wrong is a deadlock: the handler, or a thread that runs meanwhile, wants a lock
+//! that the caller holds. Whose locks are there?
+//! 1. *The allocator's.* While it holds one it makes calls for memory (brk, mmap, munmap, madvise, mprotect, mremap), which
+//!    are carried out first thing, without a look at anything else, and it wakes others who wait for one (futex,
+//!    [`Call::is_libcs`]), which is carried out likewise. (Once a process it counts processors, perhaps by reading a file
+//!    that the kernel makes up: with no lock held, and no moment at which another thread may run, [`Kind::None`].) Where it
+//!    waits for a lock (futex), it does not hold that lock, and holds no other while it does; so whoever allocates
+//!    meanwhile, in the handler or elsewhere, can at worst wait for the same holder, who is a thread outside the world:
+//!    threads of the world are never suspended while they hold one, by the above.
+//! 2. *The loader's.* Calls from its own text ([`Call::is_libcs`] again) are answered without another thread running: so
+//!    nobody holds its lock while suspended, and registering a destructor of a thread-local, looking up a symbol or walking
+//!    a stack does not wait. Its waits are as the allocator's.
+//! 3. *The world's own* are borrows, not locks: none is held while code under test runs, and a call from within the harness
+//!    itself, which holds one, passes (`World::is_busy`).
+//! 4. *Those of std, of C's stdio, of the code under test.* The caller may be suspended with any of them, as a thread that
+//!    waits in the kernel may be. Whoever wants one then waits in the world, and its holder runs. The handler itself wants
+//!    none: what it finds it writes into memory that was there before, and text is made of it when the poll is over.
+//!    Where the holder can never run (it is the loop that waits, and a task of the loop that holds) the loop is left: see
+//!    [`segment`](super::segment).
+//!
+//! Then there is what signals demand:
+//! 1. *A second trap within the handler* would recurse for ever: the handler's first act is to set ALLOW, its last to set
 //!    BLOCK. The way back (`rt_sigreturn`) is outside the selector's reach by its address.
-//! 4. *Switching to another thread of the world in the handler* leaves its frame on the stack that made the call, as any
+//! 2. *Switching to another thread of the world in the handler* leaves its frame on the stack that made the call, as any
 //!    other call frame. `SA_NODEFER` and an empty `sa_mask` leave the kernel thread's mask as it was, so a switch in the
 //!    handler does not carry a mask over; nothing is kept per kernel thread but the selector, which whoever switches sets.
-//! 5. *Nothing unwinds out of it*: the frame above has no landing pad at the call. The handler is `extern "C"`, so a panic
+//! 3. *Nothing unwinds out of it*: the frame above has no landing pad at the call. The handler is `extern "C"`, so a panic
 //!    in it ends the process instead of going on wrongly.
-//! 6. *A trap while SIGSYS is masked ends the process.* Masks are set by a system call as well, so that one is answered here:
+//! 4. *A trap while SIGSYS is masked ends the process.* Masks are set by a system call as well, so that one is answered here:
 //!    it is applied to the mask the handler returns to, with SIGSYS taken out.
-//! 7. *A call that returns twice* (clone, fork, vfork) must not be carried out on the handler's frame: the selector is left
+//! 5. *A call that returns twice* (clone, fork, vfork) must not be carried out on the handler's frame: the selector is left
 //!    at ALLOW and the instruction runs again, where it stands.
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
@@ -45,6 +62,8 @@ mod tests;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 mod waits;
 
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+pub(super) use arch::direct;
 pub use call::{Answer, Call, Kind, Op, Timeout};
 pub use imp::{
     backtrace, clear_sets, exported, fire_timer, is_nonblocking, is_over, is_ready, is_static, kind_of, name_of, peek,
@@ -176,7 +195,7 @@ pub fn look_away(selector: Selector) {
 }
 
 /// Whether this thread's calls are seen now.
-#[cfg(test)]
+#[inline]
 pub fn is_watched() -> bool {
     SELECTOR.get().is_some_and(|s| s.byte.load(Ordering::Relaxed) == BLOCK)
 }

@@ -165,6 +165,9 @@ pub fn is_over(call: &Call) -> bool {
     }
 }
 
+/// `/dev/random` and `/dev/urandom`.
+const RANDOM: [libc::dev_t; 2] = [libc::makedev(1, 8), libc::makedev(1, 9)];
+
 /// What sort of thing `fd` is.
 pub fn kind_of(fd: i32) -> Kind {
     let mut stat = mem::MaybeUninit::<libc::stat>::zeroed();
@@ -172,7 +175,9 @@ pub fn kind_of(fd: i32) -> Kind {
         return Kind::None;
     }
     // SAFETY: zeroed, which is a valid value of integers, and filled by the kernel.
-    match unsafe { stat.assume_init() }.st_mode & libc::S_IFMT {
+    let stat = unsafe { stat.assume_init() };
+    match stat.st_mode & libc::S_IFMT {
+        libc::S_IFCHR if RANDOM.contains(&stat.st_rdev) => Kind::Random,
         libc::S_IFREG | libc::S_IFDIR if is_made_up(fd) => Kind::None,
         libc::S_IFREG | libc::S_IFDIR | libc::S_IFBLK => Kind::File,
         libc::S_IFIFO => Kind::Pipe,

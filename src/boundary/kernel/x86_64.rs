@@ -2,7 +2,7 @@
 
 use super::call::{Answer, Call, Op, Timeout};
 use super::imp::{PROBE_MAGIC, answer, not_ours, set_mask};
-use super::memory::{is_libcs, peek};
+use super::memory::{is_libcs, is_loaders, peek};
 use std::arch::asm;
 use std::ffi::{c_int, c_void};
 
@@ -75,7 +75,7 @@ pub(super) extern "C" fn trap(_: c_int, info: *mut libc::siginfo_t, context: *mu
         libc::SYS_getppid if args[0] == PROBE_MAGIC => PROBE_MAGIC,
         _ => {
             let at = register(libc::REG_RIP) as usize;
-            let call = Call { op: decode(number, args), is_libcs: is_libcs_lock(number, args, at), number, args };
+            let call = Call { op: decode(number, args), is_libcs: is_libcs_own(number, args, at), number, args };
             match answer(selector, &call) {
                 Answer::Pass => raw(number, args),
                 Answer::Return(result) => result,
@@ -86,14 +86,37 @@ pub(super) extern "C" fn trap(_: c_int, info: *mut libc::siginfo_t, context: *mu
     super::watch(selector);
 }
 
-/// Whether a call waits for a lock of libc's own: with the value that those have when they are contended, without a timeout,
-/// not by the function `syscall`, which std and parking_lot use, and where libc has its locks.
-fn is_libcs_lock(number: i64, args: [i64; 6], at: usize) -> bool {
+/// A system call that a function of libc was to make, and that the hook of that function makes instead: seen, if this thread
+/// is watched, without a signal. Not for calls that return twice, or that change the mask.
+///
+/// # Safety
+/// What the call does to memory is what the caller of that function asked for.
+pub(in super::super) unsafe fn direct(number: i64, args: [i64; 6]) -> i64 {
+    let Some(selector) = super::SELECTOR.get().filter(|_| super::is_watched()) else { return raw(number, args) };
+    super::look_away(selector);
+    let call = Call { op: decode(number, args), is_libcs: false, number, args };
+    let result = match answer(selector, &call) {
+        Answer::Pass => raw(number, args),
+        Answer::Return(result) => result,
+    };
+    super::watch(selector);
+    result
+}
+
+/// Whether a call is libc's own business, made where a lock of libc's may be held: by the loader, or on a word where libc has
+/// its locks, not by the function `syscall`, which std and parking_lot use. A wait counts with the value that those have
+/// when they are contended, and without a timeout.
+fn is_libcs_own(number: i64, args: [i64; 6], at: usize) -> bool {
     /// More than our `syscall` is long.
     const LENGTH: usize = 128;
+    if number != libc::SYS_futex {
+        return is_loaders(at);
+    }
     let function = libc::syscall as *const () as usize;
     let by_function = (function..function + LENGTH).contains(&at);
-    number == libc::SYS_futex && !by_function && args[2] == 2 && args[3] == 0 && is_libcs(args[0] as usize)
+    let [word, op, value, time, ..] = args;
+    let wakes = op as c_int & !libc::FUTEX_PRIVATE_FLAG == libc::FUTEX_WAKE;
+    !by_function && (wakes || (value, time) == (2, 0)) && is_libcs(word as usize)
 }
 
 /// Whether it is a process that is cloned, not a thread.

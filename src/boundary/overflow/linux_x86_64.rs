@@ -122,7 +122,7 @@ fn tell(is_segments: bool) {
         let _ = text.write_str("\nthe loop has overflowed its stack\n");
     }
     // SAFETY: initialised bytes. What cannot be written is lost.
-    unsafe { libc::write(2, text.bytes.as_ptr().cast(), text.length) };
+    unsafe { libc::syscall(libc::SYS_write, 2, text.bytes.as_ptr(), text.length) };
 }
 
 /// Room for the handler, and for the one that was there before.

@@ -1,0 +1,90 @@
+//! Calls that code under test makes by a function of libc, and that need no trap to be seen: a signal costs some µs, a
+//! function call nothing.
+//!
+//! Only what blocking code calls most, and only while the calling thread is watched; otherwise, and for all other ways to
+//! make the same calls, it is as if these were not here.
+
+use super::super::kernel;
+use super::original::Original;
+use std::ffi::{c_int, c_long, c_void};
+use std::mem;
+
+/// What a function of libc makes of a result of the kernel's.
+#[inline]
+fn with_errno(result: i64) -> c_long {
+    if (-4095..0).contains(&result) {
+        // SAFETY: the calling thread's own errno, always valid.
+        unsafe { *libc::__errno_location() = -result as c_int };
+        return -1;
+    }
+    result
+}
+
+/// `syscall(SYS_futex, …)`.
+///
+/// # Safety
+/// As that call; the last argument may be anything where there is none.
+pub(super) unsafe extern "C" fn futex(
+    number: c_long,
+    word: c_long,
+    op: c_long,
+    value: c_long,
+    time: c_long,
+    other: c_long,
+    last: c_long,
+) -> c_long {
+    let args = [word, op, value, time, other, last];
+    // SAFETY: as the caller asks for it.
+    with_errno(unsafe { kernel::direct(number, args) })
+}
+
+/// `clock_nanosleep(2)`: `thread::sleep`.
+///
+/// # Safety
+/// As the original.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn clock_nanosleep(
+    clock: libc::clockid_t,
+    flags: c_int,
+    time: *const libc::timespec,
+    left: *mut libc::timespec,
+) -> c_int {
+    type Sleep = unsafe extern "C" fn(libc::clockid_t, c_int, *const libc::timespec, *mut libc::timespec) -> c_int;
+    static ORIGINAL: Original = Original::new(c"clock_nanosleep");
+    if kernel::is_watched() {
+        let args = [clock.into(), flags.into(), time as i64, left as i64, 0, 0];
+        // SAFETY: as the original.
+        return -unsafe { kernel::direct(libc::SYS_clock_nanosleep, args) } as c_int;
+    }
+    let original = ORIGINAL.address();
+    if original.is_null() {
+        return libc::ENOSYS;
+    }
+    // SAFETY: libc's function of this name has this type, and gets what this one got.
+    unsafe { mem::transmute::<*mut c_void, Sleep>(original)(clock, flags, time, left) }
+}
+
+macro_rules! transfer {
+    ($name:ident, $text:literal, $number:expr, $pointer:ty, $manual:literal) => {
+        #[doc = $manual]
+        ///
+        /// # Safety
+        /// As the original.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $name(fd: c_int, buffer: $pointer, length: usize) -> isize {
+            type Transfer = unsafe extern "C" fn(c_int, $pointer, usize) -> isize;
+            static ORIGINAL: Original = Original::new($text);
+            let args = [fd.into(), buffer as i64, length as i64, 0, 0, 0];
+            let original = if kernel::is_watched() { std::ptr::null_mut() } else { ORIGINAL.address() };
+            if original.is_null() {
+                // SAFETY: as the original.
+                return with_errno(unsafe { kernel::direct($number, args) }) as isize;
+            }
+            // SAFETY: libc's function of this name has this type, and gets what this one got.
+            unsafe { mem::transmute::<*mut c_void, Transfer>(original)(fd, buffer, length) }
+        }
+    };
+}
+
+transfer!(read, c"read", libc::SYS_read, *mut c_void, "`read(2)`.");
+transfer!(write, c"write", libc::SYS_write, *const c_void, "`write(2)`.");

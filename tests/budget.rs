@@ -1,0 +1,55 @@
+//! Polls that compute for long: told as an advisory, never as a failure.
+
+#![cfg(target_os = "linux")]
+
+use raddle::{Explore, Sim};
+use std::time::Duration;
+
+const MS: Duration = Duration::from_millis(1);
+
+/// Processor time that this kernel thread has used: a clock that stays real.
+fn used() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: a place for a time.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+#[inline(never)]
+fn computes_for_long() {
+    let before = used();
+    while used() - before < 600 * MS {
+        std::hint::black_box((0..1000).sum::<u64>());
+    }
+}
+
+#[test]
+fn a_poll_that_computes_is_an_advisory() {
+    let report = Sim::new().cpu_budget(20 * MS).run(|| async {
+        raddle::task("cruncher").spawn(async { computes_for_long() }).await;
+    });
+    assert!(report.is_ok(), "{report}");
+    let [told] = report.long_polls() else { panic!("one poll: {:?}", report.long_polls()) };
+    assert!(told.starts_with("cruncher (spawned at tests/budget.rs:") && told.contains("computes_for_long"), "{told}");
+    assert!(!report.interleaving().contains("processor") && report.to_string().contains("advisory: cruncher"));
+    let report = Sim::new().cpu_budget(20 * MS).run(|| raddle::unblock(computes_for_long));
+    assert!(report.long_polls().is_empty(), "a job may: {:?}", report.long_polls());
+}
+
+#[test]
+fn an_exploration_tells_it_once() {
+    let explore = Explore::new().seeds(0..2).check(raddle::Check::Off).cpu_budget(20 * MS);
+    let found = explore.run(|| async {
+        raddle::task("cruncher").spawn(async { computes_for_long() }).await;
+    });
+    assert!(found.is_ok(), "{found}");
+    let [told] = found.long_polls() else { panic!("one poll: {:?}", found.long_polls()) };
+    assert!(told.starts_with("cruncher (spawned at tests/budget.rs:"), "{told}");
+    let text = found.to_string();
+    assert!(text.contains("advisory: cruncher") && text.contains("\n      budget::computes_for_long"), "{text}");
+}
+
+#[raddle::test(seeds = 1, cpu_budget = "20ms", regressions = false)]
+async fn a_test_passes_all_the_same() {
+    computes_for_long();
+}
