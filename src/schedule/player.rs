@@ -1,8 +1,8 @@
 //! A strategy with all that was measured for it: what answers the decisions of any number of runs.
 
 use super::{
-    Active, Delay, Exhaustive, Fifo, Pct, Pos, Profile, Promote, Promotion, Random, Replay, StrategyKind, Surw, Tree,
-    Urw,
+    Active, Delay, Exhaustive, Fifo, Pct, Pos, Profile, Promote, Promotion, Random, Replay, Reversal, StrategyKind,
+    Surw, Tree, Urw,
 };
 use crate::prng::{Stream, StreamId};
 use crate::seed::Seed;
@@ -61,6 +61,10 @@ impl Player {
             StrategyKind::Pos => Active::Other(Box::new(Pos::new(stream()))),
             StrategyKind::Delay { delays, length } => {
                 Active::Other(Box::new(Delay::new(stream(), delays, length.unwrap_or(100))))
+            }
+            StrategyKind::Reversal => {
+                let profile = profile();
+                Active::Other(Box::new(Reversal::new(stream(), profile.races(), profile.steps())))
             }
             StrategyKind::Exhaustive => Active::Other(Box::new(Exhaustive::new(self.tree.clone().unwrap_or_default()))),
             StrategyKind::Replay(_) if !self.promotions.is_empty() => {
