@@ -114,7 +114,7 @@ fn read(text: &str) -> Option<StrategyKind> {
                 Some((number, length)) => (number, Some(length.parse().ok().filter(|&l| l >= 1)?)),
                 None => (numbers, None),
             };
-            let number: u32 = number.parse().ok().filter(|n| *n <= 640)?;
+            let number: u32 = number.parse().ok().filter(|n| *n <= 64)?;
             match name {
                 "pct" if number >= 1 => StrategyKind::Pct { depth: number, length },
                 "delay" => StrategyKind::Delay { delays: number, length },
