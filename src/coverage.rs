@@ -128,9 +128,20 @@ impl fmt::Display for Coverage {
             None => {}
         }
         match self.rate_of_new() {
-            _ if self.runs < 20 => Ok(()),
-            rate if rate >= 0.0005 => write!(f, "; {:.1} % of further runs would show a new one", 100.0 * rate),
-            _ => write!(f, "; another {} would show few new ones", plural(self.runs, "run")),
+            _ if self.runs < 20 => {}
+            rate if rate >= 0.0005 => write!(f, "; {:.1} % of further runs would show a new one", 100.0 * rate)?,
+            _ => write!(f, "; another {} would show few new ones", plural(self.runs, "run"))?,
+        }
+        // What nobody would rely on is not told.
+        let promised = |depth: u32| self.missed_by_pct(depth).filter(|&missed| missed <= 0.5).map(|p| (depth, p));
+        let deepest = self.pct.iter().map(|pct| pct.depth).max().unwrap_or(0);
+        match (1..=deepest).rev().find_map(promised) {
+            // Never rounded down to nothing.
+            Some((depth, missed)) => {
+                let percent = (100.0 * missed).max(0.01);
+                write!(f, "; pct missed a bug of depth {depth} with a probability of at most {percent:.2} %")
+            }
+            None => Ok(()),
         }
     }
 }
@@ -236,5 +247,8 @@ mod tests {
         let missed = coverage.missed_by_pct(2).unwrap();
         assert!((missed - (29.0f64 / 30.0).powi(3)).abs() < 1e-9, "{missed}");
         assert_eq!(coverage.missed_by_pct(3), None);
+        assert!(!coverage.to_string().contains("pct"), "nobody would rely on that: {coverage}");
+        let text = of(&[2; 200]).to_string();
+        assert!(text.ends_with("; pct missed a bug of depth 2 with a probability of at most 0.11 %"), "{text}");
     }
 }

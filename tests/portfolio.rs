@@ -7,7 +7,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
-const STRATEGIES: [&str; 9] = ["portfolio", "random", "urw", "surw", "pos", "pct:3", "delay:2", "exhaustive", "fifo"];
+const STRATEGIES: [&str; 10] = ["portfolio", "random", "reversal", "urw", "surw", "pos", "pct:3", "delay:2", "exhaustive", "fifo"];
 
 fn kind(text: &str) -> StrategyKind {
     text.parse().unwrap()
@@ -77,12 +77,10 @@ fn a_seed_is_dealt_the_same_wherever_it_is_run() {
     let (one, other) = (dealt(5), dealt(16 + 5));
     assert_eq!(one.strategy().to_string(), other.strategy().to_string());
     let alone = dealt(7);
-    let among = Explore::new().seeds(7..10).strategy(StrategyKind::Portfolio).check(raddle::Check::Off);
-    // The first two of three are runs to measure; the third is seed 7.
-    let measured = Explore::new().seeds(7..9).strategy(StrategyKind::Fifo).run(|| torn(2));
-    assert_eq!(measured.runs(), 2);
+    let among = Explore::new().seeds(7..9).strategy(StrategyKind::Portfolio).check(raddle::Check::Off);
+    // The first of two is a run to measure; the second is seed 7.
     let found = among.run(|| torn(2));
-    assert_eq!(found.runs(), 3);
+    assert_eq!(found.runs(), 2);
     let shares: Vec<_> = found.coverage().strategies().iter().map(|share| share.strategy.clone()).collect();
     assert!(shares.contains(&alone.strategy().to_string()), "{shares:?} without {}", alone.strategy());
     let strategies: std::collections::BTreeSet<String> = (0..16).map(|n| dealt(n).strategy().to_string()).collect();

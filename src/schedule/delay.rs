@@ -1,6 +1,6 @@
 //! Delay-bounded search.
 
-use super::{Candidates, Pick, Strategy};
+use super::{Candidate, Candidates, Pick, Strategy};
 use crate::id::Key;
 use crate::prng::Stream;
 
@@ -30,22 +30,21 @@ impl Delay {
     }
 
     /// Who runs if there is no delay.
-    fn front(&self, candidates: &Candidates<'_>) -> usize {
-        let is_delayed = |index: &usize| {
-            let candidate = candidates.get(*index);
-            self.delayed.iter().any(|(who, _)| *who == (candidate.key, candidate.step))
-        };
+    fn front(&self, candidates: &Candidates<'_>) -> (usize, Candidate) {
+        let is_delayed = |c: &Candidate| self.delayed.iter().any(|(who, _)| *who == (c.key, c.step));
         // One that gives way becomes ready after all that it woke.
         let newest = candidates.newest();
-        if candidates.get(newest).key == self.last && !is_delayed(&newest) {
-            return newest;
+        let candidate = candidates.get(newest);
+        if candidate.key == self.last && !is_delayed(&candidate) {
+            return (newest, candidate);
         }
-        let mut by_age = candidates.by_age().take(self.delayed.len() + 1);
-        by_age.find(|index| !is_delayed(index)).unwrap_or(candidates.oldest())
+        let by_age = candidates.by_age().take(self.delayed.len() + 1);
+        let oldest = || (candidates.oldest(), candidates.get(candidates.oldest()));
+        by_age.map(|index| (index, candidates.get(index))).find(|(_, c)| !is_delayed(c)).unwrap_or_else(oldest)
     }
 
-    fn delay(&mut self, index: usize, candidates: &Candidates<'_>) {
-        let (one, last) = (candidates.get(index), candidates.get(candidates.newest()));
+    fn delay(&mut self, one: Candidate, candidates: &Candidates<'_>) {
+        let last = candidates.get(candidates.newest());
         if one.key == last.key {
             // It stands behind all others; what held it there was that it ran last.
             self.last = Key::CLOCK;
@@ -57,19 +56,20 @@ impl Delay {
 
 impl Strategy for Delay {
     fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
-        let mut index = self.front(candidates);
+        let (mut index, mut chosen) = self.front(candidates);
         while self.at.last().is_some_and(|&at| at <= self.decision) || self.in_a_row > self.patience {
             self.at.pop();
             self.in_a_row = 0;
-            self.delay(index, candidates);
-            index = self.front(candidates);
+            self.delay(chosen, candidates);
+            (index, chosen) = self.front(candidates);
         }
         self.decision += 1;
-        let chosen = candidates.get(index);
         self.in_a_row = if chosen.key == self.last { self.in_a_row + 1 } else { 0 };
         self.last = chosen.key;
-        let step = (chosen.key, chosen.step);
-        self.delayed.retain(|(who, behind)| *who != step && *behind != step);
+        if !self.delayed.is_empty() {
+            let step = (chosen.key, chosen.step);
+            self.delayed.retain(|(who, behind)| *who != step && *behind != step);
+        }
         Pick::Candidate(index)
     }
 }

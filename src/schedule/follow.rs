@@ -1,5 +1,7 @@
 //! What changed among the candidates since the last decision, so that a strategy need not look at all of them.
 
+use std::ops::Range;
+
 /// Follows a ready set from one decision to the next.
 ///
 /// Between two decisions one candidate is taken and any number come. The dense list of candidates then differs in the
@@ -12,20 +14,26 @@ pub(crate) struct Follow {
     taken: usize,
 }
 
+/// Places that may hold somebody else than at the last decision.
+pub(crate) struct Changes {
+    /// The place of the one that was taken.
+    pub one: Option<usize>,
+    /// Places that are to be looked at, too.
+    pub new: Range<usize>,
+    /// Places that are no more.
+    pub gone: Range<usize>,
+}
+
 impl Follow {
-    /// Calls `changed` for each of the `len` places that may hold somebody else than at the last decision, and `gone` for
-    /// each place that is no more.
+    /// What changed now that there are `len` candidates.
     #[inline]
-    pub fn changes(&mut self, len: usize, mut changed: impl FnMut(usize), mut gone: impl FnMut(usize)) {
-        let mut from = self.len;
-        if self.len <= 2 {
-            from = 0;
-        } else if self.taken < len.min(self.len) {
-            changed(self.taken);
-        }
-        (from..len).for_each(changed);
-        (len..self.len).for_each(&mut gone);
-        self.len = len;
+    pub fn changes(&mut self, len: usize) -> Changes {
+        let before = std::mem::replace(&mut self.len, len);
+        let (one, from) = match before {
+            0..=2 => (None, 0),
+            _ => (Some(self.taken).filter(|&taken| taken < len.min(before)), before),
+        };
+        Changes { one, new: from..len, gone: len..before }
     }
 
     /// The place that was last at the last decision: whoever stood there may have moved to where one was taken.
@@ -66,10 +74,11 @@ mod tests {
                     1 => 0,
                     len => {
                         let view = ready.view();
-                        let mut changes = Vec::new();
-                        follow.changes(len, |place| changes.push((place, true)), |_| {});
+                        let changes = follow.changes(len);
+                        assert_eq!(changes.gone, len..mirror.len().max(changes.gone.end));
                         mirror.resize(len, None);
-                        changes.iter().for_each(|&(place, _)| mirror[place] = Some(view.get(place).step()));
+                        let places = changes.one.into_iter().chain(changes.new);
+                        places.for_each(|place| mirror[place] = Some(view.get(place).step()));
                         let all: Vec<_> = view.iter().map(|c| Some(c.step())).collect();
                         assert_eq!(mirror, all, "seed {seed}");
                         let index = stream.below(len as u32) as usize;

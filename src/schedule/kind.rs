@@ -28,10 +28,10 @@ pub enum StrategyKind {
     Pct {
         /// How many ordering constraints the sought bug needs; 1 to 64.
         depth: u32,
-        /// Decisions in a run; where `None`, the steps of the longer of two runs made to measure.
+        /// Decisions in a run; where `None`, the steps of a run made to measure.
         length: Option<u64>,
     },
-    /// `urw`: every interleaving equally likely, as far as the steps of each task can be told from two runs made to
+    /// `urw`: every interleaving equally likely, as far as the steps of each task can be told from a run made to
     /// measure (Zhao et al., ASPLOS 2025).
     Urw,
     /// `surw`: every order of the steps on one resource equally likely, another resource in each run (the same paper).
@@ -46,6 +46,9 @@ pub enum StrategyKind {
         /// Decisions in a run; measured as for `pct` where `None`.
         length: Option<u64>,
     },
+    /// `reversal`: some of the races that a run made to measure shows go the other way round; what else there is to decide
+    /// is decided in plain order, with few switches, or at random (after Sen, PLDI 2008).
+    Reversal,
     /// `exhaustive`: every schedule, one after the other, until there is no more or the seeds are used up. Orders of two
     /// steps that are known not to race (see [`announce`](crate::announce)) count as one.
     Exhaustive,
@@ -56,7 +59,7 @@ pub enum StrategyKind {
 }
 
 /// What can be read as a strategy.
-const EXPECTED: &str = "portfolio, random, urw, surw, pos, pct:DEPTH (DEPTH from 1 to 64), delay:DELAYS (0 to 64), \
+const EXPECTED: &str = "portfolio, random, reversal, urw, surw, pos, pct:DEPTH (DEPTH from 1 to 64), delay:DELAYS (0 to 64), \
                         exhaustive or fifo";
 
 impl StrategyKind {
@@ -72,7 +75,7 @@ impl StrategyKind {
     pub(crate) fn measures(&self) -> bool {
         match self {
             StrategyKind::Pct { length, .. } | StrategyKind::Delay { length, .. } => length.is_none(),
-            StrategyKind::Urw | StrategyKind::Surw | StrategyKind::Portfolio => true,
+            StrategyKind::Reversal | StrategyKind::Urw | StrategyKind::Surw | StrategyKind::Portfolio => true,
             _ => false,
         }
     }
@@ -99,6 +102,7 @@ fn read(text: &str) -> Option<StrategyKind> {
     Some(match text {
         "fifo" => StrategyKind::Fifo,
         "random" => StrategyKind::Random,
+        "reversal" => StrategyKind::Reversal,
         "urw" => StrategyKind::Urw,
         "surw" => StrategyKind::Surw,
         "pos" => StrategyKind::Pos,
@@ -125,6 +129,7 @@ impl fmt::Display for StrategyKind {
         let (name, number, length) = match self {
             StrategyKind::Fifo => return f.write_str("fifo"),
             StrategyKind::Random => return f.write_str("random"),
+            StrategyKind::Reversal => return f.write_str("reversal"),
             StrategyKind::Urw => return f.write_str("urw"),
             StrategyKind::Surw => return f.write_str("surw"),
             StrategyKind::Pos => return f.write_str("pos"),
@@ -147,6 +152,7 @@ mod tests {
     fn what_is_printed_can_be_read() {
         for text in [
             "fifo",
+            "reversal",
             "random",
             "urw",
             "surw",

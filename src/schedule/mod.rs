@@ -17,8 +17,10 @@ mod portfolio;
 mod pos;
 mod profile;
 mod promote;
+mod races;
 mod random;
 mod replay;
+mod reversal;
 mod surw;
 mod tree;
 mod urw;
@@ -39,6 +41,7 @@ use promote::Promote;
 pub(crate) use promote::Promotion;
 pub(crate) use random::Random;
 use replay::Replay;
+use reversal::Reversal;
 use surw::Surw;
 use urw::Urw;
 

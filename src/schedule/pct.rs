@@ -1,7 +1,7 @@
 //! Probabilistic concurrency testing.
 
 use super::follow::Follow;
-use super::tree::Priorities;
+use super::tree::{LEAST, Priorities};
 use super::{Candidates, Pick, Strategy};
 use crate::id::{Key, mix};
 use crate::prng::Stream;
@@ -28,6 +28,8 @@ pub(crate) struct Pct {
     patience: u64,
     follow: Follow,
     priorities: Priorities,
+    /// Who stands in each place: most of those who are taken come back to where they were.
+    keys: Vec<Key>,
 }
 
 impl Pct {
@@ -53,7 +55,26 @@ impl Pct {
             patience: 10 * length + 1_000,
             follow: Follow::default(),
             priorities: Priorities::default(),
+            keys: Vec::new(),
         }
+    }
+
+    /// Looks who stands in `place`.
+    #[inline]
+    fn look(&mut self, place: usize, candidates: &Candidates<'_>) {
+        let key = candidates.get(place).key;
+        if self.keys.get(place) != Some(&key) || self.priorities.get(place) == 0 {
+            self.stands(place, key);
+        }
+    }
+
+    /// Somebody else than before stands in `place`.
+    fn stands(&mut self, place: usize, key: Key) {
+        if place >= self.keys.len() {
+            self.keys.resize(place + 1, Key::CLOCK);
+        }
+        self.keys[place] = key;
+        self.priorities.set(place, priority(self.secret, &self.dropped, key));
     }
 }
 
@@ -68,14 +89,15 @@ fn priority(secret: u64, dropped: &[(Key, u64)], key: Key) -> u64 {
 
 impl Strategy for Pct {
     fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
-        let Pct { follow, priorities, dropped, secret, .. } = self;
-        let mut gone = Vec::new();
-        let changed = |place| priorities.set(place, priority(*secret, dropped, candidates.get(place).key()));
-        follow.changes(candidates.len(), changed, |place| gone.push(place));
-        gone.into_iter().for_each(|place| self.priorities.set(place, 0));
+        let changes = self.follow.changes(candidates.len());
+        if let Some(place) = changes.one {
+            self.look(place, candidates);
+        }
+        changes.new.for_each(|place| self.look(place, candidates));
+        changes.gone.for_each(|place| self.priorities.set(place, 0));
 
         let mut index = self.priorities.highest();
-        let key = candidates.get(index).key();
+        let key = self.keys[index];
         self.in_a_row = if self.in_a_row.0 == key { (key, self.in_a_row.1 + 1) } else { (key, 1) };
         let mut drops = self.in_a_row.1 > self.patience;
         while self.drops.first().is_some_and(|&at| at <= self.decision) {
@@ -85,7 +107,7 @@ impl Strategy for Pct {
         self.decision += 1;
         if drops {
             self.in_a_row.1 = 0;
-            self.lowest -= 1;
+            self.lowest -= LEAST;
             self.dropped.retain(|(dropped, _)| *dropped != key);
             self.dropped.push((key, self.lowest));
             self.priorities.set(index, self.lowest);

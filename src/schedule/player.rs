@@ -1,7 +1,7 @@
 //! A strategy with all that was measured for it: what answers the decisions of any number of runs.
 
 use super::{
-    Active, Delay, Exhaustive, Pct, Pos, Profile, Promote, Promotion, Replay, StrategyKind, Surw, Tree, Urw,
+    Active, Delay, Exhaustive, Pct, Pos, Profile, Promote, Promotion, Replay, Reversal, StrategyKind, Surw, Tree, Urw,
 };
 use crate::prng::{Stream, StreamId};
 use crate::seed::Seed;
@@ -50,6 +50,10 @@ impl Player {
             StrategyKind::Surw => Surw::choose(stream(), profile()),
             StrategyKind::Pos => Box::new(Pos::new(stream())),
             StrategyKind::Delay { delays, length } => Box::new(Delay::new(stream(), delays, length.unwrap_or(100))),
+            StrategyKind::Reversal => {
+                let profile = profile();
+                Box::new(Reversal::new(stream(), profile.races(), profile.steps()))
+            }
             StrategyKind::Exhaustive => Box::new(Exhaustive::new(self.tree.clone().unwrap_or_default())),
             StrategyKind::Replay(_) if !self.promotions.is_empty() => Box::new(Promote(self.promotions.clone())),
             StrategyKind::Replay(deviations) => Box::new(Replay::new(&deviations)),

@@ -5,45 +5,45 @@ use crate::seed::Seed;
 
 /// The deal: the seed's low four bits say which strategy it gets, so a seed means the same wherever it is run.
 ///
-/// Measured on the programs of `benches/finding`.
+/// Chosen by the rates of failing runs that `benches/finding --rates` tells, on half of its programs, and looked at on the
+/// other half: as much of `reversal` as leaves every program within three times the schedules of its best strategy, and
+/// of the others those that find what it does not. One that finds shallow bugs in most runs comes first.
 const DEAL: [Dealt; 16] = [
-    Dealt::Pos,
-    Dealt::Surw,
     Dealt::Urw,
-    Dealt::Pos,
+    Dealt::Reversal,
     Dealt::Surw,
+    Dealt::Reversal,
+    Dealt::Pos,
+    Dealt::Reversal,
     Dealt::Urw,
-    Dealt::Random,
+    Dealt::Reversal,
+    Dealt::Surw,
+    Dealt::Reversal,
+    Dealt::Urw,
+    Dealt::Reversal,
+    Dealt::Pos,
+    Dealt::Reversal,
     Dealt::Pct(3),
-    Dealt::Surw,
-    Dealt::Pos,
-    Dealt::Urw,
-    Dealt::Surw,
-    Dealt::Delay(2),
-    Dealt::Surw,
-    Dealt::Pos,
-    Dealt::Urw,
+    Dealt::Reversal,
 ];
 
 #[derive(Clone, Copy)]
 enum Dealt {
-    Random,
+    Reversal,
     Urw,
     Surw,
     Pos,
     Pct(u32),
-    Delay(u32),
 }
 
 /// The strategy that `seed` is dealt.
 pub(super) fn deal(seed: Seed, profile: Option<&Profile>) -> StrategyKind {
     let length = profile.map(|profile| profile.steps().max(1));
     match DEAL[(seed.get() & 15) as usize] {
-        Dealt::Random => StrategyKind::Random,
+        Dealt::Reversal => StrategyKind::Reversal,
         Dealt::Urw => StrategyKind::Urw,
         Dealt::Surw => StrategyKind::Surw,
         Dealt::Pos => StrategyKind::Pos,
         Dealt::Pct(depth) => StrategyKind::Pct { depth, length },
-        Dealt::Delay(delays) => StrategyKind::Delay { delays, length },
     }
 }

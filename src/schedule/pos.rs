@@ -90,18 +90,19 @@ impl Strategy for Pos {
     }
 
     fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
-        let mut follow = std::mem::take(&mut self.follow);
         let len = candidates.len();
-        let mut gone = Vec::new();
-        let last = follow.last();
-        follow.changes(len, |place| self.look(place, last, &candidates.get(place)), |place| gone.push(place));
-        gone.into_iter().for_each(|place| self.priorities.set(place, 0));
+        let last = self.follow.last();
+        let changes = self.follow.changes(len);
+        if let Some(place) = changes.one {
+            self.look(place, last, &candidates.get(place));
+        }
+        changes.new.for_each(|place| self.look(place, last, &candidates.get(place)));
+        changes.gone.for_each(|place| self.priorities.set(place, 0));
         let index = self.priorities.highest();
         if let Some((_, _, Some(operation))) = self.places.get(index).copied() {
             self.draw_anew(index, operation, len);
         }
-        follow.took(index);
-        self.follow = follow;
+        self.follow.took(index);
         Pick::Candidate(index)
     }
 }

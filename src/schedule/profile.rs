@@ -1,5 +1,6 @@
 //! What a program does, measured: how many steps each task takes, and what on.
 
+use super::races::Races;
 use crate::hash::{HashMap, HashSet};
 use crate::id::Key;
 use crate::trace::Trace;
@@ -12,6 +13,8 @@ pub(crate) struct Profile {
     /// Resources that more than one task was about to touch, in a fixed order.
     shared: Vec<u64>,
     steps: u64,
+    /// Steps that race.
+    races: Races,
 }
 
 #[derive(Debug, Default)]
@@ -27,14 +30,14 @@ struct Measured {
 
 impl Profile {
     /// The most that any of `runs` shows, task by task.
-    pub fn of<'t>(runs: impl Iterator<Item = &'t Trace>) -> Profile {
-        let mut profile = Profile::default();
+    pub fn of(runs: &[&Trace]) -> Profile {
+        let mut profile = Profile { races: Races::of(runs), ..Profile::default() };
         let mut users: HashMap<u64, HashSet<Key>> = HashMap::default();
         let mut order = Vec::new();
         for trace in runs {
             let mut steps = 0;
             let mut touches: HashMap<Key, HashMap<u64, u64>> = HashMap::default();
-            for (key, operation) in &trace.operations {
+            for (key, _, operation) in &trace.operations {
                 *touches.entry(*key).or_default().entry(operation.resource).or_default() += 1;
                 users.entry(operation.resource).or_default().insert(*key);
             }
@@ -76,6 +79,11 @@ impl Profile {
     /// How many tasks and workers there were.
     pub fn tasks(&self) -> u64 {
         self.tasks.len() as u64
+    }
+
+    /// Steps that race, and which way round they went.
+    pub fn races(&self) -> &Races {
+        &self.races
     }
 
     /// Resources that more than one task touches.

@@ -140,11 +140,12 @@ impl Strategy for Surw {
     }
 
     fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
-        let mut follow = std::mem::take(&mut self.follow);
-        let len = candidates.len();
-        let mut gone = Vec::new();
-        follow.changes(len, |place| self.look(place, &candidates.get(place)), |place| gone.push(place));
-        for place in gone {
+        let changes = self.follow.changes(candidates.len());
+        if let Some(place) = changes.one {
+            self.look(place, &candidates.get(place));
+        }
+        changes.new.for_each(|place| self.look(place, &candidates.get(place)));
+        for place in changes.gone {
             self.free.set(place, 0);
             self.held.set(place, 0);
         }
@@ -168,8 +169,7 @@ impl Strategy for Surw {
             self.meant = None;
             self.held_for = 0;
         }
-        follow.took(index);
-        self.follow = follow;
+        self.follow.took(index);
         Pick::Candidate(index)
     }
 

@@ -59,53 +59,60 @@ impl Weights {
     }
 }
 
-/// A priority for each place; the place with the highest is known.
+/// A priority for each place; the place with the highest is known. Of a priority the high 40 bits count.
 #[derive(Default)]
 pub(crate) struct Priorities {
-    /// For each node the place of the highest below it.
-    winners: Vec<u32>,
-    priorities: Vec<u64>,
+    /// A binary tree in an array: node 1 is the root, the leaves are the last half. Each has the highest priority below it,
+    /// and in its low bits the place that has it, so that nothing has to be looked up; 0 where there is none.
+    nodes: Vec<u64>,
+    leaves: usize,
 }
 
+/// The bits of a node that say which place it is.
+const PLACE: u64 = (1 << 24) - 1;
+
+/// The least by which two priorities differ.
+pub(crate) const LEAST: u64 = PLACE + 1;
+
 impl Priorities {
+    #[inline]
     pub fn highest(&self) -> usize {
-        self.winners.get(1).map_or(0, |&winner| winner as usize)
+        self.nodes.get(1).map_or(0, |&winner| (winner & PLACE) as usize)
     }
 
+    #[inline]
     pub fn get(&self, place: usize) -> u64 {
-        self.priorities.get(place).copied().unwrap_or(0)
+        if place < self.leaves { self.nodes[self.leaves + place] } else { 0 }
     }
 
     /// Gives `place` a priority; 0 is for a place that is empty.
     #[inline]
     pub fn set(&mut self, place: usize, priority: u64) {
-        if place >= self.priorities.len() {
+        if place >= self.leaves {
             self.grow(place + 1);
         }
-        let leaves = self.priorities.len();
-        let (winners, priorities) = (&mut self.winners[..], &mut self.priorities[..]);
-        priorities[place] = priority;
-        let mut at = (leaves + place) >> 1;
-        while at > 0 {
-            let (left, right) = (winners[2 * at], winners[2 * at + 1]);
-            let winner = if priorities[right as usize] > priorities[left as usize] { right } else { left };
-            if winner == winners[at] && winner as usize != place {
+        let mut at = self.leaves + place;
+        let nodes = &mut self.nodes[..];
+        let mut highest = if priority == 0 { 0 } else { priority & !PLACE | place as u64 & PLACE };
+        nodes[at] = highest;
+        while at > 1 {
+            highest = highest.max(nodes[at ^ 1]);
+            at >>= 1;
+            if nodes[at] == highest {
                 // Nothing above can have changed.
                 return;
             }
-            winners[at] = winner;
-            at >>= 1;
+            nodes[at] = highest;
         }
     }
 
     #[cold]
     fn grow(&mut self, least: usize) {
-        let leaves = least.next_power_of_two().max(8);
-        let old = std::mem::replace(&mut self.priorities, vec![0; leaves]);
-        self.winners = vec![0; leaves];
-        self.winners.extend(0..leaves as u32);
-        (1..leaves).rev().for_each(|at| self.winners[at] = self.winners[2 * at]);
-        old.into_iter().enumerate().for_each(|(place, priority)| self.set(place, priority));
+        let old = std::mem::take(self);
+        self.leaves = least.next_power_of_two().max(8);
+        self.nodes = vec![0; 2 * self.leaves];
+        self.nodes[self.leaves..][..old.leaves].copy_from_slice(&old.nodes[old.leaves..]);
+        (1..self.leaves).rev().for_each(|at| self.nodes[at] = self.nodes[2 * at].max(self.nodes[2 * at + 1]));
     }
 }
 
@@ -141,7 +148,7 @@ mod tests {
             tree.set(place, priority);
             model[place] = priority;
             let highest = *model.iter().max().unwrap();
-            assert_eq!(tree.get(tree.highest()), highest);
+            assert_eq!(tree.get(tree.highest()) & !PLACE, highest & !PLACE);
         }
     }
 }

@@ -70,10 +70,13 @@ impl Tasks {
 impl Strategy for Urw {
     fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
         let Urw { stream, profile, follow, weights, tasks } = self;
-        let mut gone = Vec::new();
-        let changed = |place| weights.set(place, tasks.left(&candidates.get(place), profile));
-        follow.changes(candidates.len(), changed, |place| gone.push(place));
-        gone.into_iter().for_each(|place| weights.set(place, 0));
+        let changes = follow.changes(candidates.len());
+        let mut look = |place| weights.set(place, tasks.left(&candidates.get(place), profile));
+        if let Some(place) = changes.one {
+            look(place);
+        }
+        changes.new.for_each(look);
+        changes.gone.for_each(|place| weights.set(place, 0));
         let index = weights.find(stream.below_wide(weights.total()));
         follow.took(index);
         Pick::Candidate(index)

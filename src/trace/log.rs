@@ -18,7 +18,7 @@ pub struct Trace {
     pub(crate) gap: Option<(usize, u64)>,
     pub(crate) deviations: Vec<Deviation>,
     /// What was known of the steps before they were taken, in order.
-    pub(crate) operations: Vec<(Key, Operation)>,
+    pub(crate) operations: Vec<(Key, u32, Operation)>,
 }
 
 impl Trace {
@@ -314,8 +314,8 @@ impl Log {
         self.trace.deviations.push(deviation);
     }
 
-    pub fn operation(&mut self, who: Key, operation: Operation) {
-        self.trace.operations.push((who, operation));
+    pub fn operation(&mut self, who: Key, step: u32, operation: Operation) {
+        self.trace.operations.push((who, step, operation));
     }
 
     /// What there is of the trace so far: its beginning, the events behind it, and how many were left out in between.

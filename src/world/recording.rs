@@ -92,7 +92,7 @@ impl World {
                 log.deviation(Deviation { who, step, before, before_step: front.step() });
             }
             if let Some(operation) = chosen.operation() {
-                log.operation(chosen.key(), operation);
+                log.operation(chosen.key(), chosen.step(), operation);
             }
             log.poll_begins(chosen.key(), overtaken);
         });

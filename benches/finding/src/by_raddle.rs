@@ -47,3 +47,17 @@ pub fn shrink(program: &Program, campaign: u64, cap: u64) -> Option<(usize, usiz
     let failure = found.first_failure()?;
     Some((failure.minimised().len(), failure.reruns()?))
 }
+
+/// How many of `runs` seeds fail under `strategy`, and whether each of the runs made to measure does.
+pub fn rate(program: &Program, strategy: &StrategyKind, runs: u64) -> u64 {
+    let first = 1 << 48;
+    let found = Explore::new()
+        .seeds(first..first + runs)
+        .strategy(strategy.clone())
+        .check(raddle::Check::Off)
+        .shrink_budget(0)
+        .run(program.start);
+    let counts = |kind| kind != raddle::FindingKind::Livelock;
+    let failures = found.failures().iter().filter(|failure| failure.finding().is_some_and(|f| counts(f.kind())));
+    failures.map(|failure| failure.count()).sum()
+}

@@ -9,6 +9,7 @@
 
 mod by_raddle;
 mod by_shuttle;
+mod cost;
 mod host;
 mod programs;
 
@@ -19,7 +20,7 @@ use raddle::StrategyKind;
 use std::process::{Command, ExitCode, Stdio};
 
 const USAGE: &str = "\
-usage: raddle-finding [--quick] [--campaigns N] [--cap N] [--only PART,…] [--strategies NAME,…] [--raddle | --shuttle | --shrink]
+usage: raddle-finding [--quick] [--campaigns N] [--cap N] [--only PART,…] [--strategies NAME,…] [--raddle | --shuttle | --shrink | --rates N | --cost | --instructions]
 
   --quick             3 campaigns capped at 500 schedules
   --campaigns N       how many campaigns (20)
@@ -27,6 +28,9 @@ usage: raddle-finding [--quick] [--campaigns N] [--cap N] [--only PART,…] [--s
   --only PART,…       the programs whose names have one of these in them
   --strategies NAME,… these of raddle's strategies
   --shrink            instead: how short the first failure of each campaign of raddle's portfolio becomes
+  --rates N           instead: of N schedules of each of raddle's strategies, how many in 1,000 fail
+  --cost              instead: what a step of each of raddle's strategies takes, in steps of random
+  --instructions      the same, counted by valgrind
   --raddle            without shuttle
   --shuttle           without raddle";
 
@@ -38,10 +42,13 @@ struct Options {
     raddle: bool,
     shuttle: bool,
     shrink: bool,
+    rates: Option<u64>,
+    /// Whether to tell costs, and if so whether in instructions.
+    cost: Option<bool>,
 }
 
 /// raddle's strategies, unless told otherwise.
-const STRATEGIES: &[&str] = &["portfolio", "random", "urw", "surw", "pos", "pct:2", "pct:3", "delay:2"];
+const STRATEGIES: &[&str] = &["portfolio", "random", "reversal", "urw", "surw", "pos", "pct:2", "pct:3", "delay:2"];
 
 fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
     let mut options = Options {
@@ -52,6 +59,8 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
         raddle: true,
         shuttle: true,
         shrink: false,
+        rates: None,
+        cost: None,
     };
     let mut names: Vec<String> = STRATEGIES.iter().map(|s| s.to_string()).collect();
     while let Some(arg) = args.next() {
@@ -65,6 +74,9 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
             "--only" => options.only = list(value()?),
             "--strategies" => names = list(value()?),
             "--shrink" => options.shrink = true,
+            "--cost" => options.cost = Some(false),
+            "--instructions" => options.cost = Some(true),
+            "--rates" => options.rates = Some(number(value()?)?),
             "--raddle" => options.shuttle = false,
             "--shuttle" => options.raddle = false,
             other => return Err(format!("{other}: unknown")),
@@ -82,6 +94,13 @@ fn main() -> ExitCode {
         child(&args[1..]);
         return ExitCode::SUCCESS;
     }
+    if let [first, strategy, tasks, runs] = &args[..]
+        && first == "--steps-of"
+    {
+        let [tasks, runs] = [tasks, runs].map(|n| n.parse().expect("the parent writes numbers"));
+        println!("{}", cost::run(&strategy.parse().expect("the parent writes strategies"), tasks, runs));
+        return ExitCode::SUCCESS;
+    }
     let options = match options(args.into_iter()) {
         Ok(options) => options,
         Err(error) => {
@@ -91,7 +110,11 @@ fn main() -> ExitCode {
     };
     // Every bug is a panic, and hundreds of them are wanted.
     std::panic::set_hook(Box::new(|_| {}));
-    if options.shrink {
+    if let Some(instructions) = options.cost {
+        cost::table(&options.strategies, instructions);
+    } else if let Some(runs) = options.rates {
+        rates(&options, runs);
+    } else if options.shrink {
         shrink(&options);
     } else {
         table(&options);
@@ -116,6 +139,23 @@ fn table(options: &Options) {
     println!();
     let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|part| name.contains(part.as_str()));
     programs::all::<Raddle>().iter().filter(|program| wanted(program.name)).for_each(|program| row(options, program));
+}
+
+/// What each strategy is worth on each program, run by run: what a deal of the seeds is weighed by.
+fn rates(options: &Options, runs: u64) {
+    println!("failing runs in 1,000, of {runs}");
+    print!("{:16}", "");
+    options.strategies.iter().for_each(|strategy| print!(" {:>9}", strategy.to_string()));
+    println!();
+    let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|part| name.contains(part.as_str()));
+    for program in programs::all::<Raddle>().iter().filter(|program| wanted(program.name)) {
+        print!("{:16}", program.name);
+        for strategy in &options.strategies {
+            print!(" {:>9.3}", 1_000.0 * by_raddle::rate(program, strategy, runs) as f64 / runs as f64);
+            let _ = std::io::Write::flush(&mut std::io::stdout());
+        }
+        println!();
+    }
 }
 
 /// How many deviations are left of the first failure, and how many reruns that took.

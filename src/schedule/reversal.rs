@@ -1,0 +1,245 @@
+//! A measured run with some of its races the other way round.
+
+use super::races::{Mark, Races};
+use super::{Candidate, Candidates, Pick, Strategy};
+use crate::hash::HashMap;
+use crate::id::Key;
+use crate::prng::Stream;
+
+/// Reversal: draws one to three of the [races](Races) that were measured, and has each go the other way round than it
+/// did, or has the two steps meet, one just before the other; whatever else there is to decide is decided as in plain
+/// order, with whoever ran last going on, or at random.
+///
+/// Most bugs need few orders to be other than usual, and orders matter between steps that race: that is what active
+/// testing forces one race at a time (Sen: *Race Directed Random Testing of Concurrent Programs*, PLDI 2008), and partial
+/// order reduction backtracks to (Flanagan, Godefroid, POPL 2005). Here races are drawn by kind, so that it does not
+/// matter how many tasks do the same.
+///
+/// Who would run, and has to come after a step that has not been taken, lets the one run that is to take it, and waits
+/// if that is not ready. Where nobody else can run, or after a long time, it waits no longer.
+pub(crate) struct Reversal {
+    stream: Stream,
+    base: Base,
+    announced: bool,
+    /// What has to be done before a step.
+    before: HashMap<Mark, Vec<Mark>>,
+    /// Who is in one of the races, and how many operations (or steps) each has begun.
+    done: HashMap<Key, u32>,
+    /// Whether the one in each place of the registry is, by key.
+    involved: Vec<(Key, bool)>,
+    last: Key,
+    patience: u64,
+}
+
+/// Who runs if no race says otherwise.
+#[derive(Clone, Copy)]
+enum Base {
+    Oldest,
+    /// Whoever ran last, as long as it can.
+    Last,
+    Random,
+}
+
+/// How many of the oldest are asked before one that should wait runs.
+const LOOK_AT: usize = 32;
+
+impl Reversal {
+    pub fn new(mut stream: Stream, races: &Races, length: u64) -> Reversal {
+        let (base, races_wanted) = match stream.below(8) {
+            0 => (Base::Oldest, 1),
+            1 => (Base::Oldest, 2 + stream.below(2)),
+            2 | 3 => (Base::Last, 1),
+            4 => (Base::Last, 2 + stream.below(2)),
+            5 | 6 => (Base::Random, 1),
+            _ => (Base::Random, 2),
+        };
+        let mut before: HashMap<Mark, Vec<Mark>> = HashMap::default();
+        let mut done = HashMap::default();
+        for race in (0..races_wanted).map_while(|_| races.draw(&mut stream)) {
+            race.first.iter().chain(&race.then).for_each(|(who, _)| _ = done.insert(*who, 0));
+            if let Some((one, other)) = race.meeting {
+                before.entry(one).or_default().push(other);
+            }
+            for then in race.then {
+                before.entry(then).or_default().extend(race.first.iter().filter(|first| first.0 != then.0));
+            }
+        }
+        let announced = races.are_announced();
+        let patience = 10 * length + 1_000;
+        Reversal { stream, base, announced, before, done, involved: Vec::new(), last: Key::CLOCK, patience }
+    }
+
+    #[inline]
+    fn is_involved(&mut self, candidate: &Candidate) -> bool {
+        match self.involved.get(candidate.slot as usize) {
+            Some(&(key, involved)) if key == candidate.key => involved,
+            _ => self.meet(candidate),
+        }
+    }
+
+    #[cold]
+    fn meet(&mut self, candidate: &Candidate) -> bool {
+        let slot = candidate.slot as usize;
+        if slot >= self.involved.len() {
+            self.involved.resize(slot + 1, (Key::CLOCK, false));
+        }
+        let involved = self.done.contains_key(&candidate.key);
+        self.involved[slot] = (candidate.key, involved);
+        involved
+    }
+
+    /// Who has to run for the one at `place` to run: itself, the one that it waits for, or nobody that could.
+    #[inline]
+    fn before(&mut self, place: usize, candidates: &Candidates<'_>) -> Option<usize> {
+        let candidate = candidates.get(place);
+        if self.patience == 0 || !self.is_involved(&candidate) {
+            return Some(place);
+        }
+        let nth = self.nth(&candidate);
+        let Some(firsts) = self.before.get_mut(&(candidate.key, nth)) else { return Some(place) };
+        while let Some(&(who, nth)) = firsts.last() {
+            if self.done.get(&who).is_some_and(|&done| done > nth) {
+                firsts.pop();
+                continue;
+            }
+            return candidates.iter().position(|other| other.key == who);
+        }
+        Some(place)
+    }
+
+    /// Which of its operations (or steps) the candidate is about to begin; between two operations, none.
+    fn nth(&self, candidate: &Candidate) -> u32 {
+        match self.announced {
+            true if candidate.operation.is_none_or(|operation| !operation.announced) => u32::MAX,
+            true => self.done.get(&candidate.key).copied().unwrap_or(0),
+            false => candidate.step,
+        }
+    }
+
+    #[inline]
+    fn runs(&mut self, candidate: &Candidate) {
+        self.last = candidate.key;
+        if !self.is_involved(candidate) {
+            return;
+        }
+        let does = candidate.operation.is_some_and(|operation| operation.announced);
+        if let Some(done) = self.done.get_mut(&candidate.key) {
+            *done = if self.announced { *done + u32::from(does) } else { candidate.step + 1 };
+        }
+    }
+}
+
+impl Strategy for Reversal {
+    fn wants_operations(&self) -> bool {
+        true
+    }
+
+    fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
+        self.patience = self.patience.saturating_sub(1);
+        let meant = match self.base {
+            Base::Random => self.stream.below(candidates.len() as u32) as usize,
+            Base::Last if candidates.get(candidates.newest()).key == self.last => candidates.newest(),
+            _ => candidates.oldest(),
+        };
+        let mut found = self.before(meant, candidates);
+        if found.is_none() {
+            found = candidates.by_age().take(LOOK_AT).find_map(|place| self.before(place, candidates));
+        }
+        let index = found.unwrap_or(meant);
+        self.runs(&candidates.get(index));
+        Pick::Candidate(index)
+    }
+
+    fn alone(&mut self, candidates: &Candidates<'_>) {
+        self.runs(&candidates.get(0));
+    }
+
+    /// The clock is one more candidate, where the rest is random.
+    fn slip(&mut self, candidates: &Candidates<'_>) -> bool {
+        matches!(self.base, Base::Random) && self.stream.below(candidates.len() as u32 + 1) == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operation::{Access, Operation};
+    use crate::schedule::{Ready, Stub};
+    use crate::trace::Trace;
+
+    const TASKS: u32 = 4;
+    const STEPS: u32 = 3;
+
+    fn writes(step: u32) -> Operation {
+        Operation { resource: u64::from(step), access: Access::Write, announced: true }
+    }
+
+    /// Tasks that write 0, 1 and 2 one after the other, always ready: who ran, in order.
+    fn play(seed: u64, races: &Races) -> Vec<u32> {
+        let mut reversal = Reversal::new(Stream::new(seed, 0), races, 12);
+        let ready = Ready::new();
+        let stub = |task: u32, step: u32| {
+            let mut stub = Stub::new(Key::ROOT.child(task), step, (task, step));
+            (stub.0.slot, stub.0.operation) = (task, Some(writes(step)));
+            stub
+        };
+        (0..TASKS).for_each(|task| ready.push(stub(task, 0)));
+        let mut order = Vec::new();
+        while ready.len() > 0 {
+            ready.settle();
+            let index = match ready.len() {
+                1 => {
+                    reversal.alone(&ready.view());
+                    0
+                }
+                _ => {
+                    let Pick::Candidate(index) = reversal.pick(&ready.view());
+                    index
+                }
+            };
+            let (task, step) = ready.take(index).1;
+            order.push(task);
+            if step + 1 < STEPS {
+                ready.push(stub(task, step + 1));
+            }
+        }
+        order
+    }
+
+    fn measured() -> Races {
+        let step = |step: u32| (0..TASKS).map(move |task| (Key::ROOT.child(task), step, writes(step)));
+        Races::of(&[&Trace { operations: (0..STEPS).flat_map(step).collect(), ..Trace::default() }])
+    }
+
+    #[test]
+    fn every_task_comes_to_its_end_whatever_is_held() {
+        let races = measured();
+        for seed in 0..500 {
+            let mut order = play(seed, &races);
+            order.sort_unstable();
+            assert_eq!(order, [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3], "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn a_race_goes_the_other_way_round() {
+        let races = measured();
+        for seed in 0..500 {
+            let reversal = Reversal::new(Stream::new(seed, 0), &races, 12);
+            let [(&then, firsts)] = reversal.before.iter().collect::<Vec<_>>()[..] else { continue };
+            let order = play(seed, &races);
+            let at = |(who, nth): Mark| {
+                let mut own = (0..order.len()).filter(|&at| Key::ROOT.child(order[at]) == who);
+                own.nth(nth as usize).unwrap()
+            };
+            assert!(firsts.iter().all(|&first| at(first) < at(then)), "seed {seed}: {order:?}");
+        }
+    }
+
+    #[test]
+    fn where_nothing_is_known_it_is_one_of_three_plain_walks() {
+        let orders: std::collections::HashSet<Vec<u32>> = (0..100).map(|seed| play(seed, &Races::default())).collect();
+        assert!(orders.contains(&vec![0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3]));
+        assert!(orders.contains(&vec![0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]) && orders.len() > 20);
+    }
+}
