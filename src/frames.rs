@@ -3,6 +3,33 @@
 /// Crates whose frames say nothing about the code under test.
 const OURS: &[&str] = &["std", "core", "alloc", "raddle", "async_task", "backtrace", "test"];
 
+/// A symbol that has a path, or a Rust function of whose name the debug information knows the last part only, as it is
+/// with `debug = "line-tables-only"`: `file`, where it stands, tells whose it is. None if nothing does.
+pub(crate) fn with_path(symbol: String, file: Option<&str>) -> String {
+    let is_bare = !symbol.starts_with('<') && !symbol.split('<').next().unwrap_or_default().contains("::");
+    match file.filter(|file| is_bare && file.ends_with(".rs")) {
+        None => symbol,
+        Some(file) => format!("{}::{symbol}", crate_of(file)),
+    }
+}
+
+/// The crate that a source file belongs to, or the file's own name if it is in no registry.
+fn crate_of(file: &str) -> String {
+    let parts: Vec<&str> = file.split(['/', '\\']).collect();
+    if file.starts_with("/rustc/") {
+        return "std".into();
+    }
+    if file.starts_with(concat!(env!("CARGO_MANIFEST_DIR"), "/src/")) {
+        return "raddle".into();
+    }
+    // `…/registry/src/<registry>/async-task-4.7.1/src/raw.rs`
+    let package = parts.windows(4).find(|four| four[..2] == ["registry", "src"]).map(|four| four[3]);
+    match package.and_then(|package| package.rsplit_once('-')) {
+        Some((name, _)) => name.replace('-', "_"),
+        None => parts.last().and_then(|name| name.strip_suffix(".rs")).unwrap_or_default().into(),
+    }
+}
+
 /// Whether a frame with this symbol belongs to the code under test (or to a library that it calls).
 pub(crate) fn is_users(symbol: &str) -> bool {
     // `<a::B as c::D>::e`, `a::b::{{closure}}`; a symbol without a path is C's.
@@ -22,7 +49,31 @@ pub(crate) fn is_users(symbol: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_users;
+    use super::{is_users, with_path};
+
+    #[test]
+    fn a_name_without_a_path_gets_one_by_its_file() {
+        let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/src/boundary/turn.rs");
+        let task = "/home/me/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/async-task-4.7.1/src/raw.rs";
+        for (symbol, file, told, is_theirs) in [
+            (
+                "with<raddle::world::World, bank::Answer>",
+                Some(ours),
+                "raddle::with<raddle::world::World, bank::Answer>",
+                false,
+            ),
+            ("run<bank::Bank>", Some(task), "async_task::run<bank::Bank>", false),
+            ("call_once", Some("/rustc/5980/library/core/src/ops/function.rs"), "std::call_once", false),
+            ("transfer", Some("/home/me/bank/src/accounts.rs"), "accounts::transfer", true),
+            ("sqlite3_step", Some("/home/me/sqlite3.c"), "sqlite3_step", false),
+            ("start_thread", None, "start_thread", false),
+            ("bank::transfer<u8>", Some(ours), "bank::transfer<u8>", true),
+            ("<bank::Bank as bank::Api>::get", Some(ours), "<bank::Bank as bank::Api>::get", true),
+        ] {
+            assert_eq!(with_path(symbol.into(), file), told);
+            assert_eq!(is_users(told), is_theirs, "{told}");
+        }
+    }
 
     #[test]
     fn keeps_the_users_and_nothing_else() {

@@ -49,7 +49,11 @@ fn users_frames(stack: &str) -> String {
     while let Some(frame) = lines.next() {
         let place = lines.next_if(|next| next.trim_start().starts_with("at "));
         let name = frame.split_once(": ").map_or(frame, |(_, name)| name);
-        if !frames::is_users(name) {
+        // `at ./src/bank.rs:7:5`, relative to where the process runs.
+        let file = place.and_then(|place| place.trim_start().strip_prefix("at ")?.rsplitn(3, ':').nth(2));
+        let file = file.and_then(|file| std::path::absolute(file).ok());
+        let name = frames::with_path(name.into(), file.as_deref().and_then(|file| file.to_str()));
+        if !frames::is_users(&name) {
             continue;
         }
         kept += &format!("  {name}");

@@ -48,6 +48,7 @@ fn look_up(address: usize) -> Symbols {
     // A return address is behind its call, which may be another line, or another function.
     backtrace::resolve(address.wrapping_sub(1) as *mut c_void, |symbol| {
         let name = symbol.name().map(|n| format!("{n:#}")).unwrap_or_default();
+        let name = frames::with_path(name, symbol.filename().and_then(Path::to_str));
         let place = symbol.filename().zip(symbol.lineno()).map(|(file, line)| format!("{}:{line}", shorten(file)));
         if !name.is_empty() {
             symbols.push((name, place));

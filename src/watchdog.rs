@@ -144,6 +144,7 @@ fn report(beacon: &Beacon, still_for: Duration) -> String {
 fn tell_frame(text: &mut String, address: usize) {
     backtrace::resolve(address as *mut std::ffi::c_void, |symbol| {
         let name = symbol.name().map(|n| format!("{n:#}")).unwrap_or_default();
+        let name = frames::with_path(name, symbol.filename().and_then(|file| file.to_str()));
         if !frames::is_users(&name) {
             return;
         }

@@ -21,6 +21,7 @@ mod seeds;
 mod shell;
 mod stderr;
 mod timeline;
+mod values;
 
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Verb};

@@ -5,6 +5,7 @@ mod explore;
 mod machines;
 mod misuse;
 mod one;
+mod readme;
 mod run;
 mod seeds;
 mod shards;

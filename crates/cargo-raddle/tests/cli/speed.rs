@@ -1,7 +1,7 @@
 //! How fast exploring is: two processes beside one, and one beside the explorer within a test. It measures and asserts
 //! nothing; where a machine is busy, the processor's time says more than the clock's:
 //!
-//! `cargo test -p cargo-raddle --test cli -- --ignored --nocapture how_fast`
+//! `cargo test --release -p cargo-raddle --test cli -- --ignored --nocapture how_fast`
 
 use crate::run::{finish, raddle, results, shell};
 use crate::yard::{own_package, write};
