@@ -171,7 +171,7 @@ fn every_unsafe_block_argues() {
 
 #[test]
 fn files_have_head_comments() {
-    for path in ["src", "tests", "sims", "benches"].into_iter().flat_map(|folder| files(folder, &["rs"])) {
+    for path in ["src", "tests", "sims", "benches", "suites"].into_iter().flat_map(|folder| files(folder, &["rs"])) {
         assert!(read(&path).starts_with("//!"), "{} says what it is for", path.display());
     }
 }
@@ -187,13 +187,15 @@ fn every_path_named_in_a_document_exists() {
         "benches/README.md",
         "crates/cargo-raddle/README.md",
         "docs/many-machines.md",
+        "docs/suites.md",
     ] {
         let text = read(document);
         for word in text.split('`').skip(1).step_by(2) {
             let is_path = word.contains('/') && !word.contains([' ', '<', ':', '…', '(', '*', '$', '=']);
             let top = word.split('/').next().unwrap_or_default();
             let is_ours =
-                ["src", "tests", "sims", "snapshots", "benches", "crates", "examples", "docs", ".ci"].contains(&top);
+                ["src", "tests", "sims", "snapshots", "suites", "benches", "crates", "examples", "docs", ".ci"]
+                    .contains(&top);
             if is_path && is_ours {
                 seen += 1;
                 assert!(root().join(word).exists(), "{document} names {word}, which does not exist");

@@ -47,7 +47,8 @@ pub fn is_ready(fd: i32, to_write: bool) -> bool {
 /// An I/O object that is awaited: [`smol::Async`](::smol::Async).
 ///
 /// One that is made in a run waits in the world: its descriptor is asked whenever nobody can run. The sockets of the run's
-/// own network are no descriptors of the system; what is said to theirs from outside this type finds them unconnected.
+/// own network are no descriptors of the system: theirs know the addresses, where system calls are seen, and what else is
+/// said to them from outside this type finds them unconnected.
 pub struct Async<T> {
     pub(crate) kind: Kind<T>,
 }

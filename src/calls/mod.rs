@@ -40,6 +40,7 @@ pub(crate) fn on_call(call: &Call) -> Answer {
         _ if world.is_busy() => Answer::Pass,
         (_, Op::Random { buffer, length }) => random(world, buffer, length),
         (_, Op::SetTimer { fd, until, every }) => set_timer(world, fd, until, every, call),
+        (_, Op::SocketAddress { fd, of_peer, address, length }) => socket_address(world, fd, of_peer, address, length),
         (Some(index), _) => on_worker::on_worker(world, index as u32, call),
         // A panic is being told: its hook reads what it likes.
         (None, _) if std::thread::panicking() => Answer::Pass,
@@ -55,10 +56,25 @@ fn random(world: &World, buffer: usize, length: usize) -> Answer {
         let part = bytes.len().min(length - done);
         world.fill_entropy(&mut bytes[..part]);
         if kernel::poke(buffer + done, &bytes[..part]) != part {
-            return Answer::Return(-14);
+            return FAULT;
         }
     }
     Answer::Return(length as i64)
+}
+
+/// What stands for a socket of the run's network has that socket's addresses.
+fn socket_address(world: &World, fd: i32, of_peer: bool, address: usize, length: usize) -> Answer {
+    let Some((own, peer)) = world.stands_for(fd) else { return Answer::Pass };
+    let Some(told) = (if of_peer { peer } else { Some(own) }) else { return NOT_CONNECTED };
+    let (bytes, size) = words::socket_address(told);
+    let mut room = [0; 4];
+    if kernel::peek(length, &mut room) != room.len() {
+        return FAULT;
+    }
+    let fits = size.min(u32::from_ne_bytes(room) as usize);
+    let is_told =
+        kernel::poke(address, &bytes[..fits]) == fits && kernel::poke(length, &(size as u32).to_ne_bytes()) == 4;
+    if is_told { Answer::Return(0) } else { FAULT }
 }
 
 /// A timer that is a descriptor runs out in virtual time.
@@ -82,6 +98,8 @@ pub(crate) fn deadline(world: &World, until: Timeout) -> Option<Instant> {
 }
 
 const AGAIN: Answer = Answer::Return(-11);
+const FAULT: Answer = Answer::Return(-14);
+const NOT_CONNECTED: Answer = Answer::Return(-107);
 const TIMED_OUT: Answer = Answer::Return(-110);
 
 /// Waits for a word in real time, for so many milliseconds at most.

@@ -5,6 +5,10 @@ use crate::sentinel::{Detail, Touch};
 use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
+/// `AF_INET` and `AF_INET6`, as an address begins.
+const INET: u16 = 2;
+const INET6: u16 = 10;
+
 /// What a call touches.
 pub(super) fn touch(op: Op) -> Option<Touch> {
     let socket = |fd, dont_wait: bool| Touch::Socket { nonblocking: dont_wait || kernel::is_nonblocking(fd) };
@@ -98,6 +102,26 @@ fn text_at(address: usize) -> Detail {
     words
 }
 
+/// A socket's address as the kernel writes it (`sockaddr_in`, `sockaddr_in6`), and its length.
+pub(super) fn socket_address(address: SocketAddr) -> ([u8; 28], usize) {
+    let mut bytes = [0; 28];
+    bytes[2..4].copy_from_slice(&address.port().to_be_bytes());
+    match address {
+        SocketAddr::V4(address) => {
+            bytes[..2].copy_from_slice(&INET.to_ne_bytes());
+            bytes[4..8].copy_from_slice(&address.ip().octets());
+            (bytes, 16)
+        }
+        SocketAddr::V6(address) => {
+            bytes[..2].copy_from_slice(&INET6.to_ne_bytes());
+            bytes[4..8].copy_from_slice(&address.flowinfo().to_ne_bytes());
+            bytes[8..24].copy_from_slice(&address.ip().octets());
+            bytes[24..].copy_from_slice(&address.scope_id().to_ne_bytes());
+            (bytes, 28)
+        }
+    }
+}
+
 /// A socket's address in words.
 fn address_at(address: usize, length: usize) -> Detail {
     let mut words = Detail::new();
@@ -108,8 +132,8 @@ fn address_at(address: usize, length: usize) -> Detail {
     }
     let port = u16::from_be_bytes([bytes[2], bytes[3]]);
     let told = match u16::from_ne_bytes([bytes[0], bytes[1]]) {
-        2 => SocketAddr::from((Ipv4Addr::new(bytes[4], bytes[5], bytes[6], bytes[7]), port)),
-        10 => {
+        INET => SocketAddr::from((Ipv4Addr::new(bytes[4], bytes[5], bytes[6], bytes[7]), port)),
+        INET6 => {
             let mut octets = [0; 16];
             octets.copy_from_slice(&bytes[8..24]);
             SocketAddr::from((Ipv6Addr::from(octets), port))

@@ -82,8 +82,11 @@ impl<T> Async<T> {
     pub fn into_inner(mut self) -> io::Result<T> {
         match &mut self.kind {
             Kind::Real(_) => {}
-            Kind::Simulated { io, .. } => match io.take() {
-                Some(io) => return Ok(io),
+            Kind::Simulated { fd, io, .. } => match io.take() {
+                Some(io) => {
+                    context::try_with(|world| world.forget_descriptor(*fd));
+                    return Ok(io);
+                }
                 None => unreachable!("it is taken out only when this is consumed"),
             },
         }

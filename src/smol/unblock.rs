@@ -158,7 +158,8 @@ impl<T> Unblock<T> {
         };
         match receiver.recv().await {
             Ok(result) => result,
-            Err(_) => panic!("the closure of smol::Unblock::with_mut has panicked"),
+            // The words of `blocking`, which people match.
+            Err(error) => panic!("`Unblock::with_mut()` operation has panicked: {error:?}"),
         }
     }
 

@@ -92,6 +92,8 @@ pub(crate) struct World {
     /// Tasks that do.
     #[cfg(all(unix, feature = "smol"))]
     tasks_outside: RefCell<Vec<(i32, bool, Waker)>>,
+    /// Descriptors that stand for sockets of the run's network.
+    stand_ins: RefCell<Vec<outside::StandIn>>,
     /// The loop stood still in this step, by which incident.
     stood: Cell<bool>,
     stood_for: Cell<Option<usize>>,
@@ -236,6 +238,7 @@ impl World {
             outside: RefCell::new(Vec::new()),
             #[cfg(all(unix, feature = "smol"))]
             tasks_outside: RefCell::new(Vec::new()),
+            stand_ins: RefCell::new(Vec::new()),
             stood: Cell::new(false),
             stood_for: Cell::new(None),
             log: RefCell::new(None),
@@ -279,6 +282,7 @@ impl World {
         self.futexes.borrow_mut().clear();
         self.outside.borrow_mut().clear();
         self.timer_fds.borrow_mut().clear();
+        self.stand_ins.borrow_mut().clear();
         self.children.set(0);
         self.stood.set(false);
         self.stood_for.set(None);

@@ -7,7 +7,6 @@ mod suites;
 
 use adapt::adapt;
 use sources::Source;
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -32,12 +31,19 @@ fn main() {
         for path in files(suite, source) {
             list.add_file(suite, &path, &folder, &left_out);
         }
+        list.versions.push_str(&format!("    ({:?}, {:?}),\n", suite.shown, source.version));
         if suite.documentation {
             list.add_documentation(suite, &source.folder.join("src"), &folder, &left_out);
         }
         list.modules += "}\n";
     }
-    let text = format!("{}\npub static TESTS: &[Test] = &[\n{}];\n{}", list.modules, list.tests, list.uncompiled());
+    let text = format!(
+        "{}\npub static PUBLISHED: &[Test] = &[\n{}];\npub static VERSIONS: &[(&str, &str)] = &[\n{}];\n{}",
+        list.modules,
+        list.tests,
+        list.versions,
+        list.uncompiled()
+    );
     fs::write(out.join("suites.rs"), text).expect("OUT_DIR can be written to");
 }
 
@@ -71,14 +77,17 @@ fn files(suite: &Suite, source: &Source) -> Vec<PathBuf> {
 struct List {
     modules: String,
     tests: String,
+    /// Of the suite that is being added.
+    version: String,
+    versions: String,
+    examples: Vec<String>,
     uncompiled: Vec<String>,
-    by_module: BTreeMap<String, String>,
 }
 
 impl List {
     fn open(&mut self, suite: &Suite, source: &Source) {
-        self.by_module.insert(suite.shown.into(), source.version.clone());
-        let _ = writeln!(self.modules, "#[allow(warnings)]\nmod {} {{", ident(suite.shown));
+        self.version = source.version.clone();
+        let _ = writeln!(self.modules, "#[allow(warnings)]\npub mod {} {{", ident(suite.shown));
     }
 
     /// One file of tests; one that is left out whole is not compiled.
@@ -88,6 +97,9 @@ impl List {
             return;
         }
         let adapted = adapt(&read(path), suite.edits);
+        if path.parent().is_some_and(|folder| folder.ends_with("examples")) {
+            self.examples.push(name.clone());
+        }
         let to = folder.join(format!("{name}.rs"));
         fs::write(&to, adapted.text).expect("OUT_DIR can be written to");
         let common = path.with_file_name("common");
@@ -140,19 +152,22 @@ impl List {
     }
 
     fn add(&mut self, suite: &Suite, name: &str, path: &str) {
-        let (shown, version) = (suite.shown, &self.by_module[suite.shown]);
+        let (shown, version) = (suite.shown, &self.version);
         let own_process = suite.own_process.iter().any(|begin| name.starts_with(begin));
         let _ = writeln!(
             self.tests,
-            "    Test {{ suite: {shown:?}, version: {version:?}, name: {name:?}, own_process: {own_process}, \
+            "    Test {{ suite: {shown:?}, version: {version:?}, name: {name:?}, own_process: {own_process}, says: &[], \
              body: || {}::{path}().told() }},",
             ident(shown)
         );
     }
 
-    /// What of the list of what is left out was not compiled.
+    /// What of the list of what is left out was not compiled, and which examples were.
     fn uncompiled(&self) -> String {
-        format!("pub static UNCOMPILED: &[&str] = &{:?};\n", self.uncompiled)
+        let (uncompiled, examples) = (&self.uncompiled, &self.examples);
+        format!(
+            "pub static UNCOMPILED: &[&str] = &{uncompiled:?};\n#[cfg(test)]\npub static EXAMPLES: &[&str] = &{examples:?};\n"
+        )
     }
 }
 

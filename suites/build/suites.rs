@@ -23,6 +23,9 @@ const EXECUTOR: (&str, &str) = ("async_executor::", "smol::");
 const TIMER: (&str, &str) = ("async_io::", "smol::");
 const BLOCKING: (&str, &str) = ("blocking::", "smol::");
 const LITE: (&str, &str) = ("futures_lite::", "smol::");
+/// What an example begins with is called from outside.
+const MAIN: (&str, &str) = ("fn main() {", "pub fn main() {");
+const MAIN_STD: (&str, &str) = ("fn main() -> std::io::Result", "pub fn main() -> std::io::Result");
 /// Spins on one processor, where nothing else would have its turn.
 const SPIN: (&str, &str) = ("spin_on::spin_on(", "smol::block_on(");
 
@@ -41,7 +44,7 @@ pub const SUITES: &[Suite] = &[
         files: &["tests"],
         documentation: true,
         edits: &[LOCK, LITE],
-        own_process: &[],
+        own_process: &["semaphore::add_permits"],
     },
     Suite {
         package: "event-listener",
@@ -90,6 +93,32 @@ pub const SUITES: &[Suite] = &[
         files: &["tests"],
         documentation: true,
         edits: &[],
-        own_process: &["basic::", "cancel::", "join::", "metadata::", "panic::", "ready::", "waker_"],
+        own_process: &["basic::", "cancel::", "join::", "metadata::", "panic::", "ready::", "waker_", "doc::runnable"],
+    },
+    Suite {
+        package: "async-io",
+        // Its reactor is a thread in a static.
+        shown: "async-io",
+        files: &["tests"],
+        documentation: true,
+        edits: &[],
+        own_process: &[""],
+    },
+    Suite {
+        package: "async-io",
+        shown: "async-io-by-smol",
+        files: &["tests"],
+        documentation: true,
+        edits: &[TIMER],
+        own_process: &[],
+    },
+    Suite {
+        package: "smol",
+        shown: "smol",
+        // `src/examples.rs` says who plays the other part.
+        files: &["examples"],
+        documentation: false,
+        edits: &[("fn main() -> io::Result", "pub fn main() -> io::Result"), MAIN_STD, MAIN, CHANNEL],
+        own_process: &[],
     },
 ];

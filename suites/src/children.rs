@@ -22,7 +22,13 @@ pub fn run(tests: &[&'static Test], args: &Args, tell: impl Fn(&Test, &Result<St
     let outcomes = Mutex::new(Vec::new());
     thread::scope(|scope| {
         for job in 0..jobs {
-            let place = Place { result: folder.join(format!("result-{job}")), input: input.clone() };
+            let of_job = |what: &str| folder.join(format!("{what}-{job}"));
+            let place = Place {
+                result: of_job("result"),
+                output: of_job("output"),
+                folder: of_job("folder"),
+                input: input.clone(),
+            };
             let (next, outcomes, tell) = (&next, &outcomes, &tell);
             scope.spawn(move || {
                 while let Some(&test) = tests.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -47,6 +53,10 @@ pub struct Outcome {
 /// Where one child at a time leaves its result.
 struct Place {
     result: PathBuf,
+    /// What it printed.
+    output: PathBuf,
+    /// The folder that it begins in.
+    folder: PathBuf,
     input: PathBuf,
 }
 
@@ -69,15 +79,26 @@ impl Place {
         Ok(String::new())
     }
 
+    /// What a child tells, and what it printed if that counts.
     fn child(&self, test: &Test, first: u64, count: u64) -> Result<String, String> {
+        let told = |error: std::io::Error| error.to_string();
         let _ = fs::remove_file(&self.result);
-        let input = fs::File::open(&self.input).map_err(|error| error.to_string())?;
-        let mut command = Command::new(env::current_exe().map_err(|error| error.to_string())?);
+        let _ = fs::remove_dir_all(&self.folder);
+        fs::create_dir_all(&self.folder).map_err(told)?;
+        let input = fs::File::open(&self.input).map_err(told)?;
+        let printed = fs::File::create(&self.output).map_err(told)?;
+        let mut command = Command::new(env::current_exe().map_err(told)?);
         command.args(["--child", &test.id(), &first.to_string(), &count.to_string()]).arg(&self.result);
-        command.stdin(input).stdout(Stdio::null()).stderr(Stdio::piped());
-        let output = command.output().map_err(|error| error.to_string())?;
+        command.current_dir(&self.folder).stdin(input).stdout(printed).stderr(Stdio::piped());
+        let output = command.output().map_err(told)?;
+        let printed = fs::read(&self.output).map_err(told)?;
+        let printed = String::from_utf8_lossy(&printed);
         match fs::read_to_string(&self.result) {
-            Ok(text) if output.status.success() => Ok(text),
+            Ok(text) if output.status.success() => match test.says.iter().find(|line| !printed.contains(**line)) {
+                Some(line) => Err(format!("{} failed: seed {first}: no {line:?} in:\n{printed}", test.id())),
+                None if test.says.is_empty() => Ok(text),
+                None => Ok(text + "\n" + &printed),
+            },
             Ok(text) if !text.is_empty() => Err(text),
             _ => {
                 let said = String::from_utf8_lossy(&output.stderr);

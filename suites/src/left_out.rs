@@ -9,6 +9,13 @@ pub struct LeftOut {
     pub reason: String,
 }
 
+impl LeftOut {
+    /// Whether it is not even tried.
+    pub fn is_not_run(&self) -> bool {
+        self.reason.starts_with("not run")
+    }
+}
+
 /// The list.
 pub fn list() -> Vec<LeftOut> {
     read(include_str!("../left-out.txt"))

@@ -3,6 +3,7 @@
 
 mod args;
 mod children;
+mod examples;
 mod left_out;
 mod run;
 mod suites {
@@ -15,7 +16,6 @@ mod test;
 
 use args::Args;
 use std::process::ExitCode;
-use suites::TESTS;
 use test::Test;
 
 fn main() -> ExitCode {
@@ -53,18 +53,24 @@ fn main() -> ExitCode {
     }
 }
 
+/// All tests: those that were published as such, and smol's examples.
+fn tests() -> impl Iterator<Item = &'static Test> {
+    suites::PUBLISHED.iter().chain(examples::PLAYED)
+}
+
 fn find(id: &str) -> Result<&'static Test, String> {
-    let test = TESTS.iter().find(|test| test.id() == id);
+    let test = tests().find(|test| test.id() == id);
     test.ok_or_else(|| format!("there is no test {id}; --list tells what there is"))
 }
 
 /// Runs what the filter names and prints the table. Whether all is as the list of what is left out says.
 fn all(args: &Args, filter: &str, verbose: bool) -> Result<bool, String> {
-    let tests: Vec<&Test> = TESTS.iter().filter(|test| test.id().contains(filter)).collect();
+    let left_out = left_out::list();
+    let is_run = |test: &Test| !left_out.iter().any(|entry| entry.id == test.id() && entry.is_not_run());
+    let tests: Vec<&Test> = tests().filter(|test| test.id().contains(filter) && is_run(test)).collect();
     if tests.is_empty() {
         return Err(format!("no test contains {filter:?}; --list tells what there is"));
     }
-    let left_out = left_out::list();
     let outcomes = children::run(&tests, args, |test, result| {
         if verbose {
             println!("{} {}", if result.is_ok() { "passed" } else { "FAILED" }, test.id());

@@ -2,7 +2,7 @@
 
 use crate::children::Outcome;
 use crate::left_out::{self, LeftOut};
-use crate::suites::{TESTS, UNCOMPILED};
+use crate::suites::UNCOMPILED;
 use crate::test::Test;
 use std::fmt::Write as _;
 
@@ -38,7 +38,7 @@ pub fn of(outcomes: &[Outcome], left_out: &[LeftOut], is_all: bool) -> Told {
             _ => {}
         }
     }
-    let is_known = |id: &str| TESTS.iter().any(|test| test.id() == id) || UNCOMPILED.contains(&id);
+    let is_known = |id: &str| crate::tests().any(|test| test.id() == id) || UNCOMPILED.contains(&id);
     for entry in left_out.iter().filter(|entry| is_all && !is_known(&entry.id)) {
         let _ = writeln!(wrong, "\nleft-out.txt names {}, which does not exist", entry.id);
     }
@@ -58,6 +58,6 @@ fn reasons(left_out: &[&LeftOut]) -> String {
 
 /// Every test, and what is left out.
 pub fn list() -> String {
-    let tests = TESTS.iter().map(|test| test.id() + "\n").collect::<String>();
+    let tests = crate::tests().map(|test| test.id() + "\n").collect::<String>();
     tests + &reasons(&left_out::list().iter().collect::<Vec<_>>())
 }

@@ -12,6 +12,8 @@ pub struct Test {
     pub name: &'static str,
     /// It changes a static: each seed has a process of its own.
     pub own_process: bool,
+    /// What it has to print.
+    pub says: &'static [&'static str],
     /// The test itself.
     pub body: fn() -> Result<(), String>,
 }

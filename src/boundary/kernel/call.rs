@@ -114,6 +114,13 @@ pub enum Op {
         until: Timeout,
         every: u64,
     },
+    /// Which address a socket has, or the one that it is connected to: to be put there, and its length.
+    SocketAddress {
+        fd: i32,
+        of_peer: bool,
+        address: usize,
+        length: usize,
+    },
     /// Let others run.
     Yield,
     /// The calling thread names itself: the text is at this address.

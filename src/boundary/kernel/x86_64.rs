@@ -247,6 +247,8 @@ fn decode(number: i64, args: [i64; 6]) -> Op {
             Op::Lock { call: "fcntl lock", fd }
         }
         libc::SYS_timerfd_settime => timer(args),
+        libc::SYS_getsockname => Op::SocketAddress { fd, of_peer: false, address: b as usize, length: c as usize },
+        libc::SYS_getpeername => Op::SocketAddress { fd, of_peer: true, address: b as usize, length: c as usize },
         libc::SYS_sched_yield => Op::Yield,
         libc::SYS_connect => Op::Connect { fd, address: b as usize, length: c as usize },
         libc::SYS_accept | libc::SYS_accept4 => Op::Accept { fd },

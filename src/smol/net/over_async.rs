@@ -8,14 +8,25 @@ use ::smol::stream::{self, Stream};
 use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::{SocketAddr as UnixAddr, UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::Arc;
 
-/// One of the run's own sockets as an `Async`.
-fn standing<T: From<OwnedFd> + std::os::fd::AsFd>(socket: Arc<Socket>) -> io::Result<Async<T>> {
-    Ok(Async::simulated(placeholder()?.into(), Some(socket)))
+/// One of the run's own sockets as an `Async`. Its descriptor knows the socket's addresses, and nothing else of it.
+fn standing<T: From<OwnedFd> + AsFd>(
+    socket: Arc<Socket>,
+    own: SocketAddr,
+    peer: Option<SocketAddr>,
+) -> io::Result<Async<T>> {
+    let descriptor = placeholder()?;
+    context::with("smol::Async", |world| world.have_stand(descriptor.as_raw_fd(), own, peer));
+    Ok(Async::simulated(descriptor.into(), Some(socket)))
+}
+
+fn connected(connection: Connection) -> io::Result<Async<TcpStream>> {
+    let (own, peer) = (connection.local, connection.peer);
+    standing(Arc::new(connection), own, Some(peer))
 }
 
 /// Makes a real `Async` outside a run, and has `$own` make one in a run.
@@ -36,7 +47,9 @@ impl Async<TcpListener> {
     pub fn bind<A: Into<SocketAddr>>(addr: A) -> io::Result<Async<TcpListener>> {
         let addr = addr.into();
         either!(::smol::Async::<TcpListener>::bind(addr), {
-            standing(context::with("smol::Async::bind", |world| Listening::bind(world, addr))?)
+            let listening = context::with("smol::Async::bind", |world| Listening::bind(world, addr))?;
+            let own = listening.address;
+            standing(listening, own, None)
         })
     }
 
@@ -51,7 +64,7 @@ impl Async<TcpListener> {
         if let Some(listening) = self.socket::<Listening>() {
             let connection = poll_fn(|cx| listening.poll_accept(cx)).await;
             let from = connection.peer;
-            return Ok((standing(Arc::new(connection))?, from));
+            return Ok((connected(connection)?, from));
         }
         let (stream, from) = self.read_with(TcpListener::accept).await?;
         Ok((Async::new(stream)?, from))
@@ -73,7 +86,7 @@ impl Async<TcpStream> {
     /// If nobody listens there.
     pub async fn connect<A: Into<SocketAddr>>(addr: A) -> io::Result<Async<TcpStream>> {
         let addr = addr.into();
-        either!(::smol::Async::<TcpStream>::connect(addr).await, standing(Arc::new(Connection::dial(addr).await?)))
+        either!(::smol::Async::<TcpStream>::connect(addr).await, connected(Connection::dial(addr).await?))
     }
 
     /// Receives without taking out.
@@ -96,7 +109,9 @@ impl Async<UdpSocket> {
     pub fn bind<A: Into<SocketAddr>>(addr: A) -> io::Result<Async<UdpSocket>> {
         let addr = addr.into();
         either!(::smol::Async::<UdpSocket>::bind(addr), {
-            standing(context::with("smol::Async::bind", |world| Bound::bind(world, addr))?)
+            let bound = context::with("smol::Async::bind", |world| Bound::bind(world, addr))?;
+            let own = bound.address;
+            standing(bound, own, None)
         })
     }
 

@@ -8,6 +8,7 @@ use smol::net::unix::{UnixDatagram, UnixListener, UnixStream};
 use smol::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket, resolve};
 use smol::stream::StreamExt;
 use std::io::Result;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +44,31 @@ fn connects_and_knows_the_addresses() {
         assert_eq!((client.ttl()?, client.nodelay()?, listener.ttl()?), (5, true, 7));
         assert_eq!(listener.clone().local_addr()?, address);
         assert!(raddle::now().as_nanos() > 0, "that takes time");
+        Ok(())
+    });
+}
+
+/// What an `Async` gives as its I/O object has the addresses of the socket of the run that it stands for.
+#[test]
+fn the_object_of_an_async_knows_its_addresses() {
+    passes(|| async {
+        for address in ["127.0.0.1:6000", "[::1]:6000"] {
+            let address: SocketAddr = address.parse().expect("an address");
+            let listener = Async::<std::net::TcpListener>::bind(address)?;
+            assert_eq!(listener.get_ref().local_addr()?, address);
+            let dialing = Async::<std::net::TcpStream>::connect(address);
+            let (client, (server, from)) = smol::future::try_zip(dialing, listener.accept()).await?;
+            assert_eq!((server.get_ref().local_addr()?, server.get_ref().peer_addr()?), (address, from));
+            assert_eq!((client.get_ref().local_addr()?, client.get_ref().peer_addr()?), (from, address));
+            let number = client.get_ref().as_raw_fd();
+            drop(client);
+            // The descriptor's number is free for another, which stands for nothing.
+            let other = std::net::UdpSocket::bind("127.0.0.1:0")?;
+            assert!(other.as_raw_fd() != number || other.local_addr()? != from);
+            let bound = Async::<std::net::UdpSocket>::bind((address.ip(), 7000))?;
+            assert_eq!(bound.get_ref().local_addr()?.port(), 7000);
+            assert_eq!(bound.get_ref().peer_addr().unwrap_err().kind(), ErrorKind::NotConnected);
+        }
         Ok(())
     });
 }

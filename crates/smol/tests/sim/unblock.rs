@@ -2,9 +2,11 @@
 
 use raddle::Sim;
 use smol::Unblock;
+use smol::future::FutureExt;
 use smol::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, SeekFrom};
 use smol::stream::StreamExt;
 use std::io::{self, Cursor, Read, Write};
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -141,4 +143,16 @@ fn iterates_and_runs_closures() {
         assert_eq!(list.get_mut().await, &[1, 2]);
         assert_eq!(list.into_inner().await, [1, 2]);
     });
+}
+
+/// Whoever looks at the text finds the one that `blocking` has.
+#[test]
+fn a_closure_that_panics_is_told_in_blockings_words() {
+    let report = Sim::new().allow_panics(true).run(|| async {
+        let mut value = Unblock::new(());
+        let told = AssertUnwindSafe(value.with_mut(|()| panic!("on purpose"))).catch_unwind().await;
+        told.unwrap_err().downcast_ref::<String>().cloned()
+    });
+    let text = report.unwrap().expect("a text");
+    assert_eq!(text, "`Unblock::with_mut()` operation has panicked: RecvError");
 }
