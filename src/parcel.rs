@@ -123,6 +123,18 @@ impl<A: Parcel, B: Parcel> Parcel for (A, B) {
     }
 }
 
+impl<A: Parcel, B: Parcel, C: Parcel> Parcel for (A, B, C) {
+    fn put(&self, sink: &mut dyn Sink) {
+        self.0.put(sink);
+        self.1.put(sink);
+        self.2.put(sink);
+    }
+
+    fn take(from: &mut Reader<'_>) -> Option<Self> {
+        Some((A::take(from)?, B::take(from)?, C::take(from)?))
+    }
+}
+
 /// A struct, field by field.
 macro_rules! parcel_struct {
     ($name:ident { $($field:ident),* $(,)? }) => {

@@ -7,7 +7,7 @@ use crate::deviation::Deviation;
 use crate::finding::{Finding, FindingKind};
 use crate::id::Key;
 use crate::instant::Instant;
-use crate::leak::Leak;
+use crate::leak::{Leak, LongPoll};
 use crate::operation::{Access, Operation};
 use crate::parcel::{Parcel, Reader, Sink, parcel_struct, parcel_words};
 use crate::schedule::Candidate;
@@ -71,6 +71,7 @@ parcel_words!(Class, Class::ALL);
 parcel_struct!(Leak {
     class, denied, call, holder, for_ever, task, spawned_at, frames, place, step, at, count, stood, ready, late
 });
+parcel_struct!(LongPoll { task, budget_ms, step, frames });
 parcel_struct!(Returned { text, error });
 
 impl Parcel for Ended {
@@ -99,7 +100,8 @@ impl Parcel for Ended {
         [pending_names, abandoned].into_iter().for_each(|names| names.put(sink));
         trace.put(sink);
         leaks.put(sink);
-        [unused_allowances, used_allowances, long_polls].into_iter().for_each(|texts| texts.put(sink));
+        [unused_allowances, used_allowances].into_iter().for_each(|texts| texts.put(sink));
+        long_polls.put(sink);
     }
 
     fn take(from: &mut Reader<'_>) -> Option<Ended> {

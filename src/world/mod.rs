@@ -411,7 +411,9 @@ impl World {
 
     /// Looks `site` up before there is a run: for the processes that runs have to themselves.
     pub fn learn_site(&self, site: Site) {
-        self.sites.id(site);
+        if self.sites.known(site).is_none() {
+            self.sites.look_up(site);
+        }
     }
 
     /// A place in the registry and an identity for a new task.

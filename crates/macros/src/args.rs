@@ -39,7 +39,7 @@ enum Kind {
 const COUNT: Kind = Kind::Number(1..=u64::MAX);
 
 /// Every setting, in the order in which the expansion makes their calls, whatever order they are written in.
-const SETTINGS: [Setting; 14] = [
+const SETTINGS: [Setting; 15] = [
     Setting { name: "seeds", method: "seeds", kind: COUNT, usage: "`seeds = 500`" },
     Setting { name: "seed", method: "seed", kind: Kind::Seed, usage: "`seed = 42` or `seed = \"0x2f\"`" },
     Setting { name: "strategy", method: "strategy_str", kind: Kind::Strategy, usage: "`strategy = \"pct:3\"`" },
