@@ -25,7 +25,7 @@ pub(crate) const HINT: &str = "give each run a process of its own: `#[raddle::te
 /// # if !cfg!(target_os = "linux") { return }
 ///
 /// let found = Explore::new().seeds(0..4).isolation(Isolation::Process).run(|| async {
-///     if raddle::chance(0.5) {
+///     if raddle::chance(1, 2) {
 ///         std::process::abort();
 ///     }
 /// });

@@ -21,7 +21,8 @@ fn main() {
     for megabytes in [0, 4, 16] {
         ballast.resize(megabytes << 20, 1);
         // Both ways once, so that all is loaded.
-        (bare(), seeds());
+        bare();
+        seeds();
         let pairs: Vec<(Cost, Cost)> = (0..rounds)
             .map(|round| match round % 2 {
                 // Either goes first as often.
