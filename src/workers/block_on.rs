@@ -1,6 +1,6 @@
 //! How blocking code waits for async code.
 
-use super::{my_index, wait};
+use super::{give_way, my_index, wait};
 use crate::boundary::kernel;
 use crate::context;
 use std::future::Future;
@@ -36,7 +36,11 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
                 return output;
             }
         }
-        wait(index, "a future", |_| woken.load(Ordering::Relaxed));
+        // Woken within its own poll, it lets others run, as any task does.
+        match woken.load(Ordering::Relaxed) {
+            true => give_way(index),
+            false => wait(index, "a future", |_| woken.load(Ordering::Relaxed)),
+        }
     }
 }
 
