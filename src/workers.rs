@@ -2,6 +2,10 @@
 //!
 //! To the scheduler a worker is a task like any other: its poll gives the thread the turn until it suspends itself.
 
+mod block_on;
+
+pub use block_on::block_on;
+
 use crate::boundary::turn::Turned;
 use crate::boundary::{hooks, kernel, threads};
 use crate::context;
@@ -16,7 +20,7 @@ use crate::trace::{ActorKind, PollEnd, What};
 use crate::world::{Birth, Probe, Running, Worker, World, is_native, of_worker};
 use std::future::Future;
 use std::panic::Location;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -442,35 +446,4 @@ pub fn sleep(duration: Duration) {
             }
         })
     });
-}
-
-/// Blocks the job until `future` is done: how blocking code waits for async code.
-///
-/// # Panics
-/// On the loop, where it would stall every task, and outside a run.
-///
-/// ```
-/// # raddle::Sim::new().run(|| async {
-/// let (sender, receiver) = async_channel::bounded(1);
-/// let job = raddle::unblock(move || raddle::thread::block_on(receiver.recv()));
-/// sender.send(7).await.unwrap();
-/// assert_eq!(job.await, Ok(7));
-/// # }).unwrap();
-/// ```
-#[track_caller]
-pub fn block_on<F: Future>(future: F) -> F::Output {
-    let index = my_index("raddle::thread::block_on");
-    let mut future = pin!(future);
-    let mut output = None;
-    wait(index, "a future", |waker| match future.as_mut().poll(&mut Context::from_waker(waker)) {
-        Poll::Ready(value) => {
-            output = Some(value);
-            true
-        }
-        Poll::Pending => false,
-    });
-    match output {
-        Some(output) => output,
-        None => unreachable!("wait returns when the future is done"),
-    }
 }

@@ -8,7 +8,12 @@ use ::smol::stream::{self, Stream};
 use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+#[cfg(target_os = "android")]
+use std::os::android::net::SocketAddrExt;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+#[cfg(target_os = "linux")]
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr as UnixAddr, UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::Arc;
@@ -189,7 +194,7 @@ impl Async<UnixListener> {
     /// # Errors
     /// Those of the system.
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<Async<UnixListener>> {
-        quietly(|| UnixListener::bind(path)).and_then(Async::new)
+        quietly(|| UnixListener::bind_addr(&named(path.as_ref())?)).and_then(Async::new)
     }
 
     /// Waits for somebody to connect.
@@ -220,7 +225,7 @@ impl Async<UnixStream> {
         let path = path.as_ref();
         either!(
             ::smol::Async::<UnixStream>::connect(path).await,
-            quietly(|| UnixStream::connect(path)).and_then(Async::new)
+            quietly(|| UnixStream::connect_addr(&named(path)?)).and_then(Async::new)
         )
     }
 
@@ -240,7 +245,7 @@ impl Async<UnixDatagram> {
     /// # Errors
     /// Those of the system.
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<Async<UnixDatagram>> {
-        quietly(|| UnixDatagram::bind(path)).and_then(Async::new)
+        quietly(|| UnixDatagram::bind_addr(&named(path.as_ref())?)).and_then(Async::new)
     }
 
     /// A socket without an address.
@@ -291,6 +296,15 @@ impl Async<UnixDatagram> {
     pub async fn send(&self, buf: &[u8]) -> io::Result<usize> {
         self.write_with(|io| io.send(buf)).await
     }
+}
+
+/// The address at a path. On Linux one that begins with a zero byte is a name that is in no folder, as in async-io.
+fn named(path: &Path) -> io::Result<UnixAddr> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Some((0, name)) = path.as_os_str().as_bytes().split_first() {
+        return UnixAddr::from_abstract_name(name);
+    }
+    UnixAddr::from_pathname(path)
 }
 
 /// Calls that make sockets do not wait, and are none of the sentinel's business.
