@@ -41,11 +41,12 @@ fn code(path: &Path) -> String {
     text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
 
-/// The room a source file belongs to: `trace` for `src/trace/log.rs`, `clock` for `src/clock.rs`.
-fn room(path: &Path) -> String {
-    let mut parts = path.iter().skip(1);
-    let first = parts.next().unwrap().to_string_lossy();
-    first.trim_end_matches(".rs").to_string()
+/// The room a source file belongs to: `trace` for `src/trace/log.rs`, `clock` for `src/clock.rs`; a file within a room that
+/// has a floor of its own is a room of its own.
+fn room(path: &Path, floors: &BTreeMap<String, usize>) -> String {
+    let within = path.strip_prefix("src").unwrap().to_string_lossy().trim_end_matches(".rs").to_string();
+    let first = within.split('/').next().unwrap_or_default().to_string();
+    if floors.contains_key(&within) { within } else { first }
 }
 
 /// Each room's floor, from ARCHITECTURE.md's table: rows `| 4a | … | `room`, `room` |`, lowest last.
@@ -65,8 +66,9 @@ fn floors() -> BTreeMap<String, usize> {
     floors
 }
 
-/// The rooms that `code` names: `crate::room`, and the members of `use crate::{…}`.
-fn imports(code: &str) -> BTreeSet<String> {
+/// The rooms that `code` names: `crate::room`, `crate::room::part` where that has a floor, and the members of
+/// `use crate::{…}`.
+fn imports(code: &str, floors: &BTreeMap<String, usize>) -> BTreeSet<String> {
     let mut rooms = BTreeSet::new();
     for (at, _) in code.match_indices("crate::") {
         if code[..at].ends_with('$') {
@@ -78,7 +80,9 @@ fn imports(code: &str) -> BTreeSet<String> {
             let list = list.split('}').next().unwrap_or_default();
             rooms.extend(list.split(',').map(|item| word(item.trim())));
         } else {
-            rooms.insert(word(rest));
+            let room = word(rest);
+            let part = rest[room.len()..].strip_prefix("::").map(|rest| format!("{room}/{}", word(rest)));
+            rooms.insert(part.filter(|part| floors.contains_key(part)).unwrap_or(room));
         }
     }
     rooms.remove("");
@@ -90,10 +94,10 @@ fn imports_run_downwards_only() {
     let floors = floors();
     let mut rooms = BTreeSet::new();
     for path in files("src", &["rs"]) {
-        let room = room(&path);
+        let room = room(&path, &floors);
         rooms.insert(room.clone());
         let own = *floors.get(&room).unwrap_or_else(|| panic!("{room} has no floor in ARCHITECTURE.md"));
-        for import in imports(&code(&path)) {
+        for import in imports(&code(&path), &floors) {
             if import == room || import == "error" || room == "lib" {
                 continue;
             }
@@ -109,7 +113,7 @@ fn imports_run_downwards_only() {
 #[test]
 fn the_boundary_imports_nothing() {
     for path in files("src/boundary", &["rs"]) {
-        let imports = imports(&code(&path));
+        let imports = imports(&code(&path), &BTreeMap::new());
         assert!(imports.iter().all(|i| i == "boundary"), "{}: {imports:?}", path.display());
     }
 }

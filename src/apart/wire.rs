@@ -69,7 +69,21 @@ parcel_words!(FindingKind, FindingKind::ALL);
 parcel_struct!(Finding { kind, message, shape, place, task, step, at, details, hint });
 parcel_words!(Class, Class::ALL);
 parcel_struct!(Leak {
-    class, denied, call, holder, for_ever, task, spawned_at, frames, place, step, at, count, stood, ready, late
+    class,
+    denied,
+    call,
+    holder,
+    for_ever,
+    task,
+    spawned_at,
+    frames,
+    place,
+    step,
+    at,
+    count,
+    stood,
+    ready,
+    late
 });
 parcel_struct!(LongPoll { task, budget_ms, step, frames });
 parcel_struct!(Returned { text, error });
