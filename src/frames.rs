@@ -32,6 +32,16 @@ fn crate_of(file: &str) -> String {
 
 /// Whether a frame with this symbol belongs to the code under test (or to a library that it calls).
 pub(crate) fn is_users(symbol: &str) -> bool {
+    // `<u64>::pow`, `<[a::B]>::sort`: only core has methods on types of the language itself.
+    if let Some(this) = symbol.strip_prefix('<').filter(|_| !symbol.contains(" as ")) {
+        let is_primitive = this
+            .split('>')
+            .next()
+            .is_some_and(|name| name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()));
+        if this.starts_with(['[', '*', '&', '(']) || is_primitive {
+            return false;
+        }
+    }
     // `<a::B as c::D>::e`, `a::b::{{closure}}`; a symbol without a path is C's.
     let path = symbol.trim_start_matches(['<', '&', '*', '(']);
     // `<(&str, u16) as std::net::ToSocketAddrs>::to_socket_addrs`: the type has no path, so its trait tells.
@@ -93,6 +103,8 @@ mod tests {
             "start_thread",
             "__rust_try",
             "with<bank::Bank>",
+            "<u64>::unchecked_add",
+            "<[bank::Bank]>::sort_by",
             "<(&str, u16) as std::net::socket_addr::ToSocketAddrs>::to_socket_addrs",
             "raddle::run::run",
             "<raddle::executor::Tracked<F> as core::future::Future>::poll",
