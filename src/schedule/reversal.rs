@@ -8,7 +8,7 @@ use crate::prng::Stream;
 
 /// Reversal: draws one to three of the [races](Races) that were measured, and has each go the other way round than it
 /// did, or has the two steps meet, one just before the other; whatever else there is to decide is decided as in plain
-/// order, with whoever ran last going on, or at random.
+/// order, with whoever ran last going on, or at random. Where nothing races it is a random walk.
 ///
 /// Most bugs need few orders to be other than usual, and orders matter between steps that race: that is what active
 /// testing forces one race at a time (Sen: *Race Directed Random Testing of Concurrent Programs*, PLDI 2008), and partial
@@ -64,6 +64,8 @@ impl Reversal {
                 before.entry(then).or_default().extend(race.first.iter().filter(|first| first.0 != then.0));
             }
         }
+        // Nothing to turn round: not the same schedule for every seed.
+        let base = if before.is_empty() { Base::Random } else { base };
         let announced = races.are_announced();
         let patience = 10 * length + 1_000;
         Reversal { stream, base, announced, before, done, involved: Vec::new(), last: Key::CLOCK, patience }
@@ -237,9 +239,8 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_is_known_it_is_one_of_three_plain_walks() {
-        let orders: std::collections::HashSet<Vec<u32>> = (0..100).map(|seed| play(seed, &Races::default())).collect();
-        assert!(orders.contains(&vec![0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3]));
-        assert!(orders.contains(&vec![0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]) && orders.len() > 20);
+    fn without_races_it_is_a_random_walk() {
+        let orders: std::collections::BTreeSet<_> = (0..64).map(|seed| play(seed, &Races::default())).collect();
+        assert!(orders.len() > 60, "{} orders", orders.len());
     }
 }

@@ -20,9 +20,9 @@ fn chromium() -> Option<&'static str> {
 }
 
 /// The page of a run.
-fn page(dir: &Path, scenario: &str) -> PathBuf {
+fn page(dir: &Path, scenario: &str, seed: &str) -> PathBuf {
     let path = dir.join(format!("{scenario}.html"));
-    let words = ["timeline", scenario, "3", "-o", path.to_str().unwrap()];
+    let words = ["timeline", scenario, seed, "-o", path.to_str().unwrap()];
     raddle(yard(), &words).ends(0).says(&["Drew ", &path.display().to_string()]);
     path
 }
@@ -108,7 +108,7 @@ fn act(browser: &str, page: &Path, script: &str) {
 fn the_page_works() {
     let Some(browser) = chromium() else { return };
     let dir = results();
-    let page = page(dir.path(), "leaks");
+    let page = page(dir.path(), "leaks", "3");
     act(
         browser,
         &page,
@@ -137,7 +137,7 @@ fn the_page_works() {
         check("nothing matches", state.matches === "0" && told() === "no match");
         await key("Escape");
         await key("l");
-        check("the leak is opened", details().includes("BLOCKS THE LOOP: sleep 3 ms"));
+        check("the leak is opened", details().includes("BLOCKS THE LOOP: thread::sleep 3 ms"));
         check("with its stack", details().includes("workers::leaks::") && details().includes("stack:"));
         const leak = Number(state.selected);
         await key("ArrowRight");
@@ -171,7 +171,7 @@ fn the_page_works() {
 fn the_page_bears_many_events() {
     let Some(browser) = chromium() else { return };
     let dir = results();
-    let page = page(dir.path(), "long");
+    let page = page(dir.path(), "long", "0");
     let text = fs::read_to_string(&page).unwrap();
     act(
         browser,
@@ -217,7 +217,7 @@ fn the_page_bears_many_events() {
 #[test]
 fn the_page_has_no_network_and_no_markup_of_the_runs() {
     let dir = results();
-    let text = fs::read_to_string(page(dir.path(), "leaks")).unwrap();
+    let text = fs::read_to_string(page(dir.path(), "leaks", "3")).unwrap();
     assert!(!text.contains("<b>&amp;amp;") && !text.contains("tick 1 <b>"), "what a test notes is no markup");
     assert!(!text.contains("http://") && !text.contains("https://") && !text.contains(" src="));
 }
