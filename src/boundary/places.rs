@@ -116,9 +116,10 @@ impl<P> Places<P> {
 
     /// Runs `f` on the row while nobody else can reach it: an allocator is anybody's code.
     fn apart(&self, f: impl FnOnce(&mut Vec<Place<P>>)) {
-        // SAFETY: as in `at`, here and below: the references end with the two moves of a `Vec`'s words.
+        // SAFETY: as in `at`: the reference ends with the move of a `Vec`'s words.
         let mut places = mem::take(unsafe { &mut *self.0.get() });
         f(&mut places);
+        // SAFETY: as above.
         let nothing = mem::replace(unsafe { &mut *self.0.get() }, places);
         // Never filled: whoever comes meanwhile finds no places.
         drop(nothing);

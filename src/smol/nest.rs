@@ -191,7 +191,7 @@ pub(super) fn is_empty<D>(place: &Place<D>, world: &World) -> bool {
 /// Polls one of the tasks that are ready, which one the world decides. False if none is.
 pub(super) fn tick<D: Future<Output = ()> + Unpin>(place: &Place<D>, world: &World) -> bool {
     let core = Nest::of(&mut lock(place), world).core.clone();
-    let chosen = world.nested_pick(&mut lock(&core.ready));
+    let chosen = world.nested_pick(&lock(&core.ready));
     let Some(seat) = chosen else { return false };
     let driver = {
         let mut place = lock(place);
