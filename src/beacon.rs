@@ -18,7 +18,7 @@ pub(crate) struct Beacon {
     pub patience_ms: AtomicU64,
     /// How much processor time a poll may use before it is told, in milliseconds; 0: any.
     pub budget_ms: AtomicU64,
-    /// Polls of this run that used more, and whether there are any.
+    /// Polls that used more, and whether there are any.
     pub has_long_polls: AtomicBool,
     pub long_polls: Mutex<Vec<LongPoll>>,
     /// Whether `foreign` holds something, or the loop stood still.
@@ -50,10 +50,18 @@ impl Beacon {
         let millis = patience.map_or(0, |p| p.as_millis().clamp(1, u128::from(u64::MAX)) as u64);
         self.patience_ms.store(millis, Ordering::Relaxed);
     }
+
+    /// Has the watchdog tell of polls that use more than `budget` of processor time.
+    pub fn limit(&self, budget: Option<Duration>) {
+        let millis = budget.map_or(0, |d| d.as_millis().clamp(1, u128::from(u64::MAX)) as u64);
+        self.budget_ms.store(millis, Ordering::Relaxed);
+    }
 }
 
 /// A poll that used more than its budget of processor time, as the watchdog saw it.
 pub(crate) struct LongPoll {
+    /// The run it was seen in: a beacon serves many, and the watchdog may be late.
+    pub serial: u64,
     pub step: u64,
     pub site: u32,
     /// Where it was when it was seen: return addresses, innermost first.

@@ -239,10 +239,9 @@ pub(crate) fn in_lab<R: Send>(setup: Setup<'_>, work: impl FnOnce(&mut Lab<'_>) 
     let stage = spare.unwrap_or_else(Stage::build);
     *beacon::lock(&stage.beacon.story) = Story { scenario: setup.name.into(), replay: setup.replay.clone() };
     let is_apart = setup.options.isolation == Isolation::Process;
-    // A run in a process of its own is looked after by whoever waits for it.
+    // A run in a process of its own is looked after by whoever waits for it, and by a watchdog there.
     stage.beacon.watch(setup.options.watchdog.filter(|_| !is_apart));
-    let budget = setup.options.cpu_budget.map_or(0, |d| d.as_millis().max(1) as u64);
-    stage.beacon.budget_ms.store(budget, Ordering::Relaxed);
+    stage.beacon.limit(setup.options.cpu_budget.filter(|_| !is_apart));
     let result = on_a_fresh_thread(move || {
         let _armed = kernel::arm(calls::on_call);
         *beacon::lock(&stage.beacon.thread) = Some(watchdog::this_thread());

@@ -70,7 +70,7 @@ fn look_at_budget(beacon: &Beacon, now: Seen, long: &mut Long) {
     stack.truncate(count);
     let still = Seen { serial: beacon.serial.load(Ordering::Acquire), steps: beacon.steps.load(Ordering::Relaxed) };
     if still == now {
-        beacon::lock(&beacon.long_polls).push(LongPoll { step: now.steps, site, stack });
+        beacon::lock(&beacon.long_polls).push(LongPoll { serial: now.serial, step: now.steps, site, stack });
         beacon.has_long_polls.store(true, Ordering::Release);
     }
 }

@@ -269,6 +269,22 @@ fn a_poll_that_uses_the_processor_is_told_here_as_well() {
     in_order(told, &["scenario", "used the processor for more than 20 ms in step 1"]);
 }
 
+/// Whoever reads what a process says needs the processor for that, but does not poll.
+#[test]
+fn reading_what_a_process_says_is_no_poll() {
+    let says_a_lot = || async {
+        loop {
+            // SAFETY: five bytes that are there.
+            unsafe { libc::write(2, c"more\n".as_ptr().cast(), 5) };
+        }
+    };
+    let report = apart().cpu_budget(MS).watchdog(500 * MS).run(says_a_lot);
+    assert_eq!(found(&report).kind(), FindingKind::Hang);
+    // Nor is that told of a run which comes later.
+    let report = Sim::new().cpu_budget(Duration::ZERO).run(|| async {});
+    assert_eq!(report.long_polls(), <[String; 0]>::default(), "{report}");
+}
+
 /// In a process of its own: from then on deadlocks in that process are told with a guess at the reason.
 #[test]
 #[ignore = "a victim"]

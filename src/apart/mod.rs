@@ -69,6 +69,7 @@ impl Apart {
             beacon::keep_only(beacon);
             *beacon::lock(&beacon.thread) = Some(this_thread());
             kernel::rearm();
+            beacon.limit(options.cpu_budget);
             if takes_long && options.cpu_budget.is_some() {
                 watchdog::start_anew();
             }

@@ -101,7 +101,8 @@ impl World {
         self.beacon.has_long_polls.store(false, Ordering::Relaxed);
         let mut seen = beacon::lock(&self.beacon.long_polls);
         let budget_ms = self.beacon.budget_ms.load(Ordering::Relaxed);
-        let told = seen.drain(..).map(|poll| {
+        let run = self.run_tag().number();
+        let told = seen.drain(..).filter(|poll| poll.serial == run).map(|poll| {
             let task = match sites::site(poll.site) {
                 Some(site) => format!("{} (spawned at {})", site.name(), site.at),
                 None => "the scenario".into(),
