@@ -185,9 +185,19 @@ fn digs(depth: u64) -> u64 {
     digs(depth + 1) + here[depth as usize % 64]
 }
 
+#[allow(unconditional_recursion)]
+#[inline(never)]
+fn calls_on_and_on(depth: u64) -> u64 {
+    let parent = std::os::unix::process::parent_id();
+    calls_on_and_on(std::hint::black_box(depth + 1)) + u64::from(parent)
+}
+
 #[test]
 fn a_stack_that_is_used_up() {
     let report = dies(|| async { assert_ne!(digs(0), 0) });
+    assert_eq!((found(&report).kind(), found(&report).message()), (FindingKind::Crash, "stack overflow"));
+    // The kernel finds no room for the signal by which a call is seen.
+    let report = dies(|| async { assert_ne!(raddle::unblock(|| calls_on_and_on(0)).await, 0) });
     assert_eq!((found(&report).kind(), found(&report).message()), (FindingKind::Crash, "stack overflow"));
     // And that of a worker, which is smaller.
     let report = dies(|| async { assert_ne!(raddle::unblock(|| digs(0)).await, 0) });

@@ -18,6 +18,14 @@ fn recurse(depth: u64) -> u64 {
     1 + recurse(std::hint::black_box(depth + 1)) + text[0]
 }
 
+/// The kernel is the first to find no room: for the frame of the signal by which the call is seen.
+#[inline(never)]
+#[allow(unconditional_recursion, reason = "the point of it")]
+fn call_on_and_on(depth: u64) -> u64 {
+    let parent = std::os::unix::process::parent_id();
+    1 + call_on_and_on(std::hint::black_box(depth + 1)) + u64::from(parent)
+}
+
 fn overflow<F, Fut, T>(scenario: F)
 where
     F: Fn() -> Fut + Send,
@@ -40,6 +48,18 @@ fn on_the_loop() {
 #[ignore = "a victim"]
 fn in_a_job() {
     overflow(|| raddle::task("digger").unblock(|| recurse(0)));
+}
+
+#[test]
+#[ignore = "a victim"]
+fn in_a_call() {
+    overflow(|| raddle::task("digger").unblock(|| call_on_and_on(0)));
+}
+
+#[test]
+#[ignore = "a victim"]
+fn in_a_call_on_the_loop() {
+    overflow(|| raddle::task("digger").spawn(async { call_on_and_on(0) }));
 }
 
 #[test]
@@ -89,6 +109,8 @@ fn the_run_is_told() {
         for (victim, task) in [
             ("on_the_loop", "digger"),
             ("in_a_job", "worker"),
+            ("in_a_call", "worker"),
+            ("in_a_call_on_the_loop", "digger"),
             ("in_a_thread", "thread"),
             ("after_a_standstill", "scenario"),
         ] {

@@ -14,6 +14,9 @@ use std::sync::{Mutex, Once, PoisonError};
 /// KiB.
 const NEAR: usize = 64 << 10;
 
+/// The kernel's word for a signal that it sends for a reason of its own.
+const SI_KERNEL: c_int = 0x80;
+
 /// A [`Teller`], or 0.
 static TELLER: AtomicUsize = AtomicUsize::new(0);
 
@@ -50,15 +53,22 @@ pub(super) fn watch(teller: Teller) {
 extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     let quiet = kernel::quiet();
     // SAFETY: with SA_SIGINFO these are the siginfo_t and the ucontext_t of the fault.
-    let (address, sp) = unsafe {
+    let (address, code, sp) = unsafe {
         let registers = &(*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs;
-        ((*info).si_addr() as usize, registers[libc::REG_RSP as usize] as usize)
+        ((*info).si_addr() as usize, (*info).si_code, registers[libc::REG_RSP as usize] as usize)
     };
-    let is_segments = segment::is_overflown(address, sp);
-    if is_segments || address.abs_diff(sp) < NEAR {
-        tell(is_segments);
+    // Those that std does not know of.
+    let whose = if segment::is_overflown(address, sp) {
+        Some("\nthe loop has overflowed its stack\n")
+    } else if code == SI_KERNEL && !has_room_for_a_frame(sp) {
+        Some("\na thread of the run has overflowed its stack\n")
+    } else {
+        None
+    };
+    if whose.is_some() || address.abs_diff(sp) < NEAR {
+        tell(whose.unwrap_or_default());
     }
-    if is_segments {
+    if whose.is_some() {
         // SAFETY: ends the process, as std does after such a message.
         unsafe { libc::abort() };
     }
@@ -108,7 +118,36 @@ unsafe impl Sync for Page {}
 static PAGE: Page = Page(UnsafeCell::new(Text { bytes: [0; 2048], length: 0 }));
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-fn tell(is_segments: bool) {
+/// Whether there is memory below this stack pointer for what the kernel lays there when a signal comes.
+///
+/// A thread with little left whose system call is to be seen has no overflow of its own: it is the kernel that finds no
+/// room for the frame of SIGSYS (more than 11 KiB where a processor has tiles), and sends SIGSEGV without an address.
+fn has_room_for_a_frame(sp: usize) -> bool {
+    /// What x86-64 keeps free below a stack pointer.
+    const RED_ZONE: usize = 128;
+    const PAGE: usize = 4096;
+    /// Of `rt_sigprocmask`: no such thing, so that nothing is changed.
+    const NO_WAY: c_int = -1;
+    // SAFETY: reads what the kernel told this process at its start; errno's place is this thread's.
+    let (frame, errno) = unsafe { (libc::getauxval(libc::AT_MINSIGSTKSZ) as usize, libc::__errno_location()) };
+    // SAFETY: the same place, which `syscall` writes to, and which whatever was interrupted may still read.
+    let before = unsafe { *errno };
+    let lowest = sp.saturating_sub(RED_ZONE + frame.max(PAGE)) & !(PAGE - 1);
+    let has_room = (lowest..sp).step_by(PAGE).all(|page| {
+        // SAFETY: the kernel reads eight bytes of a page if they are there, and says EFAULT if they are not; it then refuses
+        // to do anything with them.
+        unsafe {
+            libc::syscall(libc::SYS_rt_sigprocmask, NO_WAY, page, 0usize, 8usize);
+            *errno != libc::EFAULT
+        }
+    });
+    // SAFETY: as above.
+    unsafe { *errno = before };
+    has_room
+}
+
+/// Says what is known of the run, and `besides`.
+fn tell(besides: &str) {
     let teller = TELLER.load(Ordering::Relaxed);
     if teller == 0 || TAKEN.swap(true, Ordering::AcqRel) {
         return;
@@ -118,9 +157,7 @@ fn tell(is_segments: bool) {
     // SAFETY: if not 0, it was stored by `watch`, which takes nothing but a Teller.
     let teller = unsafe { mem::transmute::<usize, Teller>(teller) };
     teller(text);
-    if is_segments {
-        let _ = text.write_str("\nthe loop has overflowed its stack\n");
-    }
+    let _ = text.write_str(besides);
     // SAFETY: initialised bytes. What cannot be written is lost.
     unsafe { libc::syscall(libc::SYS_write, 2, text.bytes.as_ptr(), text.length) };
 }
