@@ -8,6 +8,7 @@
 //! - [`turn`]: state that only the thread holding the world's turn can reach.
 //! - [`threads`]: the sim threads, which give the turn to one another.
 //! - [`hooks`]: the clock, entropy and thread-local symbols of libc, owned at link time.
+//! - `instrument`: valgrind and sanitizers, which follow little of what is done here.
 //! - [`kernel`]: the system calls of a world's threads, seen one by one.
 //! - [`overflow`]: stacks that overflow.
 //! - [`segment`]: a stack for what may never come back.
@@ -22,13 +23,13 @@ pub mod child;
 pub mod descriptor;
 pub mod home;
 pub mod hooks;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+mod instrument;
 pub mod kernel;
 pub mod overflow;
 pub mod places;
 pub mod segment;
 pub mod threads;
 pub mod turn;
-#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
-mod valgrind;
 pub mod watchdog;
 pub mod zygote;

@@ -1,5 +1,6 @@
 //! Syscall User Dispatch as Linux has it, whatever the architecture.
 
+use super::super::instrument::{self, Instrument};
 use super::arch::{raw, trap};
 use super::call::{Answer, Call, Op};
 pub use super::memory::{backtrace, exported, is_static, peek, poke, word_is};
@@ -57,8 +58,11 @@ pub(super) fn try_out() -> Option<&'static str> {
         super::SELECTOR.set(None);
         if magic == PROBE_MAGIC { Ok(()) } else { Err("a call that was to be trapped was not") }
     }
-    if crate::boundary::valgrind::is_running() {
-        return Some("valgrind makes system calls of its own on the thread");
+    match instrument::there_is() {
+        Some(Instrument::Valgrind) => return Some("valgrind makes system calls of its own on the thread"),
+        // A handler on the stack that made the call, and stacks that are left for good.
+        Some(Instrument::Sanitizer) => return Some("sanitizers do not follow stack switches"),
+        None => {}
     }
     if let Err(why) = install() {
         return Some(why);

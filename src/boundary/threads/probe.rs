@@ -11,6 +11,7 @@ pub(super) fn why_not_borrowed() -> Option<&'static str> {
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 mod here {
+    use crate::boundary::instrument::{self, Instrument};
     use std::sync::OnceLock;
 
     /// HWCAP2_FSGSBASE of the kernel's asm/hwcap2.h.
@@ -30,21 +31,15 @@ mod here {
         if unsafe { libc::getauxval(libc::AT_HWCAP2) } & FSGSBASE == 0 {
             return Some("the kernel or the processor does not let user code set FS (no FSGSBASE)");
         }
-        if crate::boundary::valgrind::is_running() {
-            return Some("valgrind does not follow stack switches");
-        }
-        if has_symbol(c"__asan_init") || has_symbol(c"__tsan_init") || has_symbol(c"__msan_init") {
-            return Some("sanitizers do not follow stack switches");
+        match instrument::there_is() {
+            Some(Instrument::Valgrind) => return Some("valgrind does not follow stack switches"),
+            Some(Instrument::Sanitizer) => return Some("sanitizers do not follow stack switches"),
+            None => {}
         }
         if has_shadow_stack() {
             return Some("the process has a shadow stack");
         }
         None
-    }
-
-    fn has_symbol(name: &std::ffi::CStr) -> bool {
-        // SAFETY: a lookup by a NUL-terminated name; what it finds is not called.
-        !unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }.is_null()
     }
 
     fn has_shadow_stack() -> bool {
