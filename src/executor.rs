@@ -185,13 +185,16 @@ impl<F: Future, H: Host> Future for Tracked<F, H> {
             let Now::Alive { future, slot, mode } = state.as_mut().project() else {
                 unreachable!("polled after it was done")
             };
+            let slot = *slot;
             let poll = match *mode {
-                Mode::Plain => future.poll(cx),
-                _ => poll_specially::<F, H>(*slot, mode, future, cx),
+                Mode::Traced => poll_traced::<F, H>(slot, future, cx),
+                _ => future.poll(cx),
             };
             if poll.is_ready() {
-                let (slot, _) = state.as_mut().look();
                 state.set(State::Gone { slot });
+            } else if *mode == Mode::New {
+                *mode = Mode::Plain;
+                waits::<H>(slot, cx);
             }
             poll
         }));
@@ -205,29 +208,25 @@ impl<F: Future, H: Host> Future for Tracked<F, H> {
     }
 }
 
-/// The first poll of a future, and every one in a run that keeps a trace: that one has a waker which can be counted.
+/// The future in `slot` waits for the first time.
 #[inline(never)]
-fn poll_specially<F: Future, H: Host>(
-    slot: u32,
-    mode: &mut Mode,
-    future: Pin<&mut F>,
-    cx: &mut Context<'_>,
-) -> Poll<F::Output> {
-    let counted = if *mode == Mode::Traced { H::with(|host| host.counted_waker(slot, cx.waker())) } else { None };
+fn waits<H: Host>(slot: u32, cx: &mut Context<'_>) {
+    H::with(|host| host.waits(slot, cx.waker()));
+}
+
+/// A poll in a run that keeps a trace: with a waker that can be counted.
+#[cold]
+#[inline(never)]
+fn poll_traced<F: Future, H: Host>(slot: u32, future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    let counted = H::with(|host| host.counted_waker(slot, cx.waker()));
     let poll = match &counted {
         Some(waker) => future.poll(&mut Context::from_waker(waker)),
         None => future.poll(cx),
     };
     if poll.is_pending() {
-        H::with(|host| host.waits(slot, cx.waker()));
+        waits::<H>(slot, cx);
     }
-    match *mode {
-        Mode::Traced => H::with(|host| host.poll_ended(poll.is_ready())),
-        _ => {
-            *mode = Mode::Plain;
-            None
-        }
-    };
+    H::with(|host| host.poll_ended(poll.is_ready()));
     poll
 }
 

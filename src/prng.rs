@@ -101,11 +101,13 @@ impl Stream {
 fn key(seed: u64) -> [u32; 8] {
     let mut words = [0; 8];
     let mut state = seed;
-    for pair in words.chunks_mut(2) {
+    let mut at = 0;
+    while at < 8 {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = mix(state);
-        pair[0] = z as u32;
-        pair[1] = (z >> 32) as u32;
+        words[at] = z as u32;
+        words[at + 1] = (z >> 32) as u32;
+        at += 2;
     }
     words
 }
@@ -184,7 +186,17 @@ mod scalar {
         }
 
         pub fn block<const N: usize>(&mut self) -> [u32; N] {
-            [0; N].map(|_| self.next_u32())
+            let mut words = [0; N];
+            let mut at = 0;
+            while at < N {
+                if self.used == 16 {
+                    self.refill();
+                }
+                words[at] = self.block[self.used];
+                self.used += 1;
+                at += 1;
+            }
+            words
         }
 
         // Named words instead of an indexed array: without optimisation each index costs a bounds check and a call.

@@ -44,7 +44,7 @@ pub(crate) type CustomStrategy = dyn Fn(Seed) -> Box<dyn Strategy> + Send + Sync
 pub(crate) struct RunResult {
     pub seed: Seed,
     pub returned: Option<Returned>,
-    pub ended: Ended,
+    pub ended: Box<Ended>,
     /// The loop's thread keeps something from this run: the next one wants a fresh thread.
     pub left_behind: bool,
 }
@@ -101,14 +101,13 @@ pub(crate) fn run(
     };
     let (returned, ended) =
         catch_unwind(AssertUnwindSafe(entered)).unwrap_or_else(|payload| tell_own_panic(world, &*payload));
-    let ended = match setup.options.isolation {
-        Isolation::Process => ended,
-        Isolation::Thread => {
-            let finding = ended.finding.map(explain);
+    let mut ended = ended;
+    if setup.options.isolation == Isolation::Thread {
+        ended.finding = ended.finding.take().map(explain);
+        if !ended.outliving.is_empty() {
             beacon::lock(&OUTLIVING).extend(ended.outliving.iter().cloned());
-            Ended { finding, ..ended }
         }
-    };
+    }
     let left_behind = left || !hooks::SUPPORTED || Residue::of_this_thread() != before;
     RunResult { seed, returned, ended, left_behind }
 }

@@ -328,7 +328,7 @@ pub(crate) fn prepare(config: &Config) -> Result<Options, Box<Finding>> {
 
 /// The result of a run that did not take place.
 pub(crate) fn refused(seed: Seed, finding: Finding) -> RunResult {
-    let ended = Ended {
+    let ended = Box::new(Ended {
         finding: Some(finding),
         steps: 0,
         digest: 0,
@@ -345,7 +345,7 @@ pub(crate) fn refused(seed: Seed, finding: Finding) -> RunResult {
         used_allowances: Vec::new(),
         long_polls: Vec::new(),
         boundary_off: crate::boundary::kernel::why_off(),
-    };
+    });
     RunResult { seed, returned: None, ended, left_behind: false }
 }
 

@@ -5,6 +5,7 @@
 //!
 //! - [`home`]: futures that may be sent, but are polled and dropped only where they were made.
 //! - [`places`]: a row of places changed through a shared reference.
+//! - [`word`]: a value copied in and out through a shared reference.
 //! - [`turn`]: state that only the thread holding the world's turn can reach.
 //! - [`threads`]: the sim threads, which give the turn to one another.
 //! - [`hooks`]: the clock, entropy and thread-local symbols of libc, owned at link time.
@@ -31,4 +32,5 @@ pub mod turn;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 mod valgrind;
 pub mod watchdog;
+pub mod word;
 pub mod zygote;

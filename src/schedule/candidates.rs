@@ -2,9 +2,10 @@
 
 use super::announced::Operations;
 use crate::boundary::places::Places;
+use crate::boundary::word::Word;
 use crate::id::Key;
 use crate::operation::Operation;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::mem::ManuallyDrop;
 
 /// One task or worker that could run now, as a strategy sees it.
@@ -165,13 +166,13 @@ pub(crate) struct Ready<T> {
     /// taken: in the ring it stands before the oldest and after the newest.
     places: Places<T>,
     /// The last place in use, the gap included.
-    used: Cell<usize>,
+    used: Word<usize>,
     /// The place that was left last, unless somebody has filled it; 0 if there is none.
-    gap: Cell<usize>,
-    way: Cell<Way>,
-    next_stamp: Cell<u64>,
+    gap: Word<usize>,
+    way: Word<Way>,
+    next_stamp: Word<u64>,
     /// The place of the oldest, if ages are kept by stamps; 0 if it is to be looked for.
-    oldest: Cell<usize>,
+    oldest: Word<usize>,
     /// What they are about to do, where somebody wants to know.
     operations: RefCell<Operations>,
 }
@@ -180,11 +181,11 @@ impl<T: Payload> Ready<T> {
     pub fn new() -> Ready<T> {
         Ready {
             places: Places::new(0),
-            used: Cell::new(0),
-            gap: Cell::new(0),
-            way: Cell::new(Way::Ring),
-            next_stamp: Cell::new(0),
-            oldest: Cell::new(0),
+            used: Word::new(0),
+            gap: Word::new(0),
+            way: Word::new(Way::Ring),
+            next_stamp: Word::new(0),
+            oldest: Word::new(0),
             operations: RefCell::default(),
         }
     }
@@ -301,7 +302,8 @@ impl<T: Payload> Ready<T> {
     /// The same, where it is known that stamps are kept.
     #[inline(always)]
     pub fn oldest_by_stamps(&self) -> usize {
-        if self.oldest.get() == 0 {
+        // Of few, they are looked at each time: that is not more work than to guess whether it is needed, and guess wrong.
+        if self.used.get() <= 4 || self.oldest.get() == 0 {
             self.look_for_the_oldest();
         }
         self.oldest.get().wrapping_sub(1)
@@ -414,9 +416,9 @@ impl<T: Payload> Ready<T> {
         let at = index + 1;
         let Some(payload) = self.places.take(at) else { nobody() };
         self.gap.set(at);
-        if self.oldest.get() == at {
-            self.oldest.set(0);
-        }
+        // Written either way: whether it was the oldest is anybody's guess.
+        let oldest = self.oldest.get();
+        self.oldest.set(if oldest == at { 0 } else { oldest });
         payload
     }
 

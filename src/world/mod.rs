@@ -32,6 +32,7 @@ use crate::boundary::home::AtHome;
 use crate::boundary::kernel::{self, Selector};
 use crate::boundary::threads::{self, Threads};
 use crate::boundary::turn;
+use crate::boundary::word::Word;
 use crate::clock::{Clock, TimerId};
 use crate::deviation::Deviation;
 use crate::env;
@@ -77,7 +78,7 @@ pub(crate) struct World {
     dirty: RefCell<Vec<u32>>,
     pub threads: Threads,
     /// What says whether the loop's system calls are seen.
-    selector: Cell<Selector>,
+    selector: Word<Selector>,
     pub sentinel: RefCell<Sentinel>,
     /// Threads that wait for words of memory, in the order of their coming.
     futexes: RefCell<Vec<words::FutexWaiter>>,
@@ -100,17 +101,17 @@ pub(crate) struct World {
     log: RefCell<Option<Log>>,
     counted: RefCell<recording::CountedWakers>,
     /// Who is running: the task that is polled, or the job on the worker that has the turn.
-    running: Cell<Running>,
-    digest: Cell<u64>,
-    decisions: Cell<u64>,
-    deviations: Cell<u64>,
-    max_steps: Cell<u64>,
-    stall: Cell<Stall>,
-    traced: Cell<bool>,
+    running: Word<Running>,
+    digest: Word<u64>,
+    decisions: Word<u64>,
+    deviations: Word<u64>,
+    max_steps: Word<u64>,
+    stall: Word<Stall>,
+    traced: Word<bool>,
     allow_panics: Cell<bool>,
     /// The run is over as soon as the step that goes on is.
-    stop: Cell<bool>,
-    closing: Cell<bool>,
+    stop: Word<bool>,
+    closing: Word<bool>,
     /// The task whose future is dropped now, while the run is wound up.
     dropped: Cell<Option<Key>>,
     /// A call on the loop never came back: which incident it was, and its place among those that wait for words.
@@ -228,7 +229,7 @@ impl World {
             most_workers: Cell::new(0),
             dirty: RefCell::new(Vec::new()),
             threads: Threads::new(env::backend()),
-            selector: Cell::new(&kernel::UNUSED),
+            selector: Word::new(&kernel::UNUSED),
             sentinel: RefCell::new(Sentinel::new()),
             futexes: RefCell::new(Vec::with_capacity(64)),
             next_futex: Cell::new(0),
@@ -243,16 +244,16 @@ impl World {
             stood_for: Cell::new(None),
             log: RefCell::new(None),
             counted: RefCell::default(),
-            running: Cell::new(NOBODY),
-            digest: Cell::new(0),
-            decisions: Cell::new(0),
-            deviations: Cell::new(0),
-            max_steps: Cell::new(0),
-            stall: Cell::default(),
-            traced: Cell::new(false),
+            running: Word::new(NOBODY),
+            digest: Word::new(0),
+            decisions: Word::new(0),
+            deviations: Word::new(0),
+            max_steps: Word::new(0),
+            stall: Word::default(),
+            traced: Word::new(false),
             allow_panics: Cell::new(false),
-            stop: Cell::new(false),
-            closing: Cell::new(false),
+            stop: Word::new(false),
+            closing: Word::new(false),
             dropped: Cell::new(None),
             standstill: Cell::new(None),
             finding: RefCell::new(None),
@@ -401,12 +402,26 @@ impl World {
 
     #[inline]
     fn prepare(&self, birth: &Birth<'_>) -> TaskMeta {
-        let site = self.sites.known(birth.site).unwrap_or_else(|| self.new_site(birth.site));
+        if self.traced.get() { self.prepare_traced(birth) } else { self.prepare_plain(birth) }
+    }
+
+    #[inline(always)]
+    fn prepare_plain(&self, birth: &Birth<'_>) -> TaskMeta {
+        let site = match self.sites.known(birth.site) {
+            Some(site) => site,
+            None => self.new_site(birth.site),
+        };
         let (slot, key) = self.reserve(birth.key);
-        if self.traced.get() {
-            self.record_birth(slot, key, birth);
-        }
         TaskMeta::new(self.run_tag(), slot, key, site)
+    }
+
+    /// Apart, so that a spawn in a run without a trace saves no registers for it.
+    #[cold]
+    #[inline(never)]
+    fn prepare_traced(&self, birth: &Birth<'_>) -> TaskMeta {
+        let meta = self.prepare_plain(birth);
+        self.record_birth(meta.slot, meta.key, birth);
+        meta
     }
 
     /// Looks `site` up before there is a run: for the processes that runs have to themselves.
@@ -651,14 +666,13 @@ impl World {
     #[inline(always)]
     fn decided(&self, index: usize, front: usize) {
         self.decisions.set(self.decisions.get() + 1);
-        if index != front {
-            self.deviations.set(self.deviations.get() + 1);
-        }
+        self.deviations.set(self.deviations.get() + (index != front) as u64);
     }
 
-    #[inline]
+    #[inline(always)]
     fn mix(&self, value: u64) {
-        let product = u128::from(self.digest.get() ^ value) * 0x9e37_79b9_7f4a_7c15;
+        // Two words of 64 bits cannot overflow; a build that checks would call a function to find that out.
+        let product = ((self.digest.get() ^ value) as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         self.digest.set((product as u64 ^ (product >> 64) as u64).wrapping_add(value));
     }
 
