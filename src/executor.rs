@@ -71,7 +71,7 @@ pub struct TaskMeta {
     run: Labelled<RunMark>,
     pub(crate) key: Key,
     pub(crate) slot: u32,
-    /// How often it has been made ready: its own steps.
+    /// How often it has been made ready: its own steps. Not counted where nobody asks, see [`Payload::is_ready_again`].
     steps: AtomicU32,
 }
 
@@ -109,6 +109,11 @@ impl TaskMeta {
 impl Payload for Runnable {
     fn candidate(&self) -> Candidate {
         self.metadata().candidate()
+    }
+
+    #[inline(always)]
+    fn is_ready_again(&self) {
+        self.metadata().count_step();
     }
 }
 
@@ -185,16 +190,13 @@ impl<F: Future, H: Host> Future for Tracked<F, H> {
             let Now::Alive { future, slot, mode } = state.as_mut().project() else {
                 unreachable!("polled after it was done")
             };
-            let slot = *slot;
             let poll = match *mode {
-                Mode::Traced => poll_traced::<F, H>(slot, future, cx),
-                _ => future.poll(cx),
+                Mode::Plain => future.poll(cx),
+                _ => poll_specially::<F, H>(*slot, mode, future, cx),
             };
             if poll.is_ready() {
+                let (slot, _) = state.as_mut().look();
                 state.set(State::Gone { slot });
-            } else if *mode == Mode::New {
-                *mode = Mode::Plain;
-                waits::<H>(slot, cx);
             }
             poll
         }));
@@ -208,13 +210,25 @@ impl<F: Future, H: Host> Future for Tracked<F, H> {
     }
 }
 
-/// The future in `slot` waits for the first time.
+/// The first poll of a future, and every one in a run that keeps a trace: that one has a waker which can be counted.
 #[inline(never)]
-fn waits<H: Host>(slot: u32, cx: &mut Context<'_>) {
-    H::with(|host| host.waits(slot, cx.waker()));
+fn poll_specially<F: Future, H: Host>(
+    slot: u32,
+    mode: &mut Mode,
+    future: Pin<&mut F>,
+    cx: &mut Context<'_>,
+) -> Poll<F::Output> {
+    if *mode == Mode::Traced {
+        return poll_traced::<F, H>(slot, future, cx);
+    }
+    let poll = future.poll(cx);
+    if poll.is_pending() {
+        *mode = Mode::Plain;
+        H::with(|host| host.waits(slot, cx.waker()));
+    }
+    poll
 }
 
-/// A poll in a run that keeps a trace: with a waker that can be counted.
 #[cold]
 #[inline(never)]
 fn poll_traced<F: Future, H: Host>(slot: u32, future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
@@ -224,7 +238,7 @@ fn poll_traced<F: Future, H: Host>(slot: u32, future: Pin<&mut F>, cx: &mut Cont
         None => future.poll(cx),
     };
     if poll.is_pending() {
-        waits::<H>(slot, cx);
+        H::with(|host| host.waits(slot, cx.waker()));
     }
     H::with(|host| host.poll_ended(poll.is_ready()));
     poll

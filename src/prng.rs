@@ -187,6 +187,12 @@ mod scalar {
 
         pub fn block<const N: usize>(&mut self) -> [u32; N] {
             let mut words = [0; N];
+            if N == 16 && self.used == 16 {
+                self.refill();
+                words.copy_from_slice(&self.block);
+                self.used = 16;
+                return words;
+            }
             let mut at = 0;
             while at < N {
                 if self.used == 16 {
@@ -199,19 +205,24 @@ mod scalar {
             words
         }
 
-        // Named words instead of an indexed array: without optimisation each index costs a bounds check and a call.
+        // Named words instead of an indexed array, and shifts instead of `rotate_left`: without optimisation each index costs
+        // a bounds check, and the other is a call.
         #[inline(never)]
         fn refill(&mut self) {
             macro_rules! quarter {
                 ($a:ident, $b:ident, $c:ident, $d:ident) => {
                     $a = $a.wrapping_add($b);
-                    $d = ($d ^ $a).rotate_left(16);
+                    $d ^= $a;
+                    $d = $d << 16 | $d >> 16;
                     $c = $c.wrapping_add($d);
-                    $b = ($b ^ $c).rotate_left(12);
+                    $b ^= $c;
+                    $b = $b << 12 | $b >> 20;
                     $a = $a.wrapping_add($b);
-                    $d = ($d ^ $a).rotate_left(8);
+                    $d ^= $a;
+                    $d = $d << 8 | $d >> 24;
                     $c = $c.wrapping_add($d);
-                    $b = ($b ^ $c).rotate_left(7);
+                    $b ^= $c;
+                    $b = $b << 7 | $b >> 25;
                 };
             }
             let input = self.input;

@@ -11,19 +11,17 @@ use crate::schedule::{Player, Strategy, StrategyKind};
 use crate::seed::Seed;
 use crate::sites::Site;
 use crate::workers::{self, Residue};
-use crate::world::{Ended, Options, Returned, World, payload_text};
+use crate::world::{self, Ended, Options, Returned, World, payload_text};
 use crate::{beacon, calls, context, natives, panics};
 use std::any::Any;
 use std::collections::BTreeSet;
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
-use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// A scenario without its types: each call makes the future of one run.
-pub(crate) type Scenario<'a> = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Returned>>> + Send + 'a>;
+pub(crate) type Scenario<'a> = Box<dyn Fn() -> world::Scenario + Send + 'a>;
 
 /// What is to be run, whatever the seed.
 pub(crate) struct Setup<'a> {

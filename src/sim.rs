@@ -16,6 +16,7 @@ use crate::schedule::{Strategy, StrategyKind};
 use crate::seed::Seed;
 use crate::sentinel::{Class, Policy};
 use crate::token::Schedule;
+use crate::context;
 use crate::world::{Ended, Options, Returned};
 use pin_project_lite::pin_project;
 use std::any::TypeId;
@@ -61,12 +62,15 @@ pin_project! {
 }
 
 impl<F: Future, T: FnMut(F::Output) -> Returned> Future for Telling<F, T> {
-    type Output = Returned;
+    type Output = ();
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Returned> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
-        this.future.poll(cx).map(this.tell)
+        let Poll::Ready(value) = this.future.poll(cx) else { return Poll::Pending };
+        let returned = (this.tell)(value);
+        context::try_with(|world| world.returned(returned));
+        Poll::Ready(())
     }
 }
 

@@ -117,6 +117,30 @@ impl<P> Places<P> {
         found
     }
 
+    /// Whether of the places from 1 to `last`, which is 1 to 4, none has an age less than the place `at`: without a loop and
+    /// without jumps.
+    ///
+    /// # Panics
+    /// If there is no such place.
+    #[inline(always)]
+    pub fn is_least_of_few(&self, at: usize, last: usize) -> bool {
+        // SAFETY: as in `at`.
+        let places = unsafe { &**self.0.get() };
+        assert!(last < places.len());
+        let age = places[at].age;
+        let mut older = places[1].age < age;
+        if last >= 2 {
+            older |= places[2].age < age;
+        }
+        if last >= 3 {
+            older |= places[3].age < age;
+        }
+        if last >= 4 {
+            older |= places[4].age < age;
+        }
+        !older
+    }
+
     /// One more empty place at least.
     pub fn lengthen(&self, age: u64) {
         self.apart(|places| {
@@ -187,6 +211,7 @@ mod tests {
         row.put(1, ManuallyDrop::new(Box::new(10)), 5);
         row.put(2, ManuallyDrop::new(Box::new(20)), 3);
         assert_eq!((row.least(0), row.least(1), row.least(2)), (0, 1, 2));
+        assert_eq!([(1, 1), (1, 2), (2, 2)].map(|(at, last)| row.is_least_of_few(at, last)), [true, false, true]);
         row.swap(1, 2);
         assert_eq!((row.age(1), row.age(2), row.least(2)), (3, 5, 1));
         assert_eq!(row.take(1).as_deref(), Some(&20));

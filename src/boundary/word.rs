@@ -28,6 +28,18 @@ impl<T: Copy> Word<T> {
     }
 }
 
+impl<T: Copy, const N: usize> Word<[T; N]> {
+    /// One of a row of values.
+    ///
+    /// # Panics
+    /// If there is no such one.
+    #[inline(always)]
+    pub fn at(&self, index: usize) -> T {
+        // SAFETY: as in `get`.
+        unsafe { (*self.0.get())[index] }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -39,5 +51,6 @@ mod tests {
         both.0.set((3, 4));
         assert_eq!((word.get(), both.1.get()), ((3, 4), (3, 4)));
         assert_eq!(Word::<u32>::default().get(), 0);
+        assert_eq!(Word::new([5, 6]).at(1), 6);
     }
 }

@@ -40,6 +40,11 @@ impl Candidate {
 /// What runs when it is chosen, and knows which candidate it is.
 pub(crate) trait Payload {
     fn candidate(&self) -> Candidate;
+
+    /// It has been made ready, which a payload that counts its steps counts. Told only where somebody may ask how many
+    /// there were: not in a random walk without a trace.
+    #[inline(always)]
+    fn is_ready_again(&self) {}
 }
 
 /// A view of everything that could run now: at least one candidate, in no particular order, with their ages.
@@ -207,13 +212,13 @@ impl<T: Payload> Ready<T> {
 
     #[inline]
     pub fn keeps_operations(&self) -> bool {
-        self.way.get() == Way::RingWithOperations
+        matches!(self.way.get(), Way::RingWithOperations)
     }
 
     /// Whether ages are kept by stamps.
     #[inline(always)]
     pub fn keeps_stamps(&self) -> bool {
-        self.way.get() == Way::Stamps
+        matches!(self.way.get(), Way::Stamps)
     }
 
     /// Whether somebody is at work on it, further down the stack.
@@ -302,11 +307,17 @@ impl<T: Payload> Ready<T> {
     /// The same, where it is known that stamps are kept.
     #[inline(always)]
     pub fn oldest_by_stamps(&self) -> usize {
-        // Of few, they are looked at each time: that is not more work than to guess whether it is needed, and guess wrong.
-        if self.used.get() <= 4 || self.oldest.get() == 0 {
+        if self.oldest.get() == 0 {
             self.look_for_the_oldest();
         }
         self.oldest.get().wrapping_sub(1)
+    }
+
+    /// Whether the candidate at `index` is the oldest of `count`, where it is known that stamps are kept.
+    #[inline(always)]
+    pub fn is_oldest_by_stamps(&self, index: usize, count: usize) -> bool {
+        // Of few, the oldest would have to be looked for every other time: more work, and a jump that nobody can guess.
+        if count <= 4 { self.places.is_least_of_few(index + 1, count) } else { index == self.oldest_by_stamps() }
     }
 
     #[inline(never)]
@@ -319,6 +330,9 @@ impl<T: Payload> Ready<T> {
     pub fn push(&self, payload: T) {
         // Should anything here panic (nothing does), it is leaked: what would drop it costs a dozen instructions.
         let payload = ManuallyDrop::new(payload);
+        if !self.keeps_stamps() {
+            payload.is_ready_again();
+        }
         let mut at = self.gap.get();
         if at == 0 {
             at = self.used.get() + 1;

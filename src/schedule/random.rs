@@ -8,7 +8,7 @@ use std::cell::RefCell;
 /// held back through many decisions is better sought with [`Pct`](super::Pct).
 pub(crate) struct Random {
     /// Words drawn ahead, from the one at `next` on.
-    words: [Word<u32>; BLOCK],
+    words: Word<[u32; BLOCK]>,
     next: Word<usize>,
     /// Whose stream they are from.
     seed: Word<u64>,
@@ -20,7 +20,7 @@ impl Random {
     /// One that is to be [restarted](Random::restart) before it is asked.
     pub fn new() -> Random {
         Random {
-            words: [const { Word::new(0) }; BLOCK],
+            words: Word::new([0; BLOCK]),
             next: Word::new(BLOCK),
             seed: Word::new(0),
             stream: RefCell::new(None),
@@ -43,7 +43,7 @@ impl Random {
             next = 0;
         }
         self.next.set(next + 1);
-        Stream::word_below(self.words[next].get(), n as u32) as usize
+        Stream::word_below(self.words.at(next), n as u32) as usize
     }
 
     #[cold]
@@ -51,12 +51,7 @@ impl Random {
     fn draw_ahead(&self) {
         let mut stream = self.stream.borrow_mut();
         let stream = stream.get_or_insert_with(|| Stream::new(self.seed.get(), StreamId::Schedule as u64));
-        let drawn = stream.block();
-        let mut at = 0;
-        while at < BLOCK {
-            self.words[at].set(drawn[at]);
-            at += 1;
-        }
+        self.words.set(stream.block());
     }
 
     /// Whether the clock runs next, where `n` candidates could: it is one more candidate.

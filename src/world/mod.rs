@@ -54,7 +54,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 
 pub(crate) struct World {
     pub beacon: &'static Beacon,
@@ -105,6 +105,8 @@ pub(crate) struct World {
     digest: Word<u64>,
     decisions: Word<u64>,
     deviations: Word<u64>,
+    /// Steps taken so far: what [`Beacon`] shows, for this thread alone.
+    steps: Word<u64>,
     max_steps: Word<u64>,
     stall: Word<Stall>,
     traced: Word<bool>,
@@ -133,20 +135,8 @@ pub(crate) struct Returned {
     pub error: Option<String>,
 }
 
-/// The scenario's own future.
-struct Scenario {
-    future: Pin<Box<dyn Future<Output = Returned>>>,
-}
-
-impl Future for Scenario {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Poll::Ready(returned) = self.future.as_mut().poll(cx) else { return Poll::Pending };
-        <World as executor::Host>::with(|world| world.returned(returned));
-        Poll::Ready(())
-    }
-}
+/// The scenario's own future: it [tells](World::returned) what it returned before it is done.
+pub(crate) type Scenario = Pin<Box<dyn Future<Output = ()>>>;
 
 /// A worker of the pool, or a thread that code under test started, as its world sees it.
 #[derive(Default)]
@@ -248,6 +238,7 @@ impl World {
             digest: Word::new(0),
             decisions: Word::new(0),
             deviations: Word::new(0),
+            steps: Word::new(0),
             max_steps: Word::new(0),
             stall: Word::default(),
             traced: Word::new(false),
@@ -291,6 +282,7 @@ impl World {
         self.digest.set(0);
         self.decisions.set(0);
         self.deviations.set(0);
+        self.steps.set(0);
         self.max_steps.set(options.max_steps);
         let most = options.stall_up_to.map_or(0, |d| d.as_nanos() as u64);
         self.stall.set(Stall { most, left: most, slips: 0 });
@@ -315,7 +307,15 @@ impl World {
     /// Steps taken so far.
     #[inline]
     pub fn steps(&self) -> u64 {
-        self.beacon.steps.load(Ordering::Relaxed)
+        self.steps.get()
+    }
+
+    /// One more step is taken.
+    #[inline(always)]
+    fn count_step(&self, beacon: &Beacon) {
+        let steps = self.steps.get() + 1;
+        self.steps.set(steps);
+        beacon.steps.store(steps, Ordering::Relaxed);
     }
 
     /// The run that goes on, or the last one.
@@ -468,7 +468,6 @@ impl World {
     /// The same in a run without a trace.
     #[inline(always)]
     pub fn push_plain(&self, runnable: Runnable) {
-        runnable.metadata().count_step();
         self.ready.push(runnable);
     }
 
@@ -565,7 +564,7 @@ impl World {
     fn run_as(&self, walk: Option<&Random>, traced: bool, stalls: bool) {
         let beacon = self.beacon;
         loop {
-            if beacon.steps.load(Ordering::Relaxed) >= beacon.look_up_at.load(Ordering::Relaxed) && !self.look_up() {
+            if self.steps.get() >= beacon.look_up_at.load(Ordering::Relaxed) && !self.look_up() {
                 return;
             }
             if stalls && self.slip() {
@@ -615,7 +614,7 @@ impl World {
             None => self.choose_as_asked(count, traced),
         };
 
-        beacon.steps.store(beacon.steps.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        self.count_step(beacon);
         let meta = runnable.metadata();
         let (slot, key) = (meta.slot, meta.key);
         beacon.site.store(meta.site(), Ordering::Relaxed);
@@ -642,7 +641,7 @@ impl World {
             return self.ready.take_by_stamps(0);
         }
         let index = walk.below(count);
-        self.decided(index, self.ready.oldest_by_stamps());
+        self.decided(self.ready.is_oldest_by_stamps(index, count));
         self.ready.take_by_stamps(index)
     }
 
@@ -652,7 +651,7 @@ impl World {
         if count > 1 {
             front = self.ready.oldest();
             index = self.strategy.pick(&self.ready, count, front);
-            self.decided(index, front);
+            self.decided(index == front);
         } else if self.ready.keeps_operations() {
             self.strategy.alone(&self.ready);
         }
@@ -662,11 +661,11 @@ impl World {
         self.ready.take(index)
     }
 
-    /// There was a decision, and its answer was `index`; the plain one would have been `front`.
+    /// There was a decision, and its answer was the plain one or not.
     #[inline(always)]
-    fn decided(&self, index: usize, front: usize) {
+    fn decided(&self, plainly: bool) {
         self.decisions.set(self.decisions.get() + 1);
-        self.deviations.set(self.deviations.get() + (index != front) as u64);
+        self.deviations.set(self.deviations.get() + !plainly as u64);
     }
 
     #[inline(always)]
@@ -686,7 +685,7 @@ impl World {
     }
 
     /// Makes the scenario's own task of what `scenario` gives, which may spawn before it is first polled.
-    pub fn spawn_scenario(&self, site: Site, scenario: impl FnOnce() -> Pin<Box<dyn Future<Output = Returned>>>) {
+    pub fn spawn_scenario(&self, site: Site, scenario: impl FnOnce() -> Scenario) {
         let birth = Birth { kind: ActorKind::Scenario, site, name: Some("scenario"), key: Some(Key::ROOT) };
         let meta = self.prepare(&birth);
         self.running.set(Running { slot: meta.slot, key: Key::ROOT });
@@ -698,7 +697,7 @@ impl World {
                 return self.task_panicked(&*payload);
             }
         };
-        let scenario = AtHome::new(Scenario { future });
+        let scenario = AtHome::new(future);
         let (runnable, task) = executor::task::<World, _>(meta, self.traced.get(), scenario);
         task.detach();
         self.push(runnable);
@@ -706,7 +705,7 @@ impl World {
     }
 
     /// The scenario has returned.
-    fn returned(&self, returned: Returned) {
+    pub fn returned(&self, returned: Returned) {
         if let Some(error) = &returned.error {
             let mut finding = Finding::new(FindingKind::Error, error.clone());
             finding.task = Some("scenario".into());
