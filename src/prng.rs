@@ -207,6 +207,7 @@ mod scalar {
 
         // Named words instead of an indexed array, and shifts instead of `rotate_left`: without optimisation each index costs
         // a bounds check, and the other is a call.
+        #[allow(clippy::manual_rotate)]
         #[inline(never)]
         fn refill(&mut self) {
             macro_rules! quarter {

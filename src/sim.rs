@@ -2,6 +2,7 @@
 
 use crate::apart;
 use crate::boundary::threads::Backend;
+use crate::context;
 use crate::env::Env;
 use crate::error::Error;
 use crate::explore::{self, Plan};
@@ -16,7 +17,6 @@ use crate::schedule::{Strategy, StrategyKind};
 use crate::seed::Seed;
 use crate::sentinel::{Class, Policy};
 use crate::token::Schedule;
-use crate::context;
 use crate::world::{Ended, Options, Returned};
 use pin_project_lite::pin_project;
 use std::any::TypeId;

@@ -184,11 +184,7 @@ impl<P> Places<P> {
 /// `a` or `b`, without a jump that the processor would guess wrong every other time.
 #[inline(always)]
 fn either<T>(first: bool, a: T, b: T) -> T {
-    if cfg!(debug_assertions) {
-        if first { a } else { b }
-    } else {
-        std::hint::select_unpredictable(first, a, b)
-    }
+    if cfg!(debug_assertions) { if first { a } else { b } } else { std::hint::select_unpredictable(first, a, b) }
 }
 
 impl<P> Drop for Places<P> {

@@ -183,6 +183,9 @@ pub(crate) struct Ready<T> {
 }
 
 impl<T: Payload> Ready<T> {
+    /// So many are few.
+    pub const FEW: usize = 4;
+
     pub fn new() -> Ready<T> {
         Ready {
             places: Places::new(0),
@@ -306,18 +309,27 @@ impl<T: Payload> Ready<T> {
 
     /// The same, where it is known that stamps are kept.
     #[inline(always)]
-    pub fn oldest_by_stamps(&self) -> usize {
+    fn oldest_by_stamps(&self) -> usize {
         if self.oldest.get() == 0 {
             self.look_for_the_oldest();
         }
         self.oldest.get().wrapping_sub(1)
     }
 
-    /// Whether the candidate at `index` is the oldest of `count`, where it is known that stamps are kept.
+    /// Whether the candidate at `index` is the oldest, where it is known that stamps are kept.
     #[inline(always)]
-    pub fn is_oldest_by_stamps(&self, index: usize, count: usize) -> bool {
-        // Of few, the oldest would have to be looked for every other time: more work, and a jump that nobody can guess.
-        if count <= 4 { self.places.is_least_of_few(index + 1, count) } else { index == self.oldest_by_stamps() }
+    pub fn is_oldest_by_stamps(&self, index: usize) -> bool {
+        if self.oldest.get() == 0 {
+            self.look_for_the_oldest();
+        }
+        self.oldest.get() == index + 1
+    }
+
+    /// The same of `count` candidates, [`FEW`](Ready::FEW) at most: the oldest of few would have to be looked for every other
+    /// time, which is more work, and a jump that nobody can guess.
+    #[inline(always)]
+    pub fn is_oldest_of_few_by_stamps(&self, index: usize, count: usize) -> bool {
+        self.places.is_least_of_few(index + 1, count)
     }
 
     #[inline(never)]
@@ -330,9 +342,6 @@ impl<T: Payload> Ready<T> {
     pub fn push(&self, payload: T) {
         // Should anything here panic (nothing does), it is leaked: what would drop it costs a dozen instructions.
         let payload = ManuallyDrop::new(payload);
-        if !self.keeps_stamps() {
-            payload.is_ready_again();
-        }
         let mut at = self.gap.get();
         if at == 0 {
             at = self.used.get() + 1;
@@ -342,7 +351,7 @@ impl<T: Payload> Ready<T> {
             self.used.set(at);
         }
         self.gap.set(0);
-        self.put(at, payload);
+        self.put_newest(at, payload);
     }
 
     #[cold]
@@ -350,18 +359,29 @@ impl<T: Payload> Ready<T> {
     fn push_lengthening(&self, payload: ManuallyDrop<T>) {
         self.places.lengthen(0);
         self.used.set(self.used.get() + 1);
-        self.put(self.used.get(), payload);
+        self.put_newest(self.used.get(), payload);
+    }
+
+    #[inline(always)]
+    fn put_newest(&self, at: usize, payload: ManuallyDrop<T>) {
+        if self.keeps_stamps() {
+            self.put_with_a_stamp(at, payload);
+        } else {
+            payload.is_ready_again();
+            self.put_in_the_ring(at, payload);
+        }
     }
 
     #[inline(always)]
     fn put(&self, at: usize, payload: ManuallyDrop<T>) {
-        if self.keeps_stamps() {
-            let stamp = self.next_stamp.get();
-            self.next_stamp.set(stamp + 1);
-            self.places.put(at, payload, stamp);
-        } else {
-            self.put_in_the_ring(at, payload);
-        }
+        if self.keeps_stamps() { self.put_with_a_stamp(at, payload) } else { self.put_in_the_ring(at, payload) }
+    }
+
+    #[inline(always)]
+    fn put_with_a_stamp(&self, at: usize, payload: ManuallyDrop<T>) {
+        let stamp = self.next_stamp.get();
+        self.next_stamp.set(stamp + 1);
+        self.places.put(at, payload, stamp);
     }
 
     #[inline(never)]
@@ -430,9 +450,9 @@ impl<T: Payload> Ready<T> {
         let at = index + 1;
         let Some(payload) = self.places.take(at) else { nobody() };
         self.gap.set(at);
-        // Written either way: whether it was the oldest is anybody's guess.
-        let oldest = self.oldest.get();
-        self.oldest.set(if oldest == at { 0 } else { oldest });
+        if self.oldest.get() == at {
+            self.oldest.set(0);
+        }
         payload
     }
 

@@ -19,12 +19,7 @@ pub(crate) struct Random {
 impl Random {
     /// One that is to be [restarted](Random::restart) before it is asked.
     pub fn new() -> Random {
-        Random {
-            words: Word::new([0; BLOCK]),
-            next: Word::new(BLOCK),
-            seed: Word::new(0),
-            stream: RefCell::new(None),
-        }
+        Random { words: Word::new([0; BLOCK]), next: Word::new(BLOCK), seed: Word::new(0), stream: RefCell::new(None) }
     }
 
     /// Draws from the stream of `seed` from now on.

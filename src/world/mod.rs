@@ -606,11 +606,12 @@ impl World {
     #[inline(always)]
     fn step(&self, beacon: &Beacon, walk: Option<&Random>, traced: bool) -> bool {
         let count = self.ready.settle();
-        if count == 0 {
-            return false;
-        }
         let runnable = match walk {
-            Some(walk) => self.choose_at_random(walk, count),
+            Some(walk) => match self.choose_at_random(walk, count) {
+                Some(runnable) => runnable,
+                None => return false,
+            },
+            None if count == 0 => return false,
             None => self.choose_as_asked(count, traced),
         };
 
@@ -634,15 +635,26 @@ impl World {
         true
     }
 
-    /// Takes the one out that the random walk chooses of `count`.
+    /// Takes the one out that the random walk chooses of `count`, if there is any.
     #[inline(always)]
-    fn choose_at_random(&self, walk: &Random, count: usize) -> Runnable {
-        if count == 1 {
-            return self.ready.take_by_stamps(0);
+    fn choose_at_random(&self, walk: &Random, count: usize) -> Option<Runnable> {
+        if count > Ready::<Runnable>::FEW {
+            self.decisions.set(self.decisions.get() + 1);
+            let index = walk.below(count);
+            if !self.ready.is_oldest_by_stamps(index) {
+                self.deviations.set(self.deviations.get() + 1);
+            }
+            return Some(self.ready.take_by_stamps(index));
         }
-        let index = walk.below(count);
-        self.decided(self.ready.is_oldest_by_stamps(index, count));
-        self.ready.take_by_stamps(index)
+        if count > 1 {
+            self.decisions.set(self.decisions.get() + 1);
+            let index = walk.below(count);
+            // Added up, since a jump would be guessed wrong every other time.
+            let deviates = !self.ready.is_oldest_of_few_by_stamps(index, count);
+            self.deviations.set(self.deviations.get() + deviates as u64);
+            return Some(self.ready.take_by_stamps(index));
+        }
+        if count == 1 { Some(self.ready.take_by_stamps(0)) } else { None }
     }
 
     /// Takes the one out that the strategy chooses of `count`.
@@ -665,7 +677,9 @@ impl World {
     #[inline(always)]
     fn decided(&self, plainly: bool) {
         self.decisions.set(self.decisions.get() + 1);
-        self.deviations.set(self.deviations.get() + !plainly as u64);
+        if !plainly {
+            self.deviations.set(self.deviations.get() + 1);
+        }
     }
 
     #[inline(always)]
