@@ -71,7 +71,7 @@ pub struct TaskMeta {
     run: Labelled<RunMark>,
     pub(crate) key: Key,
     pub(crate) slot: u32,
-    /// How often it has been made ready: its own steps.
+    /// How often it has been made ready: its own steps. Not counted where nobody asks, see [`Payload::is_ready_again`].
     steps: AtomicU32,
 }
 
@@ -109,6 +109,11 @@ impl TaskMeta {
 impl Payload for Runnable {
     fn candidate(&self) -> Candidate {
         self.metadata().candidate()
+    }
+
+    #[inline(always)]
+    fn is_ready_again(&self) {
+        self.metadata().count_step();
     }
 }
 
@@ -213,7 +218,21 @@ fn poll_specially<F: Future, H: Host>(
     future: Pin<&mut F>,
     cx: &mut Context<'_>,
 ) -> Poll<F::Output> {
-    let counted = if *mode == Mode::Traced { H::with(|host| host.counted_waker(slot, cx.waker())) } else { None };
+    if *mode == Mode::Traced {
+        return poll_traced::<F, H>(slot, future, cx);
+    }
+    let poll = future.poll(cx);
+    if poll.is_pending() {
+        *mode = Mode::Plain;
+        H::with(|host| host.waits(slot, cx.waker()));
+    }
+    poll
+}
+
+#[cold]
+#[inline(never)]
+fn poll_traced<F: Future, H: Host>(slot: u32, future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    let counted = H::with(|host| host.counted_waker(slot, cx.waker()));
     let poll = match &counted {
         Some(waker) => future.poll(&mut Context::from_waker(waker)),
         None => future.poll(cx),
@@ -221,13 +240,7 @@ fn poll_specially<F: Future, H: Host>(
     if poll.is_pending() {
         H::with(|host| host.waits(slot, cx.waker()));
     }
-    match *mode {
-        Mode::Traced => H::with(|host| host.poll_ended(poll.is_ready())),
-        _ => {
-            *mode = Mode::Plain;
-            None
-        }
-    };
+    H::with(|host| host.poll_ended(poll.is_ready()));
     poll
 }
 

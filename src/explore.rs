@@ -207,11 +207,13 @@ impl Search<'_, '_> {
         let mut seeds = std::mem::replace(&mut plan.seeds, Box::new(std::iter::empty()));
         let first = seeds.next();
         let mut next = first;
+        let own = self.player.clone();
         while let Some(seed) = next.filter(|_| goes_on && left > 0) {
             left -= 1;
-            let player = self.player.dealt(seed);
-            let result = self.lab.run(seed, &player, false);
-            goes_on = self.take(&plan, &player, &result, false);
+            let dealt = (own.kind == StrategyKind::Portfolio).then(|| own.dealt(seed));
+            let player = dealt.as_ref().unwrap_or(&own);
+            let result = self.lab.run(seed, player, false);
+            goes_on = self.take(&plan, player, &result, false);
             next = seeds.next();
             if let Some(tree) = &tree {
                 // The seeds only say how many runs there may be.
@@ -251,8 +253,10 @@ impl Search<'_, '_> {
         explored.steps += result.ended.steps;
         explored.digest = mix(explored.digest.rotate_left(1) ^ result.ended.digest);
         explored.add_long_polls(result);
-        self.used_allowances.extend(result.ended.used_allowances.iter().cloned());
-        self.unused_allowances.extend(result.ended.unused_allowances.iter().cloned());
+        if !result.ended.used_allowances.is_empty() || !result.ended.unused_allowances.is_empty() {
+            self.used_allowances.extend(result.ended.used_allowances.iter().cloned());
+            self.unused_allowances.extend(result.ended.unused_allowances.iter().cloned());
+        }
         let fingerprint = result.fingerprint();
         self.count.add(Covered {
             digest: result.ended.digest,

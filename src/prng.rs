@@ -101,11 +101,13 @@ impl Stream {
 fn key(seed: u64) -> [u32; 8] {
     let mut words = [0; 8];
     let mut state = seed;
-    for pair in words.chunks_mut(2) {
+    let mut at = 0;
+    while at < 8 {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = mix(state);
-        pair[0] = z as u32;
-        pair[1] = (z >> 32) as u32;
+        words[at] = z as u32;
+        words[at + 1] = (z >> 32) as u32;
+        at += 2;
     }
     words
 }
@@ -184,22 +186,44 @@ mod scalar {
         }
 
         pub fn block<const N: usize>(&mut self) -> [u32; N] {
-            [0; N].map(|_| self.next_u32())
+            let mut words = [0; N];
+            if N == 16 && self.used == 16 {
+                self.refill();
+                words.copy_from_slice(&self.block);
+                self.used = 16;
+                return words;
+            }
+            let mut at = 0;
+            while at < N {
+                if self.used == 16 {
+                    self.refill();
+                }
+                words[at] = self.block[self.used];
+                self.used += 1;
+                at += 1;
+            }
+            words
         }
 
-        // Named words instead of an indexed array: without optimisation each index costs a bounds check and a call.
+        // Named words instead of an indexed array, and shifts instead of `rotate_left`: without optimisation each index costs
+        // a bounds check, and the other is a call.
+        #[allow(clippy::manual_rotate)]
         #[inline(never)]
         fn refill(&mut self) {
             macro_rules! quarter {
                 ($a:ident, $b:ident, $c:ident, $d:ident) => {
                     $a = $a.wrapping_add($b);
-                    $d = ($d ^ $a).rotate_left(16);
+                    $d ^= $a;
+                    $d = $d << 16 | $d >> 16;
                     $c = $c.wrapping_add($d);
-                    $b = ($b ^ $c).rotate_left(12);
+                    $b ^= $c;
+                    $b = $b << 12 | $b >> 20;
                     $a = $a.wrapping_add($b);
-                    $d = ($d ^ $a).rotate_left(8);
+                    $d ^= $a;
+                    $d = $d << 8 | $d >> 24;
                     $c = $c.wrapping_add($d);
-                    $b = ($b ^ $c).rotate_left(7);
+                    $b ^= $c;
+                    $b = $b << 7 | $b >> 25;
                 };
             }
             let input = self.input;

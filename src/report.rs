@@ -63,7 +63,7 @@ pub struct Report<T> {
 
 impl Report<()> {
     pub(crate) fn new(name: &str, strategy: StrategyKind, run: RunResult, replay: Replay) -> Report<()> {
-        let ended = run.ended;
+        let ended = *run.ended;
         Report {
             value: run.returned.as_ref().map(|_| ()),
             returned: run.returned.map(|returned| returned.text.unwrap_or_else(|| "()".into())),

@@ -11,19 +11,17 @@ use crate::schedule::{Player, Strategy, StrategyKind};
 use crate::seed::Seed;
 use crate::sites::Site;
 use crate::workers::{self, Residue};
-use crate::world::{Ended, Options, Returned, World, payload_text};
+use crate::world::{self, Ended, Options, Returned, World, payload_text};
 use crate::{beacon, calls, context, natives, panics};
 use std::any::Any;
 use std::collections::BTreeSet;
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
-use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// A scenario without its types: each call makes the future of one run.
-pub(crate) type Scenario<'a> = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Returned>>> + Send + 'a>;
+pub(crate) type Scenario<'a> = Box<dyn Fn() -> world::Scenario + Send + 'a>;
 
 /// What is to be run, whatever the seed.
 pub(crate) struct Setup<'a> {
@@ -44,7 +42,7 @@ pub(crate) type CustomStrategy = dyn Fn(Seed) -> Box<dyn Strategy> + Send + Sync
 pub(crate) struct RunResult {
     pub seed: Seed,
     pub returned: Option<Returned>,
-    pub ended: Ended,
+    pub ended: Box<Ended>,
     /// The loop's thread keeps something from this run: the next one wants a fresh thread.
     pub left_behind: bool,
 }
@@ -101,14 +99,13 @@ pub(crate) fn run(
     };
     let (returned, ended) =
         catch_unwind(AssertUnwindSafe(entered)).unwrap_or_else(|payload| tell_own_panic(world, &*payload));
-    let ended = match setup.options.isolation {
-        Isolation::Process => ended,
-        Isolation::Thread => {
-            let finding = ended.finding.map(explain);
+    let mut ended = ended;
+    if setup.options.isolation == Isolation::Thread {
+        ended.finding = ended.finding.take().map(explain);
+        if !ended.outliving.is_empty() {
             beacon::lock(&OUTLIVING).extend(ended.outliving.iter().cloned());
-            Ended { finding, ..ended }
         }
-    };
+    }
     let left_behind = left || !hooks::SUPPORTED || Residue::of_this_thread() != before;
     RunResult { seed, returned, ended, left_behind }
 }

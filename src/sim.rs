@@ -2,6 +2,7 @@
 
 use crate::apart;
 use crate::boundary::threads::Backend;
+use crate::context;
 use crate::env::Env;
 use crate::error::Error;
 use crate::explore::{self, Plan};
@@ -61,12 +62,15 @@ pin_project! {
 }
 
 impl<F: Future, T: FnMut(F::Output) -> Returned> Future for Telling<F, T> {
-    type Output = Returned;
+    type Output = ();
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Returned> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
-        this.future.poll(cx).map(this.tell)
+        let Poll::Ready(value) = this.future.poll(cx) else { return Poll::Pending };
+        let returned = (this.tell)(value);
+        context::try_with(|world| world.returned(returned));
+        Poll::Ready(())
     }
 }
 
@@ -328,7 +332,7 @@ pub(crate) fn prepare(config: &Config) -> Result<Options, Box<Finding>> {
 
 /// The result of a run that did not take place.
 pub(crate) fn refused(seed: Seed, finding: Finding) -> RunResult {
-    let ended = Ended {
+    let ended = Box::new(Ended {
         finding: Some(finding),
         steps: 0,
         digest: 0,
@@ -345,7 +349,7 @@ pub(crate) fn refused(seed: Seed, finding: Finding) -> RunResult {
         used_allowances: Vec::new(),
         long_polls: Vec::new(),
         boundary_off: crate::boundary::kernel::why_off(),
-    };
+    });
     RunResult { seed, returned: None, ended, left_behind: false }
 }
 

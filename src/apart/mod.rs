@@ -53,8 +53,8 @@ impl Apart {
         &mut self,
         options: &Options,
         tree: Option<&Mutex<Tree>>,
-        work: impl FnOnce() -> (Option<Returned>, Ended),
-    ) -> (Option<Returned>, Ended) {
+        work: impl FnOnce() -> (Option<Returned>, Box<Ended>),
+    ) -> (Option<Returned>, Box<Ended>) {
         let Apart { beacon, threads, takes_long } = *self;
         beacon.serial.store(0, Ordering::Relaxed);
         beacon.steps.store(0, Ordering::Relaxed);
@@ -96,7 +96,7 @@ impl Apart {
             Ok(life) => told(&life, tree).unwrap_or_else(|| (None, death::tell(&life, beacon, watch.still_for))),
             Err(error) => (None, death::stillborn(&error)),
         };
-        (returned, Ended { threads, ..ended })
+        (returned, Box::new(Ended { threads, ..ended }))
     }
 }
 

@@ -5,6 +5,7 @@
 //!
 //! - [`home`]: futures that may be sent, but are polled and dropped only where they were made.
 //! - [`places`]: a row of places changed through a shared reference.
+//! - [`word`]: a value copied in and out through a shared reference.
 //! - [`turn`]: state that only the thread holding the world's turn can reach.
 //! - [`threads`]: the sim threads, which give the turn to one another.
 //! - [`hooks`]: the clock, entropy and thread-local symbols of libc, owned at link time.
@@ -32,4 +33,5 @@ pub mod segment;
 pub mod threads;
 pub mod turn;
 pub mod watchdog;
+pub mod word;
 pub mod zygote;

@@ -2,9 +2,10 @@
 
 use super::announced::Operations;
 use crate::boundary::places::Places;
+use crate::boundary::word::Word;
 use crate::id::Key;
 use crate::operation::Operation;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::mem::ManuallyDrop;
 
 /// One task or worker that could run now, as a strategy sees it.
@@ -39,6 +40,11 @@ impl Candidate {
 /// What runs when it is chosen, and knows which candidate it is.
 pub(crate) trait Payload {
     fn candidate(&self) -> Candidate;
+
+    /// It has been made ready, which a payload that counts its steps counts. Told only where somebody may ask how many
+    /// there were: not in a random walk without a trace.
+    #[inline(always)]
+    fn is_ready_again(&self) {}
 }
 
 /// A view of everything that could run now: at least one candidate, in no particular order, with their ages.
@@ -165,26 +171,29 @@ pub(crate) struct Ready<T> {
     /// taken: in the ring it stands before the oldest and after the newest.
     places: Places<T>,
     /// The last place in use, the gap included.
-    used: Cell<usize>,
+    used: Word<usize>,
     /// The place that was left last, unless somebody has filled it; 0 if there is none.
-    gap: Cell<usize>,
-    way: Cell<Way>,
-    next_stamp: Cell<u64>,
+    gap: Word<usize>,
+    way: Word<Way>,
+    next_stamp: Word<u64>,
     /// The place of the oldest, if ages are kept by stamps; 0 if it is to be looked for.
-    oldest: Cell<usize>,
+    oldest: Word<usize>,
     /// What they are about to do, where somebody wants to know.
     operations: RefCell<Operations>,
 }
 
 impl<T: Payload> Ready<T> {
+    /// So many are few.
+    pub const FEW: usize = 4;
+
     pub fn new() -> Ready<T> {
         Ready {
             places: Places::new(0),
-            used: Cell::new(0),
-            gap: Cell::new(0),
-            way: Cell::new(Way::Ring),
-            next_stamp: Cell::new(0),
-            oldest: Cell::new(0),
+            used: Word::new(0),
+            gap: Word::new(0),
+            way: Word::new(Way::Ring),
+            next_stamp: Word::new(0),
+            oldest: Word::new(0),
             operations: RefCell::default(),
         }
     }
@@ -206,13 +215,13 @@ impl<T: Payload> Ready<T> {
 
     #[inline]
     pub fn keeps_operations(&self) -> bool {
-        self.way.get() == Way::RingWithOperations
+        matches!(self.way.get(), Way::RingWithOperations)
     }
 
     /// Whether ages are kept by stamps.
     #[inline(always)]
     pub fn keeps_stamps(&self) -> bool {
-        self.way.get() == Way::Stamps
+        matches!(self.way.get(), Way::Stamps)
     }
 
     /// Whether somebody is at work on it, further down the stack.
@@ -300,11 +309,27 @@ impl<T: Payload> Ready<T> {
 
     /// The same, where it is known that stamps are kept.
     #[inline(always)]
-    pub fn oldest_by_stamps(&self) -> usize {
+    fn oldest_by_stamps(&self) -> usize {
         if self.oldest.get() == 0 {
             self.look_for_the_oldest();
         }
         self.oldest.get().wrapping_sub(1)
+    }
+
+    /// Whether the candidate at `index` is the oldest, where it is known that stamps are kept.
+    #[inline(always)]
+    pub fn is_oldest_by_stamps(&self, index: usize) -> bool {
+        if self.oldest.get() == 0 {
+            self.look_for_the_oldest();
+        }
+        self.oldest.get() == index + 1
+    }
+
+    /// The same of `count` candidates, [`FEW`](Ready::FEW) at most: the oldest of few would have to be looked for every other
+    /// time, which is more work, and a jump that nobody can guess.
+    #[inline(always)]
+    pub fn is_oldest_of_few_by_stamps(&self, index: usize, count: usize) -> bool {
+        self.places.is_least_of_few(index + 1, count)
     }
 
     #[inline(never)]
@@ -326,7 +351,7 @@ impl<T: Payload> Ready<T> {
             self.used.set(at);
         }
         self.gap.set(0);
-        self.put(at, payload);
+        self.put_newest(at, payload);
     }
 
     #[cold]
@@ -334,18 +359,29 @@ impl<T: Payload> Ready<T> {
     fn push_lengthening(&self, payload: ManuallyDrop<T>) {
         self.places.lengthen(0);
         self.used.set(self.used.get() + 1);
-        self.put(self.used.get(), payload);
+        self.put_newest(self.used.get(), payload);
+    }
+
+    #[inline(always)]
+    fn put_newest(&self, at: usize, payload: ManuallyDrop<T>) {
+        if self.keeps_stamps() {
+            self.put_with_a_stamp(at, payload);
+        } else {
+            payload.is_ready_again();
+            self.put_in_the_ring(at, payload);
+        }
     }
 
     #[inline(always)]
     fn put(&self, at: usize, payload: ManuallyDrop<T>) {
-        if self.keeps_stamps() {
-            let stamp = self.next_stamp.get();
-            self.next_stamp.set(stamp + 1);
-            self.places.put(at, payload, stamp);
-        } else {
-            self.put_in_the_ring(at, payload);
-        }
+        if self.keeps_stamps() { self.put_with_a_stamp(at, payload) } else { self.put_in_the_ring(at, payload) }
+    }
+
+    #[inline(always)]
+    fn put_with_a_stamp(&self, at: usize, payload: ManuallyDrop<T>) {
+        let stamp = self.next_stamp.get();
+        self.next_stamp.set(stamp + 1);
+        self.places.put(at, payload, stamp);
     }
 
     #[inline(never)]

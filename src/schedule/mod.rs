@@ -46,7 +46,6 @@ use surw::Surw;
 use urw::Urw;
 
 use crate::id::Key;
-use crate::prng::Stream;
 use std::cell::{Cell, RefCell};
 
 /// What answers the decisions of a run. One value serves one run.
@@ -136,9 +135,9 @@ impl Active {
         self.be(Who::Fifo, None);
     }
 
-    /// A run begins that is a random walk.
-    pub fn be_random(&self, stream: Stream) {
-        self.random.restart(stream);
+    /// A run begins that is the random walk of `seed`.
+    pub fn be_random(&self, seed: u64) {
+        self.random.restart(seed);
         self.be(Who::Random, None);
     }
 

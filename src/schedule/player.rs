@@ -39,12 +39,12 @@ impl Player {
     pub fn take_over(&self, active: &Active, seed: Seed) {
         let stream = || Stream::new(seed.get(), StreamId::Schedule as u64);
         if matches!(self.kind, StrategyKind::Random) {
-            return active.be_random(stream());
+            return active.be_random(seed.get());
         }
         let profile = || self.profile.clone().unwrap_or_default();
         active.be_other(match self.kind.dealt(seed, self.profile.as_deref()) {
             StrategyKind::Fifo => return active.be_fifo(),
-            StrategyKind::Random | StrategyKind::Portfolio => return active.be_random(stream()),
+            StrategyKind::Random | StrategyKind::Portfolio => return active.be_random(seed.get()),
             StrategyKind::Pct { depth, length } => Box::new(Pct::new(stream(), depth, length.unwrap_or(100))),
             StrategyKind::Urw => Box::new(Urw::new(stream(), profile())),
             StrategyKind::Surw => Surw::choose(stream(), profile()),

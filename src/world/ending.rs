@@ -191,7 +191,7 @@ impl World {
 
     /// Winds the run up: whatever is alive is ended, and the world is as good as new. If it is to be `leaked`, tasks are not
     /// dropped.
-    pub fn end(&self, deny_pending: bool, leaked: bool) -> Ended {
+    pub fn end(&self, deny_pending: bool, leaked: bool) -> Box<Ended> {
         // From here on a wake from outside finds nobody.
         let strays = {
             let mut foreign = beacon::lock(&self.beacon.foreign);
@@ -235,7 +235,8 @@ impl World {
         let trace = self.take_trace();
         self.traced.set(false);
         let finding = self.finding.take();
-        Ended {
+        // It is handed on a dozen times, and large.
+        Box::new(Ended {
             finding,
             steps,
             digest,
@@ -252,7 +253,7 @@ impl World {
             used_allowances,
             long_polls: self.tell_long_polls(),
             boundary_off: kernel::why_off(),
-        }
+        })
     }
 
     /// Blocking calls that are denied are why the run failed, if nothing else is.

@@ -32,6 +32,7 @@ use crate::boundary::home::AtHome;
 use crate::boundary::kernel::{self, Selector};
 use crate::boundary::threads::{self, Threads};
 use crate::boundary::turn;
+use crate::boundary::word::Word;
 use crate::clock::{Clock, TimerId};
 use crate::deviation::Deviation;
 use crate::env;
@@ -53,7 +54,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 
 pub(crate) struct World {
     pub beacon: &'static Beacon,
@@ -77,7 +78,7 @@ pub(crate) struct World {
     dirty: RefCell<Vec<u32>>,
     pub threads: Threads,
     /// What says whether the loop's system calls are seen.
-    selector: Cell<Selector>,
+    selector: Word<Selector>,
     pub sentinel: RefCell<Sentinel>,
     /// Threads that wait for words of memory, in the order of their coming.
     futexes: RefCell<Vec<words::FutexWaiter>>,
@@ -100,17 +101,19 @@ pub(crate) struct World {
     log: RefCell<Option<Log>>,
     counted: RefCell<recording::CountedWakers>,
     /// Who is running: the task that is polled, or the job on the worker that has the turn.
-    running: Cell<Running>,
-    digest: Cell<u64>,
-    decisions: Cell<u64>,
-    deviations: Cell<u64>,
-    max_steps: Cell<u64>,
-    stall: Cell<Stall>,
-    traced: Cell<bool>,
+    running: Word<Running>,
+    digest: Word<u64>,
+    decisions: Word<u64>,
+    deviations: Word<u64>,
+    /// Steps taken so far: what [`Beacon`] shows, for this thread alone.
+    steps: Word<u64>,
+    max_steps: Word<u64>,
+    stall: Word<Stall>,
+    traced: Word<bool>,
     allow_panics: Cell<bool>,
     /// The run is over as soon as the step that goes on is.
-    stop: Cell<bool>,
-    closing: Cell<bool>,
+    stop: Word<bool>,
+    closing: Word<bool>,
     /// The task whose future is dropped now, while the run is wound up.
     dropped: Cell<Option<Key>>,
     /// A call on the loop never came back: which incident it was, and its place among those that wait for words.
@@ -132,20 +135,8 @@ pub(crate) struct Returned {
     pub error: Option<String>,
 }
 
-/// The scenario's own future.
-struct Scenario {
-    future: Pin<Box<dyn Future<Output = Returned>>>,
-}
-
-impl Future for Scenario {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Poll::Ready(returned) = self.future.as_mut().poll(cx) else { return Poll::Pending };
-        <World as executor::Host>::with(|world| world.returned(returned));
-        Poll::Ready(())
-    }
-}
+/// The scenario's own future: it [tells](World::returned) what it returned before it is done.
+pub(crate) type Scenario = Pin<Box<dyn Future<Output = ()>>>;
 
 /// A worker of the pool, or a thread that code under test started, as its world sees it.
 #[derive(Default)]
@@ -228,7 +219,7 @@ impl World {
             most_workers: Cell::new(0),
             dirty: RefCell::new(Vec::new()),
             threads: Threads::new(env::backend()),
-            selector: Cell::new(&kernel::UNUSED),
+            selector: Word::new(&kernel::UNUSED),
             sentinel: RefCell::new(Sentinel::new()),
             futexes: RefCell::new(Vec::with_capacity(64)),
             next_futex: Cell::new(0),
@@ -243,16 +234,17 @@ impl World {
             stood_for: Cell::new(None),
             log: RefCell::new(None),
             counted: RefCell::default(),
-            running: Cell::new(NOBODY),
-            digest: Cell::new(0),
-            decisions: Cell::new(0),
-            deviations: Cell::new(0),
-            max_steps: Cell::new(0),
-            stall: Cell::default(),
-            traced: Cell::new(false),
+            running: Word::new(NOBODY),
+            digest: Word::new(0),
+            decisions: Word::new(0),
+            deviations: Word::new(0),
+            steps: Word::new(0),
+            max_steps: Word::new(0),
+            stall: Word::default(),
+            traced: Word::new(false),
             allow_panics: Cell::new(false),
-            stop: Cell::new(false),
-            closing: Cell::new(false),
+            stop: Word::new(false),
+            closing: Word::new(false),
             dropped: Cell::new(None),
             standstill: Cell::new(None),
             finding: RefCell::new(None),
@@ -290,6 +282,7 @@ impl World {
         self.digest.set(0);
         self.decisions.set(0);
         self.deviations.set(0);
+        self.steps.set(0);
         self.max_steps.set(options.max_steps);
         let most = options.stall_up_to.map_or(0, |d| d.as_nanos() as u64);
         self.stall.set(Stall { most, left: most, slips: 0 });
@@ -314,7 +307,15 @@ impl World {
     /// Steps taken so far.
     #[inline]
     pub fn steps(&self) -> u64 {
-        self.beacon.steps.load(Ordering::Relaxed)
+        self.steps.get()
+    }
+
+    /// One more step is taken.
+    #[inline(always)]
+    fn count_step(&self, beacon: &Beacon) {
+        let steps = self.steps.get() + 1;
+        self.steps.set(steps);
+        beacon.steps.store(steps, Ordering::Relaxed);
     }
 
     /// The run that goes on, or the last one.
@@ -401,12 +402,26 @@ impl World {
 
     #[inline]
     fn prepare(&self, birth: &Birth<'_>) -> TaskMeta {
-        let site = self.sites.known(birth.site).unwrap_or_else(|| self.new_site(birth.site));
+        if self.traced.get() { self.prepare_traced(birth) } else { self.prepare_plain(birth) }
+    }
+
+    #[inline(always)]
+    fn prepare_plain(&self, birth: &Birth<'_>) -> TaskMeta {
+        let site = match self.sites.known(birth.site) {
+            Some(site) => site,
+            None => self.new_site(birth.site),
+        };
         let (slot, key) = self.reserve(birth.key);
-        if self.traced.get() {
-            self.record_birth(slot, key, birth);
-        }
         TaskMeta::new(self.run_tag(), slot, key, site)
+    }
+
+    /// Apart, so that a spawn in a run without a trace saves no registers for it.
+    #[cold]
+    #[inline(never)]
+    fn prepare_traced(&self, birth: &Birth<'_>) -> TaskMeta {
+        let meta = self.prepare_plain(birth);
+        self.record_birth(meta.slot, meta.key, birth);
+        meta
     }
 
     /// Looks `site` up before there is a run: for the processes that runs have to themselves.
@@ -453,7 +468,6 @@ impl World {
     /// The same in a run without a trace.
     #[inline(always)]
     pub fn push_plain(&self, runnable: Runnable) {
-        runnable.metadata().count_step();
         self.ready.push(runnable);
     }
 
@@ -550,7 +564,7 @@ impl World {
     fn run_as(&self, walk: Option<&Random>, traced: bool, stalls: bool) {
         let beacon = self.beacon;
         loop {
-            if beacon.steps.load(Ordering::Relaxed) >= beacon.look_up_at.load(Ordering::Relaxed) && !self.look_up() {
+            if self.steps.get() >= beacon.look_up_at.load(Ordering::Relaxed) && !self.look_up() {
                 return;
             }
             if stalls && self.slip() {
@@ -592,15 +606,16 @@ impl World {
     #[inline(always)]
     fn step(&self, beacon: &Beacon, walk: Option<&Random>, traced: bool) -> bool {
         let count = self.ready.settle();
-        if count == 0 {
-            return false;
-        }
         let runnable = match walk {
-            Some(walk) => self.choose_at_random(walk, count),
+            Some(walk) => match self.choose_at_random(walk, count) {
+                Some(runnable) => runnable,
+                None => return false,
+            },
+            None if count == 0 => return false,
             None => self.choose_as_asked(count, traced),
         };
 
-        beacon.steps.store(beacon.steps.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        self.count_step(beacon);
         let meta = runnable.metadata();
         let (slot, key) = (meta.slot, meta.key);
         beacon.site.store(meta.site(), Ordering::Relaxed);
@@ -620,15 +635,26 @@ impl World {
         true
     }
 
-    /// Takes the one out that the random walk chooses of `count`.
+    /// Takes the one out that the random walk chooses of `count`, if there is any.
     #[inline(always)]
-    fn choose_at_random(&self, walk: &Random, count: usize) -> Runnable {
-        if count == 1 {
-            return self.ready.take_by_stamps(0);
+    fn choose_at_random(&self, walk: &Random, count: usize) -> Option<Runnable> {
+        if count > Ready::<Runnable>::FEW {
+            self.decisions.set(self.decisions.get() + 1);
+            let index = walk.below(count);
+            if !self.ready.is_oldest_by_stamps(index) {
+                self.deviations.set(self.deviations.get() + 1);
+            }
+            return Some(self.ready.take_by_stamps(index));
         }
-        let index = walk.below(count);
-        self.decided(index, self.ready.oldest_by_stamps());
-        self.ready.take_by_stamps(index)
+        if count > 1 {
+            self.decisions.set(self.decisions.get() + 1);
+            let index = walk.below(count);
+            // Added up, since a jump would be guessed wrong every other time.
+            let deviates = !self.ready.is_oldest_of_few_by_stamps(index, count);
+            self.deviations.set(self.deviations.get() + deviates as u64);
+            return Some(self.ready.take_by_stamps(index));
+        }
+        if count == 1 { Some(self.ready.take_by_stamps(0)) } else { None }
     }
 
     /// Takes the one out that the strategy chooses of `count`.
@@ -637,7 +663,7 @@ impl World {
         if count > 1 {
             front = self.ready.oldest();
             index = self.strategy.pick(&self.ready, count, front);
-            self.decided(index, front);
+            self.decided(index == front);
         } else if self.ready.keeps_operations() {
             self.strategy.alone(&self.ready);
         }
@@ -647,18 +673,19 @@ impl World {
         self.ready.take(index)
     }
 
-    /// There was a decision, and its answer was `index`; the plain one would have been `front`.
+    /// There was a decision, and its answer was the plain one or not.
     #[inline(always)]
-    fn decided(&self, index: usize, front: usize) {
+    fn decided(&self, plainly: bool) {
         self.decisions.set(self.decisions.get() + 1);
-        if index != front {
+        if !plainly {
             self.deviations.set(self.deviations.get() + 1);
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn mix(&self, value: u64) {
-        let product = u128::from(self.digest.get() ^ value) * 0x9e37_79b9_7f4a_7c15;
+        // Two words of 64 bits cannot overflow; a build that checks would call a function to find that out.
+        let product = ((self.digest.get() ^ value) as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         self.digest.set((product as u64 ^ (product >> 64) as u64).wrapping_add(value));
     }
 
@@ -672,7 +699,7 @@ impl World {
     }
 
     /// Makes the scenario's own task of what `scenario` gives, which may spawn before it is first polled.
-    pub fn spawn_scenario(&self, site: Site, scenario: impl FnOnce() -> Pin<Box<dyn Future<Output = Returned>>>) {
+    pub fn spawn_scenario(&self, site: Site, scenario: impl FnOnce() -> Scenario) {
         let birth = Birth { kind: ActorKind::Scenario, site, name: Some("scenario"), key: Some(Key::ROOT) };
         let meta = self.prepare(&birth);
         self.running.set(Running { slot: meta.slot, key: Key::ROOT });
@@ -684,7 +711,7 @@ impl World {
                 return self.task_panicked(&*payload);
             }
         };
-        let scenario = AtHome::new(Scenario { future });
+        let scenario = AtHome::new(future);
         let (runnable, task) = executor::task::<World, _>(meta, self.traced.get(), scenario);
         task.detach();
         self.push(runnable);
@@ -692,7 +719,7 @@ impl World {
     }
 
     /// The scenario has returned.
-    fn returned(&self, returned: Returned) {
+    pub fn returned(&self, returned: Returned) {
         if let Some(error) = &returned.error {
             let mut finding = Finding::new(FindingKind::Error, error.clone());
             finding.task = Some("scenario".into());

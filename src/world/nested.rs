@@ -36,7 +36,7 @@ impl World {
         let mut index = front;
         if count > 1 {
             index = self.strategy.pick(ready, count, front);
-            self.decided(index, front);
+            self.decided(index == front);
         }
         if self.traced.get() {
             self.record_step(ready.view().get(index), ready.view().get(front));
@@ -55,7 +55,7 @@ impl World {
             }
         }
         let _back = Back(self, self.running.get(), self.beacon.site.load(Ordering::Relaxed));
-        self.beacon.steps.store(self.steps() + 1, Ordering::Relaxed);
+        self.count_step(self.beacon);
         self.beacon.site.store(meta.site(), Ordering::Relaxed);
         self.running.set(Running { slot: meta.slot, key: meta.key });
         self.mix(meta.key.get());

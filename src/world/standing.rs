@@ -176,7 +176,7 @@ impl World {
             place.map(|place| self.ready.take(place))
         };
         let Some(runnable) = taken else { return false };
-        self.beacon.steps.store(self.steps() + 1, Ordering::Relaxed);
+        self.count_step(self.beacon);
         let meta = runnable.metadata();
         self.mix(meta.key.get());
         let own = self.running.get();
