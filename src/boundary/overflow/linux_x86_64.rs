@@ -50,15 +50,22 @@ pub(super) fn watch(teller: Teller) {
 extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     let quiet = kernel::quiet();
     // SAFETY: with SA_SIGINFO these are the siginfo_t and the ucontext_t of the fault.
-    let (address, sp) = unsafe {
+    let (address, code, sp, ip) = unsafe {
         let registers = &(*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs;
-        ((*info).si_addr() as usize, registers[libc::REG_RSP as usize] as usize)
+        let register = |which: c_int| registers[which as usize] as usize;
+        ((*info).si_addr() as usize, (*info).si_code, register(libc::REG_RSP), register(libc::REG_RIP))
     };
     let is_segments = segment::is_overflown(address, sp);
-    if is_segments || address.abs_diff(sp) < NEAR {
-        tell(is_segments);
+    let is_frames = code == SI_KERNEL && is_behind_a_call(ip);
+    if is_segments || is_frames || address.abs_diff(sp) < NEAR {
+        tell(match (is_segments, is_frames) {
+            (true, _) => Some("the loop"),
+            (_, true) => Some("a thread of the run"),
+            // Whose handler comes next says so itself.
+            _ => None,
+        });
     }
-    if is_segments {
+    if is_segments || is_frames {
         // SAFETY: ends the process, as std does after such a message.
         unsafe { libc::abort() };
     }
@@ -82,6 +89,17 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_
         }
     }
     drop(quiet);
+}
+
+/// `SI_KERNEL` of Linux: the kernel's own doing, no access to memory.
+const SI_KERNEL: c_int = 0x80;
+
+/// Whether the instruction before `ip` is a system call. Together with SI_KERNEL: the signal that was to answer that call
+/// found no room on the stack.
+fn is_behind_a_call(ip: usize) -> bool {
+    const SYSCALL: [u8; 2] = [0x0f, 0x05];
+    let mut bytes = [0; 2];
+    kernel::peek(ip.wrapping_sub(2), &mut bytes) == 2 && bytes == SYSCALL
 }
 
 /// A text in memory that was there before.
@@ -108,7 +126,8 @@ unsafe impl Sync for Page {}
 static PAGE: Page = Page(UnsafeCell::new(Text { bytes: [0; 2048], length: 0 }));
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-fn tell(is_segments: bool) {
+/// `whose` stack it is, where nobody else will say that it overflowed.
+fn tell(whose: Option<&str>) {
     let teller = TELLER.load(Ordering::Relaxed);
     if teller == 0 || TAKEN.swap(true, Ordering::AcqRel) {
         return;
@@ -118,8 +137,8 @@ fn tell(is_segments: bool) {
     // SAFETY: if not 0, it was stored by `watch`, which takes nothing but a Teller.
     let teller = unsafe { mem::transmute::<usize, Teller>(teller) };
     teller(text);
-    if is_segments {
-        let _ = text.write_str("\nthe loop has overflowed its stack\n");
+    if let Some(whose) = whose {
+        let _ = writeln!(text, "\n{whose} has overflowed its stack");
     }
     // SAFETY: initialised bytes. What cannot be written is lost.
     unsafe { libc::syscall(libc::SYS_write, 2, text.bytes.as_ptr(), text.length) };
