@@ -1,7 +1,7 @@
 //! Panics inside a run: noted where they happen, told in the run's report instead of on the spot. What no report can tell,
 //! since it ends the process, is told at once.
 
-use crate::boundary::{kernel, overflow};
+use crate::boundary::{kernel, overflow, threads};
 use crate::replay::Replay;
 use crate::seed::Seed;
 use crate::world::{PanicSeen, payload_text};
@@ -93,9 +93,14 @@ fn tell_overflow(out: &mut dyn fmt::Write) {
         let Ok(story) = beacon.story.try_lock() else { return Ok(()) };
         let seed = Seed::from(beacon.seed.load(Ordering::Relaxed));
         write!(out, "\n{} failed: a stack overflow in ", story.scenario)?;
-        match sites::site_now(beacon.site.load(Ordering::Relaxed)) {
+        let job = threads::current().and_then(|index| world.job_at_once(index));
+        let site = job.map_or(beacon.site.load(Ordering::Relaxed), |(site, _)| site);
+        match sites::site_now(site) {
             Some(site) => write!(out, "{} (spawned at {})", site.name(), site.at)?,
             None => out.write_str("a task")?,
+        }
+        if let Some((_, worker)) = job {
+            write!(out, ", a job on worker-{}", worker + 1)?;
         }
         write!(out, "\n  seed {seed}, step {}\n", world.steps())?;
         out.write_str("  it cannot be caught in process, so the process ends here\n  replay: ")?;

@@ -29,12 +29,13 @@ pub(crate) fn push_job(world: &World, job: Runnable) {
     pool_does(world, |pool, effect| pool.push(job, effect));
 }
 
-/// Lets `f` act on the pool, then does what the pool wants done.
+/// Lets `f` act on the pool, and does what the pool wants done.
+#[inline]
 fn pool_does<R>(world: &World, f: impl FnOnce(&mut Pool<Runnable>, &mut dyn FnMut(Effect)) -> R) -> R {
-    let mut effects = Effects::default();
-    let result = f(&mut world.pool.borrow_mut(), &mut |effect| effects.add(effect));
-    effects.first.into_iter().flatten().chain(effects.more).for_each(|effect| match effect {
-        Effect::Start(worker) => start(world, worker),
+    // Hardly ever any. They come after all wakes, as the pool has them.
+    let mut starts = Vec::new();
+    let result = f(&mut world.pool.borrow_mut(), &mut |effect| match effect {
+        Effect::Start(worker) => starts.push(worker),
         Effect::Wake(worker) => {
             // A wake goes to the ready set, and comes back to no worker.
             world.worker(of_worker(worker), |w| {
@@ -43,23 +44,8 @@ fn pool_does<R>(world: &World, f: impl FnOnce(&mut Pool<Runnable>, &mut dyn FnMu
             });
         }
     });
+    starts.into_iter().for_each(|worker| start(world, worker));
     result
-}
-
-/// A few effects of the pool without an allocation.
-#[derive(Default)]
-struct Effects {
-    first: [Option<Effect>; 4],
-    more: Vec<Effect>,
-}
-
-impl Effects {
-    fn add(&mut self, effect: Effect) {
-        match self.first.iter_mut().find(|place| place.is_none()) {
-            Some(place) if self.more.is_empty() => *place = Some(effect),
-            _ => self.more.push(effect),
-        }
-    }
 }
 
 /// Starts worker `number` of the pool.
@@ -94,13 +80,16 @@ impl Future for Turn {
         let _quiet = kernel::quiet();
         context::with("a worker's turn", |world| {
             let own = world.running();
-            let job = world.worker(index, |worker| {
+            let (job, is_idle) = world.worker(index, |worker| {
                 worker.starting = false;
                 if worker.waker.as_ref().is_none_or(|w| !w.will_wake(cx.waker())) {
                     worker.waker = Some(cx.waker().clone());
                 }
-                worker.job
+                (worker.job, worker.is_idle)
             });
+            if is_idle && !wants_its_thread(world, index) {
+                return Poll::Pending;
+            }
             match job {
                 Some(job) => world.set_running(job),
                 None if is_native(index) => world.native_runs(index, own),
@@ -137,15 +126,8 @@ fn main(world: &'static Turned<World>, number: u32) {
             world.running()
         });
         let armed = context::with("a worker", World::arm_worker);
-        loop {
-            while let Some(job) = context::with("a worker", |world| pool_does(world, |pool, effect| pool.pop(effect))) {
-                // Which job begins first is open, and with it who takes the next.
-                switch_point(index);
-                run_job(index, own, job);
-            }
-            if !wait_for_jobs(number) {
-                break;
-            }
+        while let Some(job) = next_job(number) {
+            run_job(index, own, job);
         }
         drop(armed);
         kernel::adopt(None);
@@ -193,7 +175,10 @@ pub(crate) fn release_thread() {
 fn run_job(index: u32, own: Running, job: Runnable) {
     let running = Running { slot: job.metadata().slot, key: job.metadata().key };
     context::with("a worker", |world| {
-        world.worker(index, |worker| worker.job = Some(running));
+        world.worker(index, |worker| {
+            worker.job = Some(running);
+            worker.job_site = Some(job.metadata().site());
+        });
         world.set_running(running);
         if world.is_traced() {
             record_begin(world, running);
@@ -208,7 +193,7 @@ fn run_job(index: u32, own: Running, job: Runnable) {
     #[cfg(feature = "tracing")]
     drop(span);
     context::with("a worker", |world| {
-        world.worker(index, |worker| worker.job = None);
+        world.worker(index, |worker| (worker.job, worker.job_site) = (None, None));
         world.set_running(own);
         if world.is_traced() {
             record_end(world, running);
@@ -240,47 +225,79 @@ fn record_end(world: &World, running: Running) {
     world.poll_ended(PollEnd::Pending);
 }
 
-/// Waits until there are jobs (true), or until the worker is to end (false).
-fn wait_for_jobs(number: u32) -> bool {
+/// On worker `number`: the next job, which is to begin now; `None` if the worker is to end.
+fn next_job(number: u32) -> Option<Runnable> {
     let index = of_worker(number);
-    let timer = context::with("a worker", |world| {
-        let keep_alive = {
-            let mut pool = world.pool.borrow_mut();
-            pool.wait(number);
-            pool.keep_alive()
-        };
-        let waker = world.worker(index, |worker| {
-            worker.notified = false;
-            keep_alive.and_then(|_| worker.waker.clone())
-        });
-        keep_alive.zip(waker).map(|(after, waker)| {
-            let deadline = world.now() + after;
-            (deadline, world.insert_timer(deadline, waker))
-        })
+    let (job, quit) = context::with("a worker", |world| {
+        let job = pool_does(world, |pool, effect| pool.pop(effect));
+        if job.is_none() {
+            becomes_idle(world, number);
+        }
+        (job, world.worker(index, |w| w.quit))
     });
-    loop {
-        if context::with("a worker", |world| world.worker(index, |w| w.quit)) {
-            return false;
-        }
-        threads::suspend();
-        let decided = context::with("a worker", |world| {
-            if world.worker(index, |w| w.quit) {
-                return Some(false);
-            }
-            if world.worker(index, |w| w.notified) {
-                if let Some((_, timer)) = timer {
-                    world.cancel_timer(timer);
-                }
-                world.pool.borrow_mut().begin(number);
-                return Some(true);
-            }
-            let is_late = timer.is_some_and(|(deadline, _)| world.now() >= deadline);
-            (is_late && world.pool.borrow_mut().retire(number)).then_some(false)
-        });
-        if let Some(decided) = decided {
-            return decided;
-        }
+    if job.is_some() {
+        // Which job begins first is open, and with it who takes the next.
+        switch_point(index);
+        return job;
     }
+    if quit {
+        return None;
+    }
+    threads::suspend();
+    context::with("a worker", |world| world.worker(index, |w| w.next.take()))
+}
+
+/// Worker `number` has found no job: it waits for one, as long as it is kept alive.
+fn becomes_idle(world: &World, number: u32) {
+    let keep_alive = {
+        let mut pool = world.pool.borrow_mut();
+        pool.wait(number);
+        pool.keep_alive()
+    };
+    let waker = world.worker(of_worker(number), |worker| {
+        (worker.is_idle, worker.notified, worker.until) = (true, false, None);
+        keep_alive.and_then(|_| worker.waker.clone())
+    });
+    if let Some((after, waker)) = keep_alive.zip(waker) {
+        let deadline = world.now() + after;
+        let timer = world.insert_timer(deadline, waker);
+        world.worker(of_worker(number), |worker| worker.until = Some((deadline, timer)));
+    }
+}
+
+/// On the loop, when an idle worker has its turn: whether that goes to its thread, for a job that begins or to end. What
+/// comes before, it does not need its thread for, and switching to it would be most of what a job costs.
+fn wants_its_thread(world: &World, index: u32) -> bool {
+    let number = index / 2;
+    let (quit, notified, until) = world.worker(index, |w| (w.quit, w.notified, w.until));
+    if quit {
+        return true;
+    }
+    if !notified {
+        let is_late = until.is_some_and(|(deadline, _)| world.now() >= deadline);
+        return is_late && world.pool.borrow_mut().retire(number);
+    }
+    if let Some((_, timer)) = until {
+        world.cancel_timer(timer);
+    }
+    let job = pool_does(world, |pool, effect| {
+        pool.begin(number);
+        pool.pop(effect)
+    });
+    if job.is_none() {
+        // Somebody else was first.
+        becomes_idle(world, number);
+        return false;
+    }
+    let is_anybody_ready = world.is_anybody_ready();
+    world.worker(index, |worker| {
+        (worker.is_idle, worker.next) = (false, job);
+        if is_anybody_ready {
+            // As at any switch point: which job begins first is open.
+            worker.waker.iter().for_each(Waker::wake_by_ref);
+        }
+    });
+    !is_anybody_ready
 }
 
 fn wake_myself(index: u32) {
@@ -380,11 +397,13 @@ pub(crate) fn give_way(index: u32) {
     threads::suspend();
 }
 
-/// Others may run before worker `index` goes on, if there are any.
-pub(crate) fn switch_point(index: u32) {
-    if context::with("a worker", |world| world.is_anybody_ready()) {
+/// Others may run before worker `index` goes on, if there are any; whether there were.
+pub(crate) fn switch_point(index: u32) -> bool {
+    let is_anybody_ready = context::with("a worker", |world| world.is_anybody_ready());
+    if is_anybody_ready {
         give_way(index);
     }
+    is_anybody_ready
 }
 
 /// Wakes up to `count` threads of the world that wait for `word`, oldest first.

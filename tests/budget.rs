@@ -25,20 +25,20 @@ fn computes_for_long() {
 
 #[test]
 fn a_poll_that_computes_is_an_advisory() {
-    let report = Sim::new().cpu_budget(20 * MS).run(|| async {
+    let report = Sim::new().cpu_budget(20 * MS).watchdog(Duration::ZERO).run(|| async {
         raddle::task("cruncher").spawn(async { computes_for_long() }).await;
     });
     assert!(report.is_ok(), "{report}");
     let [told] = report.long_polls() else { panic!("one poll: {:?}", report.long_polls()) };
     assert!(told.starts_with("cruncher (spawned at tests/budget.rs:") && told.contains("computes_for_long"), "{told}");
     assert!(!report.interleaving().contains("processor") && report.to_string().contains("advisory: cruncher"));
-    let report = Sim::new().cpu_budget(20 * MS).run(|| raddle::unblock(computes_for_long));
+    let report = Sim::new().cpu_budget(20 * MS).watchdog(Duration::ZERO).run(|| raddle::unblock(computes_for_long));
     assert!(report.long_polls().is_empty(), "a job may: {:?}", report.long_polls());
 }
 
 #[test]
 fn an_exploration_tells_it_once() {
-    let explore = Explore::new().seeds(0..2).check(raddle::Check::Off).cpu_budget(20 * MS);
+    let explore = Explore::new().seeds(0..2).check(raddle::Check::Off).cpu_budget(20 * MS).watchdog(Duration::ZERO);
     let found = explore.run(|| async {
         raddle::task("cruncher").spawn(async { computes_for_long() }).await;
     });
@@ -49,7 +49,7 @@ fn an_exploration_tells_it_once() {
     assert!(text.contains("advisory: cruncher") && text.contains("\n      budget::computes_for_long"), "{text}");
 }
 
-#[raddle::test(seeds = 1, cpu_budget = "20ms", regressions = false)]
+#[raddle::test(seeds = 1, cpu_budget = "20ms", watchdog = "600s", regressions = false)]
 async fn a_test_passes_all_the_same() {
     computes_for_long();
 }

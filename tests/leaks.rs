@@ -95,6 +95,43 @@ fn processes_are_a_leak() {
     });
 }
 
+#[test]
+fn output_and_closing_are_where_they_are_denied() {
+    let denied = |class, f: fn()| {
+        let sim = Sim::new().require_boundary(true).blocking(class, Policy::Deny);
+        let report = sim.run(move || async move { f() });
+        assert!(!report.is_ok(), "{report}");
+        report.leaks().iter().map(|leak| leak.class()).collect::<Vec<_>>()
+    };
+    // SAFETY: nothing is written; and what is closed is the descriptor that was made for that.
+    assert_eq!(denied(Class::Output, || _ = unsafe { libc::write(1, c"".as_ptr().cast(), 0) }), [Class::Output]);
+    assert_eq!(denied(Class::Close, || _ = unsafe { libc::close(libc::dup(2)) }), [Class::Close]);
+}
+
+#[test]
+fn a_destructor_that_blocks_is_a_leak() {
+    struct Flushes;
+    impl Drop for Flushes {
+        fn drop(&mut self) {
+            std::thread::sleep(5 * MS);
+        }
+    }
+    leaks_as(Class::Sleep, || drop(Flushes));
+    // And that of a future which is cancelled.
+    let report = run(|| async {
+        let kept = Flushes;
+        let task = raddle::task("kept").spawn(async move {
+            std::future::pending::<()>().await;
+            drop(kept);
+        });
+        raddle::yield_now().await;
+        drop(task);
+        raddle::yield_now().await;
+    });
+    let [leak] = report.leaks() else { panic!("{report}") };
+    assert!(leak.frames().iter().any(|frame| frame.contains("Flushes")), "{leak}");
+}
+
 // ---- what is no leak
 
 #[test]
@@ -309,6 +346,45 @@ fn jobs_meet_at_a_barrier_and_talk_over_channels() {
     });
     assert!(found.is_ok(), "{found}");
     assert_eq!(found.outcomes().len(), 1, "{found}");
+}
+
+/// Files are real, and each call on one is a place where others may run.
+#[test]
+fn calls_on_files_are_switch_points() {
+    use std::io::{Read, Seek, Write};
+    let explore = raddle::Explore::new().seeds(0..32).require_boundary(true).check(raddle::Check::All);
+    let found = explore.run(|| async {
+        static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let run = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let name = format!("raddle-switches-{}-{run}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let open = {
+            let path = path.clone();
+            move || std::fs::File::options().create(true).read(true).append(true).open(&path).unwrap()
+        };
+        let jobs = ["a", "b"].map(|text| {
+            let open = open.clone();
+            raddle::unblock(move || {
+                let mut file = open();
+                (0..3).for_each(|_| file.write_all(text.as_bytes()).unwrap());
+            })
+        });
+        for job in jobs {
+            job.await;
+        }
+        raddle::unblock(move || {
+            let (mut file, mut text) = (open(), String::new());
+            file.rewind().unwrap();
+            file.read_to_string(&mut text).unwrap();
+            std::fs::remove_file(path).unwrap();
+            text
+        })
+        .await
+    });
+    assert!(found.is_ok(), "{found}");
+    let texts: std::collections::BTreeSet<&str> = found.outcomes().iter().map(|outcome| outcome.text()).collect();
+    assert!(texts.iter().all(|text| text.matches('a').count() == 3 && text.matches('b').count() == 3), "{texts:?}");
+    assert!(texts.len() > 4, "neither is over before the other begins: {texts:?}");
 }
 
 #[test]

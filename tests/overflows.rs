@@ -108,8 +108,8 @@ fn the_run_is_told() {
     for threads in ["borrowed", "baton"] {
         for (victim, task) in [
             ("on_the_loop", "digger"),
-            ("in_a_job", "worker"),
-            ("in_a_call", "worker"),
+            ("in_a_job", "digger"),
+            ("in_a_call", "digger"),
             ("in_a_call_on_the_loop", "digger"),
             ("in_a_thread", "thread"),
             ("after_a_standstill", "scenario"),
@@ -118,6 +118,7 @@ fn the_run_is_told() {
             let parts = ["\n  seed 0x2f, step ", "replay: raddle::Sim::new().seed(0x2f)", "overflowed its stack"];
             let err = told(victim, threads);
             in_order(&err, &[&task[..]]);
+            assert_eq!(err.contains("), a job on worker-1\n"), victim == "in_a_job", "{err}");
             in_order(&err, &parts);
         }
     }

@@ -110,6 +110,7 @@ pub fn rows() -> Vec<Row> {
         row(Workload::Timer, &[RADDLE, TOKIO, MADSIM], &[Goal::Ratio { to: "tokio", at_most: 0.40 }]),
         row(Workload::Job, &pools, &[local(0.05)]),
         row(Workload::Call, &[RADDLE, BATON, LOCAL, INLINE, TOKIO], &[]),
+        row(Workload::Read, &[RADDLE, BATON, LOCAL, INLINE, TOKIO], &[Goal::Ratio { to: "local-inline", at_most: 3.0 }]),
         row(Workload::Nap, &[RADDLE, BATON, LOCAL, TOKIO], &[]),
         row(Workload::Run, &runs, &of_runs),
         row(Workload::Parked, &all, &[Goal::Bytes { at_most: 230.0 }]),

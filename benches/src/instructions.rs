@@ -23,7 +23,8 @@ pub fn look_for_valgrind() -> Result<(), String> {
 
 /// Whether the instructions of a row mean something: not where threads wait for each other, nor where bytes are counted.
 pub fn can_count(row: &Row) -> bool {
-    !matches!(row.workload, Workload::Job | Workload::Call | Workload::Nap | Workload::Parked)
+    use Workload::{Call, Job, Nap, Parked, Read};
+    !matches!(row.workload, Job | Call | Read | Nap | Parked)
 }
 
 /// A row's table of instructions.

@@ -49,7 +49,9 @@ pub(super) fn on_loop(world: &World, call: &Call) -> Answer {
                 let (verb, words) = in_words(call.op);
                 world.saw_blocking(class, verb, words)
             });
-            transfers::transfer(world, call, &mut |is_over| stand_until(world, incident, None, is_over) == Stood::Done)
+            transfers::transfer(world, call, None, &mut |is_over| {
+                stand_until(world, incident, None, is_over) == Stood::Done
+            })
         }
     }
 }

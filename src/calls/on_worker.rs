@@ -3,7 +3,7 @@
 use super::transfers;
 use super::words::is_shared;
 use super::{AGAIN, TIMED_OUT, deadline, in_reality, wake};
-use crate::boundary::kernel::{self, Answer, Call, Op, Timeout};
+use crate::boundary::kernel::{self, Answer, Call, Kind, Op, Timeout};
 use crate::boundary::threads::Backend;
 use crate::context;
 use crate::workers;
@@ -95,10 +95,19 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
             world.children.set(world.children.get() + 1);
             Answer::Pass
         }
+        Op::ProcessOver => {
+            world.children.set(world.children.get().saturating_sub(1));
+            Answer::Pass
+        }
         Op::Write { fd: 1 | 2, .. } | Op::WaitChild { .. } => Answer::Pass,
         _ => {
-            may_switch(index, call);
-            transfers::transfer(world, call, &mut |is_over| {
+            let kind = match call.op {
+                Op::Read { fd, .. } | Op::Write { fd, .. } => Some(kernel::kind_of(fd)),
+                _ => None,
+            };
+            // Whoever runs meanwhile may close it, and open something else.
+            let kind = if may_switch_at(index, call, kind) { None } else { kind };
+            transfers::transfer(world, call, kind, &mut |is_over| {
                 let what = match call.op {
                     Op::Lock { .. } => "a lock of a file",
                     _ => "a descriptor",
@@ -111,7 +120,10 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
 
 /// Others may run before a call that touches something, unless its caller may hold a lock of libc's.
 fn may_switch(index: u32, call: &Call) {
-    if !call.is_libcs && is_shared(call.op) {
-        workers::switch_point(index);
-    }
+    may_switch_at(index, call, None);
+}
+
+/// The same for one that reads or writes something of this `kind`. Whether others have run.
+fn may_switch_at(index: u32, call: &Call, kind: Option<Kind>) -> bool {
+    !call.is_libcs && is_shared(call.op, kind) && workers::switch_point(index)
 }

@@ -18,8 +18,9 @@ pub(super) fn probe(call: &Call) -> Probe {
     }
 }
 
-/// Carries a call out that reads, writes, locks or closes; others are the kernel's.
-pub(super) fn transfer(world: &World, call: &Call, wait: &mut Wait<'_>) -> Answer {
+/// Carries a call out that reads, writes, locks or closes; others are the kernel's. The `kind` of its descriptor, if that is
+/// known.
+pub(super) fn transfer(world: &World, call: &Call, kind: Option<Kind>, wait: &mut Wait<'_>) -> Answer {
     let (fd, writes, dont_wait) = match call.op {
         Op::Read { fd, .. } | Op::Accept { fd } => (fd, false, false),
         Op::Receive { fd, dont_wait } => (fd, false, dont_wait),
@@ -33,7 +34,7 @@ pub(super) fn transfer(world: &World, call: &Call, wait: &mut Wait<'_>) -> Answe
         }
         _ => return Answer::Pass,
     };
-    let kind = kernel::kind_of(fd);
+    let kind = kind.unwrap_or_else(|| kernel::kind_of(fd));
     if matches!(kind, Kind::File | Kind::None) || fd == 1 || fd == 2 {
         return Answer::Pass;
     }

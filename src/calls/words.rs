@@ -42,12 +42,12 @@ pub(super) fn touch(op: Op) -> Option<Touch> {
 
 /// Whether a call touches something that others may touch, too. Closing touches nothing, nor do files that the kernel makes
 /// up: libc's allocator reads one to count processors, once a process and in the midst of its work.
-pub(super) fn is_shared(op: Op) -> bool {
+pub(super) fn is_shared(op: Op, kind: Option<Kind>) -> bool {
     match op {
         Op::Close { .. } => false,
         // Not all that `touch` asks: this is on the way of every such call in a job.
-        Op::Read { fd, .. } => !matches!(kernel::kind_of(fd), Kind::Random | Kind::None),
-        Op::Write { fd, .. } => fd == 1 || fd == 2 || !matches!(kernel::kind_of(fd), Kind::Random | Kind::None),
+        Op::Read { .. } => !matches!(kind, Some(Kind::Random | Kind::None)),
+        Op::Write { fd, .. } => fd == 1 || fd == 2 || !matches!(kind, Some(Kind::Random | Kind::None)),
         Op::Connect { .. } | Op::Accept { .. } | Op::Receive { .. } | Op::Send { .. } => true,
         op => touch(op).is_some(),
     }

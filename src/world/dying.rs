@@ -2,9 +2,16 @@
 
 use super::World;
 use crate::parcel::{Parcel, Sink};
-use crate::sites;
+use crate::sites::{self, SiteId};
 
 impl World {
+    /// Where the job was spawned that sim thread `index` is in, and the number of that worker, if it is one in a job.
+    /// Neither allocates nor waits.
+    pub fn job_at_once(&self, index: usize) -> Option<(SiteId, usize)> {
+        let site = self.workers.try_borrow().ok()?.get(index)?.job_site?;
+        Some((site, index / 2))
+    }
+
     /// Says how far the run is, who runs, and what the trace has. Neither allocates nor waits; what is being changed at this
     /// moment is left out.
     pub fn last_words(&self, sink: &mut dyn Sink) {

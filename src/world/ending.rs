@@ -453,7 +453,8 @@ impl World {
                 natives.extend(name.clone().map(|name| if self.traced.get() { name } else { "a thread".into() }));
             }
             names.extend(name);
-            drop(worker);
+            // One that never began, on a worker that never had another turn: what it holds may be in others' hands.
+            std::mem::forget(worker.next);
         }
         self.workers.borrow_mut().clear();
         (names, natives)

@@ -147,12 +147,20 @@ pub(crate) struct Worker {
     pub starting: bool,
     /// Wakes the task that gives the worker its turns.
     pub waker: Option<Waker>,
+    /// It waits for a job, and the pool may notify it.
+    pub is_idle: bool,
     /// Whether the pool has notified it since it began to wait.
     pub notified: bool,
+    /// Until when it waits, if not for ever.
+    pub until: Option<(Instant, TimerId)>,
+    /// The job that it has taken, and that begins when its thread has the turn.
+    pub next: Option<Runnable>,
     /// The run is over: it is to end.
     pub quit: bool,
     /// The job it has begun and not ended.
     pub job: Option<Running>,
+    /// Where that was spawned, if it is one of the pool's.
+    pub job_site: Option<SiteId>,
     /// What its thread waits for, in words, while it has suspended itself in a job.
     pub waits_for: Option<&'static str>,
 }

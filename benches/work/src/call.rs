@@ -7,8 +7,11 @@ use crate::peer::Peer;
 use crate::proof::{self, Watched};
 use crate::sample::Sample;
 use crate::workload::{Size, Workload};
+use std::fs::File;
 use std::future::Future;
 use std::hint::black_box;
+use std::os::unix::fs::FileExt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -89,6 +92,7 @@ fn counted(runs: u64, make: impl FnOnce()) {
 }
 
 fn run<P: Peer>(workload: Workload, size: Size, runs: u64) {
+    FILE.get_or_init(|| File::open("/proc/self/exe").expect("this program"));
     counted(runs, || match workload {
         Workload::Step | Workload::Run => P::runs(runs, move |peer| ended(bodies::give_way(peer, size))),
         Workload::Hop => P::runs(runs, move |peer| ended(bodies::hop(peer, size))),
@@ -97,6 +101,7 @@ fn run<P: Peer>(workload: Workload, size: Size, runs: u64) {
         Workload::Timer => P::runs(runs, move |peer| ended(bodies::timer(peer, size))),
         Workload::Job => P::runs(runs, move |peer| ended(bodies::job(peer, size, black_box))),
         Workload::Call => P::runs(runs, move |peer| ended(bodies::job(peer, size, system_call))),
+        Workload::Read => P::runs(runs, move |peer| ended(bodies::job(peer, size, read))),
         Workload::Nap => P::runs(runs, move |peer| ended(bodies::job(peer, size, nap))),
         Workload::Parked => P::runs(runs, move |peer| ended(bodies::parked(peer, size))),
     });
@@ -104,6 +109,16 @@ fn run<P: Peer>(workload: Workload, size: Size, runs: u64) {
 
 fn system_call(n: u64) -> u64 {
     black_box(std::os::unix::process::parent_id());
+    n
+}
+
+/// A file that is there wherever this runs, once it has been opened.
+static FILE: OnceLock<File> = OnceLock::new();
+
+fn read(n: u64) -> u64 {
+    let file = FILE.get().expect("opened before any run");
+    let count = file.read_at(&mut [0; 64], 0).expect("it can be read");
+    assert_eq!(count, 64, "a program is longer than that");
     n
 }
 
@@ -201,7 +216,8 @@ mod tests {
             assert!(refused::<Idle>(workload), "{} by a peer that makes no runs", workload.name());
         }
         // Not W2 and W7, which such a peer would never come back from.
-        for workload in [Workload::Step, Workload::Run, Workload::Timer, Workload::Job, Workload::Call, Workload::Nap] {
+        use Workload::{Call, Job, Nap, Read, Run, Step, Timer};
+        for workload in [Step, Run, Timer, Job, Call, Read, Nap] {
             assert!(refused::<Eager>(workload), "{} by a peer that never gives way", workload.name());
         }
         assert!(!refused::<Eager>(Workload::Spawn), "W3 can be done eagerly");

@@ -98,7 +98,7 @@ pub fn watch<P: Peer>(workload: Workload, run: impl FnOnce(Size)) {
     run(size);
     let (polls, least) = (POLLS.load(Relaxed), workload.polls(size));
     assert!(polls >= least, "{}: tasks were polled {polls} times, which takes {least}", workload.name());
-    if matches!(workload, Workload::Job | Workload::Call | Workload::Nap) {
+    if matches!(workload, Workload::Job | Workload::Call | Workload::Read | Workload::Nap) {
         let units = workload.units(size);
         let expected = if P::OWN_THREADS { (0, units) } else { (units, 0) };
         let found = (JOBS_HERE.load(Relaxed), JOBS_ELSEWHERE.load(Relaxed));

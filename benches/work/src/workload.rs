@@ -10,6 +10,7 @@ pub enum Workload {
     Timer,
     Job,
     Call,
+    Read,
     Nap,
     Run,
     Parked,
@@ -24,7 +25,7 @@ pub struct Size {
 
 impl Workload {
     /// All of them, in the order of the tables.
-    pub const ALL: [Workload; 10] = [
+    pub const ALL: [Workload; 11] = [
         Workload::Step,
         Workload::Hop,
         Workload::Spawn,
@@ -32,6 +33,7 @@ impl Workload {
         Workload::Timer,
         Workload::Job,
         Workload::Call,
+        Workload::Read,
         Workload::Nap,
         Workload::Run,
         Workload::Parked,
@@ -47,6 +49,7 @@ impl Workload {
             Workload::Timer => "W4",
             Workload::Job => "W5",
             Workload::Call => "W5c",
+            Workload::Read => "W5r",
             Workload::Nap => "W5s",
             Workload::Run => "W6",
             Workload::Parked => "W7",
@@ -68,6 +71,7 @@ impl Workload {
             Workload::Timer => "10,000 tasks that sleep 100 times, from 1 to 1,000 ms of virtual time",
             Workload::Job => "blocking jobs that return at once, 8 in flight",
             Workload::Call => "blocking jobs that make one system call (getppid), 8 in flight",
+            Workload::Read => "blocking jobs that read 64 bytes of a file (read_at), 8 in flight",
             Workload::Nap => "blocking jobs that call std::thread::sleep for 1 ms, 8 in flight",
             Workload::Run => "a whole run: set up, 3 tasks that give way 20 times each, torn down",
             Workload::Parked => "tasks that wait on one async-channel receiver",
@@ -81,7 +85,7 @@ impl Workload {
             Workload::Hop => "hop",
             Workload::Spawn | Workload::Batch => "spawn",
             Workload::Timer => "timer",
-            Workload::Job | Workload::Call | Workload::Nap => "job",
+            Workload::Job | Workload::Call | Workload::Read | Workload::Nap => "job",
             Workload::Run => "run",
             Workload::Parked => "task",
         }
@@ -96,8 +100,8 @@ impl Workload {
             (Workload::Batch, false) => (1_000, 100),
             (Workload::Batch, true) => (100, 1),
             (Workload::Timer, _) => (10_000, 100),
-            (Workload::Job | Workload::Call, false) => (8, 1_250),
-            (Workload::Job | Workload::Call, true) => (8, 10),
+            (Workload::Job | Workload::Call | Workload::Read, false) => (8, 1_250),
+            (Workload::Job | Workload::Call | Workload::Read, true) => (8, 10),
             (Workload::Nap, _) => (8, 50),
             (Workload::Run, _) => (3, 20),
             (Workload::Parked, false) => (100_000, 1),
@@ -113,7 +117,7 @@ impl Workload {
             Workload::Spawn => (1, 100),
             Workload::Batch => (100, 2),
             Workload::Timer => (100, 10),
-            Workload::Job | Workload::Call => (8, 10),
+            Workload::Job | Workload::Call | Workload::Read => (8, 10),
             Workload::Nap => (8, 2),
             Workload::Run => (3, 20),
             Workload::Parked => (100, 1),
@@ -134,7 +138,7 @@ impl Workload {
             Workload::Step | Workload::Timer | Workload::Run | Workload::Parked => tasks * (each + 1),
             Workload::Hop | Workload::Spawn | Workload::Batch => tasks * each,
             // A peer that runs jobs inline never makes a task wait for one.
-            Workload::Job | Workload::Call | Workload::Nap => tasks,
+            Workload::Job | Workload::Call | Workload::Read | Workload::Nap => tasks,
         }
     }
 }

@@ -52,9 +52,11 @@ pub unsafe extern "C" fn clock_nanosleep(
     type Sleep = unsafe extern "C" fn(libc::clockid_t, c_int, *const libc::timespec, *mut libc::timespec) -> c_int;
     static ORIGINAL: Original = Original::new(c"clock_nanosleep");
     if kernel::is_watched() {
+        // SAFETY: `time` is a place with a time, says the caller, or null.
+        let nanos = unsafe { time.as_ref() }.map(|time| (time.tv_sec as u64, time.tv_nsec as u64));
         let args = [clock.into(), flags.into(), time as i64, left as i64, 0, 0];
         // SAFETY: as the original.
-        return -unsafe { kernel::direct(libc::SYS_clock_nanosleep, args) } as c_int;
+        return -unsafe { kernel::direct_sleep(args, nanos) } as c_int;
     }
     let original = ORIGINAL.address();
     if original.is_null() {
@@ -65,26 +67,31 @@ pub unsafe extern "C" fn clock_nanosleep(
 }
 
 macro_rules! transfer {
-    ($name:ident, $text:literal, $number:expr, $pointer:ty, $manual:literal) => {
+    ($name:ident, $text:literal, $number:expr, $pointer:ty $(, $more:ident: $type:ty)?; $manual:literal) => {
         #[doc = $manual]
         ///
         /// # Safety
         /// As the original.
         #[unsafe(no_mangle)]
-        pub unsafe extern "C" fn $name(fd: c_int, buffer: $pointer, length: usize) -> isize {
-            type Transfer = unsafe extern "C" fn(c_int, $pointer, usize) -> isize;
+        pub unsafe extern "C" fn $name(fd: c_int, buffer: $pointer, length: usize $(, $more: $type)?) -> isize {
+            type Transfer = unsafe extern "C" fn(c_int, $pointer, usize $(, $type)?) -> isize;
             static ORIGINAL: Original = Original::new($text);
-            let args = [fd.into(), buffer as i64, length as i64, 0, 0, 0];
+            let more = 0i64 $(+ i64::from($more))?;
+            let args = [fd.into(), buffer as i64, length as i64, more, 0, 0];
             let original = if kernel::is_watched() { std::ptr::null_mut() } else { ORIGINAL.address() };
             if original.is_null() {
                 // SAFETY: as the original.
                 return with_errno(unsafe { kernel::direct($number, args) }) as isize;
             }
             // SAFETY: libc's function of this name has this type, and gets what this one got.
-            unsafe { mem::transmute::<*mut c_void, Transfer>(original)(fd, buffer, length) }
+            unsafe { mem::transmute::<*mut c_void, Transfer>(original)(fd, buffer, length $(, $more)?) }
         }
     };
 }
 
-transfer!(read, c"read", libc::SYS_read, *mut c_void, "`read(2)`.");
-transfer!(write, c"write", libc::SYS_write, *const c_void, "`write(2)`.");
+transfer!(read, c"read", libc::SYS_read, *mut c_void; "`read(2)`.");
+transfer!(write, c"write", libc::SYS_write, *const c_void; "`write(2)`.");
+transfer!(pread64, c"pread64", libc::SYS_pread64, *mut c_void, offset: i64; "`pread(2)`.");
+transfer!(pwrite64, c"pwrite64", libc::SYS_pwrite64, *const c_void, offset: i64; "`pwrite(2)`.");
+transfer!(recv, c"recv", libc::SYS_recvfrom, *mut c_void, flags: c_int; "`recv(2)`.");
+transfer!(send, c"send", libc::SYS_sendto, *const c_void, flags: c_int; "`send(2)`.");

@@ -1,7 +1,8 @@
 //! What makes processes: done with system calls unseen, and told to the kernel room first.
 //!
 //! These functions mask every signal, and their child returns from a system call on a stack of its own: neither goes well
-//! with calls that are answered in a signal handler.
+//! with calls that are answered in a signal handler. `vfork` has no function here: it returns twice to its caller, so that its
+//! instruction is trapped, and what its caller does from there on to the end of its turn is not seen.
 
 use super::super::kernel;
 use super::original::Original;
@@ -53,3 +54,78 @@ macro_rules! spawn {
 
 spawn!(posix_spawn, c"posix_spawn", "`posix_spawn(3)`.");
 spawn!(posix_spawnp, c"posix_spawnp", "`posix_spawnp(3)`.");
+
+/// Runs what makes a process of its own within libc, where no symbol can be replaced: with calls unseen from before to
+/// after it, as if this function were one of the above.
+fn unseen<R>(make: impl FnOnce() -> R) -> (R, kernel::Quiet) {
+    let quiet = kernel::quiet();
+    if quiet.was_watched() {
+        kernel::process_starts();
+    }
+    (make(), quiet)
+}
+
+/// `fork(2)`.
+///
+/// # Safety
+/// As the original.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fork() -> libc::pid_t {
+    type Fork = unsafe extern "C" fn() -> libc::pid_t;
+    static ORIGINAL: Original = Original::new(c"fork");
+    let original = ORIGINAL.address();
+    if original.is_null() {
+        return fail(-1);
+    }
+    // SAFETY: libc's function of this name has this type.
+    let (pid, quiet) = unseen(|| unsafe { mem::transmute::<*mut c_void, Fork>(original)() });
+    if pid == 0 {
+        // The child has no turn in the world: what it calls is the kernel's, until it executes something else.
+        mem::forget(quiet);
+    }
+    pid
+}
+
+/// `popen(3)`. The process it starts is waited for by `pclose`, whose call is seen.
+///
+/// # Safety
+/// As the original.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn popen(command: *const c_char, mode: *const c_char) -> *mut c_void {
+    type Open = unsafe extern "C" fn(*const c_char, *const c_char) -> *mut c_void;
+    static ORIGINAL: Original = Original::new(c"popen");
+    let original = ORIGINAL.address();
+    if original.is_null() {
+        return fail(std::ptr::null_mut());
+    }
+    // SAFETY: libc's function of this name has this type, and gets what this one got.
+    unseen(|| unsafe { mem::transmute::<*mut c_void, Open>(original)(command, mode) }).0
+}
+
+/// `system(3)`. It waits for its process itself: in real time, and nobody else runs meanwhile.
+///
+/// # Safety
+/// As the original.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn system(command: *const c_char) -> c_int {
+    type System = unsafe extern "C" fn(*const c_char) -> c_int;
+    static ORIGINAL: Original = Original::new(c"system");
+    let original = ORIGINAL.address();
+    if original.is_null() {
+        return fail(-1);
+    }
+    // SAFETY: libc's function of this name has this type, and gets what this one got.
+    let (status, quiet) = unseen(|| unsafe { mem::transmute::<*mut c_void, System>(original)(command) });
+    if quiet.was_watched() {
+        kernel::process_ended();
+    }
+    status
+}
+
+/// Sets `errno` to ENOSYS.
+#[cold]
+fn fail<R>(result: R) -> R {
+    // SAFETY: the calling thread's own errno, always valid.
+    unsafe { *libc::__errno_location() = libc::ENOSYS };
+    result
+}

@@ -95,6 +95,8 @@ pub enum Op {
     },
     /// A child process is started.
     Process,
+    /// One that was started is over, and has been waited for.
+    ProcessOver,
     Close {
         fd: i32,
     },

@@ -37,8 +37,16 @@ pub(super) fn answer(selector: Selector, call: &Call) -> Answer {
 }
 
 pub(super) fn process_starts() {
+    tell(Op::Process);
+}
+
+pub(super) fn process_ended() {
+    tell(Op::ProcessOver);
+}
+
+fn tell(op: Op) {
     if let Some(selector) = super::SELECTOR.get() {
-        answer(selector, &Call { op: Op::Process, is_libcs: false, number: libc::SYS_vfork, args: [0; 6] });
+        answer(selector, &Call { op, is_libcs: false, number: libc::SYS_vfork, args: [0; 6] });
     }
 }
 

@@ -65,9 +65,10 @@ pub(super) fn find_libc() {
 
 /// Whether an address is where libc has its own locks: in its static memory, or at the head of one of its heaps.
 pub(super) fn is_libcs(address: usize) -> bool {
-    /// HEAP_MAX_SIZE of glibc's arenas, which are aligned to that, and more than the size of one's description.
+    /// HEAP_MAX_SIZE of glibc's arenas, which are aligned to that. An arena begins with the description of its first heap
+    /// (32 to 48 bytes) and its own, whose first word is its lock; not much behind that is memory that was given out.
     const HEAP: usize = 64 << 20;
-    const HEAD: usize = 4096;
+    const HEAD: usize = 64;
     let is_within = |(from, to): &(AtomicUsize, AtomicUsize)| {
         (from.load(Ordering::Relaxed)..to.load(Ordering::Relaxed)).contains(&address)
     };

@@ -63,7 +63,7 @@ mod tests;
 mod waits;
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
-pub(super) use arch::direct;
+pub(super) use arch::{direct, direct_sleep};
 pub use call::{Answer, Call, Kind, Op, Timeout};
 pub use imp::{
     backtrace, clear_sets, exported, fire_timer, is_nonblocking, is_over, is_ready, is_static, kind_of, name_of, peek,
@@ -228,6 +228,11 @@ impl Quiet {
 /// A child process is about to be started, by a function that is hooked. Not to be told with calls watched.
 pub fn process_starts() {
     imp::process_starts();
+}
+
+/// The child process that was started last is over, and has been waited for. Not to be told with calls watched.
+pub fn process_ended() {
+    imp::process_ended();
 }
 
 impl Drop for Quiet {

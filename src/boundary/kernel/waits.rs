@@ -178,7 +178,8 @@ pub fn kind_of(fd: i32) -> Kind {
     let stat = unsafe { stat.assume_init() };
     match stat.st_mode & libc::S_IFMT {
         libc::S_IFCHR if RANDOM.contains(&stat.st_rdev) => Kind::Random,
-        libc::S_IFREG | libc::S_IFDIR if is_made_up(fd) => Kind::None,
+        // What is on a device of its own is not made up; only the others are asked where they come from.
+        libc::S_IFREG | libc::S_IFDIR if libc::major(stat.st_dev) == 0 && is_made_up(fd) => Kind::None,
         libc::S_IFREG | libc::S_IFDIR | libc::S_IFBLK => Kind::File,
         libc::S_IFIFO => Kind::Pipe,
         libc::S_IFSOCK => Kind::Socket,

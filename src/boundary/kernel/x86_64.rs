@@ -92,9 +92,29 @@ pub(super) extern "C" fn trap(_: c_int, info: *mut libc::siginfo_t, context: *mu
 /// # Safety
 /// What the call does to memory is what the caller of that function asked for.
 pub(in super::super) unsafe fn direct(number: i64, args: [i64; 6]) -> i64 {
+    // SAFETY: as the caller says.
+    unsafe { direct_as(number, args, || decode(number, args)) }
+}
+
+/// The same for `clock_nanosleep`, whose time has been read: seconds and nanoseconds, if there is one.
+///
+/// # Safety
+/// As [`direct`].
+pub(in super::super) unsafe fn direct_sleep(args: [i64; 6], time: Option<(u64, u64)>) -> i64 {
+    let nanos = time.map(|(seconds, nanos)| seconds.saturating_mul(1_000_000_000).saturating_add(nanos));
+    // SAFETY: as the caller says.
+    unsafe { direct_as(libc::SYS_clock_nanosleep, args, || sleep(args, nanos)) }
+}
+
+/// [`direct`], for a call that is told what it is.
+///
+/// # Safety
+/// As [`direct`].
+#[inline]
+unsafe fn direct_as(number: i64, args: [i64; 6], op: impl FnOnce() -> Op) -> i64 {
     let Some(selector) = super::SELECTOR.get().filter(|_| super::is_watched()) else { return raw(number, args) };
     super::look_away(selector);
-    let call = Call { op: decode(number, args), is_libcs: false, number, args };
+    let call = Call { op: op(), is_libcs: false, number, args };
     let result = match answer(selector, &call) {
         Answer::Pass => raw(number, args),
         Answer::Return(result) => result,
@@ -167,6 +187,17 @@ fn in_millis(millis: i64) -> Timeout {
     }
 }
 
+/// A `clock_nanosleep`, for or until so many nanoseconds.
+fn sleep(args: [i64; 6], nanos: Option<u64>) -> Op {
+    let [clock, flags, ..] = args;
+    match (nanos, flags as c_int & libc::TIMER_ABSTIME != 0) {
+        (Some(nanos), false) => Op::Sleep(Timeout::In(nanos)),
+        (Some(nanos), true) if clock as c_int == libc::CLOCK_REALTIME => Op::Sleep(Timeout::Realtime(nanos)),
+        (Some(nanos), true) => Op::Sleep(Timeout::Monotonic(nanos)),
+        (None, _) => Op::Other,
+    }
+}
+
 fn decode(number: i64, args: [i64; 6]) -> Op {
     let [a, b, c, d, ..] = args;
     let fd = a as i32;
@@ -177,12 +208,7 @@ fn decode(number: i64, args: [i64; 6]) -> Op {
     let no_wait = |flags: i64| flags & i64::from(libc::MSG_DONTWAIT) != 0;
     match number {
         libc::SYS_nanosleep => Op::Sleep(in_time(a)),
-        libc::SYS_clock_nanosleep => match (timespec(c), b as c_int & libc::TIMER_ABSTIME != 0) {
-            (Some(nanos), false) => Op::Sleep(Timeout::In(nanos)),
-            (Some(nanos), true) if a as c_int == libc::CLOCK_REALTIME => Op::Sleep(Timeout::Realtime(nanos)),
-            (Some(nanos), true) => Op::Sleep(Timeout::Monotonic(nanos)),
-            (None, _) => Op::Other,
-        },
+        libc::SYS_clock_nanosleep => sleep(args, timespec(c)),
         libc::SYS_futex => {
             let (word, value) = (a as usize, c as u32);
             match b as c_int & !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME) {

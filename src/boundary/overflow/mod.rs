@@ -3,8 +3,9 @@
 //! std's runtime has a handler of SIGSEGV that tells, on a small stack of its own, which thread has overflowed its stack. In
 //! a run that comes to nothing: what it prints is a system call, which is seen, and to answer that takes more room than that
 //! stack has. So there is a handler in front of it, on a larger stack, that has calls unseen first thing; then it says what
-//! is known of the run, and hands over to the one that was there before. A segment's guard, which std does not know, is its
-//! own business.
+//! is known of the run, and hands over to the one that was there before. A segment's guard, which std does not know, is its own
+//! business; and so is a stack with room for the code under test, but none for the frame of the signal that answers a system
+//! call of it.
 //!
 //! # What the handler does
 //! It may interrupt anything, the allocator included: so it neither allocates nor waits for a lock, and writes its text into

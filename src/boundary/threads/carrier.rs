@@ -11,8 +11,8 @@ use std::ptr;
 use std::thread::JoinHandle;
 
 use super::super::turn::{self, Hold};
-use super::Hand;
 use super::gate::Gate;
+use super::{Backend, Hand};
 
 /// Where a carrier is in its life.
 ///
@@ -40,7 +40,8 @@ pub(super) struct Carrier {
     pub(super) index: usize,
     /// Its thread's name.
     pub(super) name: Box<str>,
-    hand: &'static dyn Hand,
+    pub(super) hand: &'static dyn Hand,
+    pub(super) backend: Backend,
     /// The process it was made in: after a fork its kernel thread is missing from the child.
     process: u32,
     pub(super) state: Cell<State>,
@@ -129,11 +130,12 @@ impl Handle {
 
 impl Carrier {
     /// A control block without a thread.
-    pub(super) fn make(index: usize, name: &str, hand: &'static dyn Hand) -> Handle {
+    pub(super) fn make(index: usize, name: &str, hand: &'static dyn Hand, backend: Backend) -> Handle {
         Handle(ptr::NonNull::from(Box::leak(Box::new(Carrier {
             index,
             name: name.into(),
             hand,
+            backend,
             process: std::process::id(),
             state: Cell::new(State::Free),
             body: Cell::new(None),
@@ -208,15 +210,15 @@ fn run(carrier: &Carrier) {
     carrier.state.set(State::Free);
 }
 
-/// See [`super::suspend`].
+/// The carrier whose body runs here, about to give its turn back; see [`super::suspend`].
 #[inline]
-pub(super) fn suspend() {
+pub(super) fn suspending<'a>() -> &'a Carrier {
     let current = CURRENT.get();
     assert!(!current.is_null(), "suspend: this is not a sim thread (or its body is over)");
     // SAFETY: not null means that a body runs here, and a carrier with a body is not freed.
     let carrier = unsafe { &*current };
     carrier.state.set(State::Suspended);
-    carrier.hand.give_back(carrier);
+    carrier
 }
 
 /// See [`super::current`].

@@ -80,6 +80,26 @@ trait Hand: Sync {
     fn adopt(&self, carrier: &Carrier) -> bool;
 }
 
+/// [`Hand::give`] and [`Hand::give_back`] of a `hand` that is this back end's, without a call through a table where it is
+/// the one that is to be fast.
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+macro_rules! by {
+    ($backend:expr, $hand:expr, $what:ident, $carrier:expr) => {
+        match $backend {
+            Backend::Borrowed => borrowed::Borrowed.$what($carrier),
+            Backend::Baton => $hand.$what($carrier),
+        }
+    };
+}
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri))))]
+macro_rules! by {
+    ($backend:expr, $hand:expr, $what:ident, $carrier:expr) => {{
+        let _ = $backend;
+        $hand.$what($carrier)
+    }};
+}
+
 /// The sim threads of one world, by index.
 ///
 /// Belongs to one world at a time; the carriers stay for the next run. Dropping it retires the
@@ -177,6 +197,7 @@ impl Threads {
     /// If the carrier has nothing to run, if it is called on a sim thread, on another loop thread
     /// than the one at work when the body was started, or under another turn than the one the body
     /// was first resumed under.
+    #[inline]
     pub fn resume(&self, index: usize) -> Resumed {
         let carrier = self.get(index, "resume");
         assert!(current().is_none(), "resume is for the loop: this is sim thread {:?}", current());
@@ -191,7 +212,7 @@ impl Threads {
             _ => carrier.assert_state(&[State::Ready, State::Suspended], "resume"),
         }
         carrier.state.set(State::Running);
-        self.hand.give(&carrier);
+        by!(self.backend, self.hand, give, &carrier);
         match carrier.state.get() {
             State::Free => Resumed::Finished(carrier.payload.take()),
             _ => Resumed::Suspended,
@@ -287,7 +308,7 @@ impl Threads {
 
     fn create(&self, index: usize, name: &str) -> io::Result<Handle> {
         self.adopt()?;
-        let carrier = Carrier::make(index, name, self.hand);
+        let carrier = Carrier::make(index, name, self.hand, self.backend);
         let life = move || carrier.live();
         match std::thread::Builder::new().name(name.to_owned()).spawn(life) {
             Ok(thread) => carrier.thread.set(Some(thread)),
@@ -361,7 +382,8 @@ impl Drop for Threads {
 /// On any other thread, and in a thread-local destructor of a sim thread.
 #[inline]
 pub fn suspend() {
-    carrier::suspend();
+    let carrier = carrier::suspending();
+    by!(carrier.backend, carrier.hand, give_back, carrier);
 }
 
 /// The index of the sim thread whose body is running here, if one is.

@@ -56,7 +56,7 @@ impl Threads {
     pub fn start_native(&self, index: usize, birth: &mut Birth<'_>, main: Main) -> Result<usize, i32> {
         assert!(self.find(index).is_none(), "start: there is a sim thread {index}");
         self.adopt().map_err(|_| AGAIN)?;
-        let carrier = Carrier::make(index, "", self.hand);
+        let carrier = Carrier::make(index, "", self.hand, self.backend);
         let number = match (birth.make)(enter, carrier.into_raw()) {
             Ok(number) => number,
             Err(errno) => {

@@ -1,0 +1,159 @@
+//! Sockets, and the names of hosts.
+
+use super::{c, classes, quiet, table};
+use raddle::Class;
+use std::io::{IoSlice, IoSliceMut, Read, Write};
+use std::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::thread;
+
+#[test]
+fn sockets() {
+    table(&[
+        ("connect", Class::Socket, |_| drop(TcpStream::connect("127.0.0.1:1"))),
+        ("accept", Class::Socket, |_| {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            drop(thread::spawn(move || TcpStream::connect(address)));
+            listener.accept().unwrap();
+        }),
+        ("read", Class::Socket, |t| _ = t.pair.0.read(&mut [0; 4]).unwrap()),
+        ("write", Class::Socket, |t| _ = t.pair.0.write(b"x").unwrap()),
+        ("recv", Class::Socket, |t| _ = t.udp.recv(&mut [0; 4]).unwrap()),
+        ("send", Class::Socket, |t| _ = t.udp.send(b"x").unwrap()),
+        ("recv_from", Class::Socket, |t| _ = t.udp.recv_from(&mut [0; 4]).unwrap()),
+        ("send_to", Class::Socket, |t| {
+            let (from, to) = (UdpSocket::bind("127.0.0.1:0").unwrap(), t.udp.local_addr().unwrap());
+            assert_eq!(from.send_to(b"x", to).unwrap(), 1);
+        }),
+        ("readv and writev", Class::Socket, |t| {
+            _ = t.pair.0.read_vectored(&mut [IoSliceMut::new(&mut [0; 2])]).unwrap();
+            _ = t.pair.0.write_vectored(&[IoSlice::new(b"x")]).unwrap();
+        }),
+        ("a local connect and accept", Class::Socket, |t| {
+            let listener = UnixListener::bind(t.path("socket")).unwrap();
+            let stream = UnixStream::connect(t.path("socket")).unwrap();
+            drop((listener.accept().unwrap(), stream));
+        }),
+        ("C's connect", Class::Socket, |_| {
+            let fd = c!(libc::socket(libc::AF_INET, libc::SOCK_STREAM, 0));
+            // SAFETY: zeros are an address: any port of any host.
+            let mut address: libc::sockaddr_in = unsafe { std::mem::zeroed() };
+            address.sin_family = libc::AF_INET as u16;
+            address.sin_port = 1u16.to_be();
+            address.sin_addr.s_addr = u32::from_ne_bytes([127, 0, 0, 1]);
+            let size = size_of_val(&address) as u32;
+            assert_eq!(c!(libc::connect(fd, std::ptr::from_ref(&address).cast(), size)), -1);
+            c!(libc::close(fd));
+        }),
+        ("C's recv and send", Class::Socket, |t| {
+            let fd = t.pair.0.as_raw_fd();
+            assert_eq!(c!(libc::recv(fd, [0u8; 4].as_mut_ptr().cast(), 4, 0)), 4);
+            assert_eq!(c!(libc::send(fd, b"x".as_ptr().cast(), 1, 0)), 1);
+        }),
+        ("C's read and write", Class::Socket, |t| {
+            let fd = t.pair.0.as_raw_fd();
+            assert_eq!(c!(libc::read(fd, [0u8; 4].as_mut_ptr().cast(), 4)), 4);
+            assert_eq!(c!(libc::write(fd, b"x".as_ptr().cast(), 1)), 1);
+        }),
+        ("C's recvmsg and sendmsg", Class::Socket, |t| {
+            let mut bytes = [0u8; 4];
+            let mut piece = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: 4 };
+            // SAFETY: zeros are a message without an address, pieces or anything else.
+            let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+            (message.msg_iov, message.msg_iovlen) = (&raw mut piece, 1);
+            assert_eq!(c!(libc::recvmsg(t.pair.0.as_raw_fd(), &mut message, 0)), 4);
+            assert_eq!(c!(libc::sendmsg(t.pair.0.as_raw_fd(), &message, 0)), 4);
+        }),
+        ("rustix' connect", Class::Socket, |_| {
+            use rustix::net::{AddressFamily, SocketType, connect, socket};
+            let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+            let nobody: std::net::SocketAddr = "127.0.0.1:1".parse().unwrap();
+            assert!(connect(socket, &nobody).is_err());
+        }),
+        ("rustix' accept", Class::Socket, |t| {
+            let listener = UnixListener::bind(t.path("socket")).unwrap();
+            let path = t.path("socket");
+            drop(thread::spawn(move || UnixStream::connect(path)));
+            drop(rustix::net::accept(&listener).unwrap());
+        }),
+        ("rustix' read and write", Class::Socket, |t| {
+            _ = rustix::io::read(&t.pair.0, &mut [0; 4]).unwrap();
+            _ = rustix::io::write(&t.pair.0, b"x").unwrap();
+        }),
+        ("rustix' recvmsg and sendmsg", Class::Socket, |t| {
+            use rustix::net::{RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendFlags, recvmsg, sendmsg};
+            let (mut bytes, mut none) = ([0; 4], RecvAncillaryBuffer::default());
+            let pieces = &mut [IoSliceMut::new(&mut bytes)];
+            assert_eq!(recvmsg(&t.pair.0, pieces, &mut none, RecvFlags::empty()).unwrap().bytes, 4);
+            let none = &mut SendAncillaryBuffer::default();
+            assert_eq!(sendmsg(&t.pair.0, &[IoSlice::new(b"x")], none, SendFlags::empty()), Ok(1));
+        }),
+        ("rustix' recv", Class::Socket, |t| {
+            _ = rustix::net::recv(&t.udp, &mut [0; 4], rustix::net::RecvFlags::empty()).unwrap();
+        }),
+        ("rustix' send", Class::Socket, |t| {
+            _ = rustix::net::send(&t.udp, b"x", rustix::net::SendFlags::empty()).unwrap();
+        }),
+    ]);
+    quiet(&[
+        ("O_NONBLOCK", |t| {
+            t.nonblocking();
+            _ = t.pair.0.read(&mut [0; 4]).unwrap();
+            _ = t.pair.0.write(b"x").unwrap();
+            _ = t.udp.recv(&mut [0; 9]).unwrap();
+            assert!(t.udp.recv(&mut [0; 9]).is_err());
+            _ = t.udp.send(b"x").unwrap();
+        }),
+        ("MSG_DONTWAIT", |t| {
+            _ = rustix::net::recv(&t.udp, &mut [0; 4], rustix::net::RecvFlags::DONTWAIT).unwrap();
+            _ = rustix::net::send(&t.udp, b"x", rustix::net::SendFlags::DONTWAIT).unwrap();
+        }),
+        ("MSG_DONTWAIT, C's", |t| {
+            let (fd, flags) = (t.pair.0.as_raw_fd(), libc::MSG_DONTWAIT);
+            assert_eq!(c!(libc::recv(fd, [0u8; 4].as_mut_ptr().cast(), 4, flags)), 4);
+            assert_eq!(c!(libc::send(fd, b"x".as_ptr().cast(), 1, flags)), 1);
+        }),
+        ("O_NONBLOCK, connect and accept", |_| {
+            use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            listener.set_nonblocking(true).unwrap();
+            assert!(listener.accept().is_err());
+            let flags = SocketFlags::NONBLOCK;
+            let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).unwrap();
+            _ = connect(&socket, &listener.local_addr().unwrap());
+        }),
+        ("options", |t| {
+            t.udp.set_broadcast(true).unwrap();
+            t.pair.0.set_read_timeout(None).unwrap();
+            _ = (t.udp.local_addr().unwrap(), t.pair.0.take_error().unwrap());
+            t.pair.0.shutdown(std::net::Shutdown::Write).unwrap();
+        }),
+        ("bind and listen", |_| drop(TcpListener::bind("127.0.0.1:0").unwrap())),
+        ("an address in digits", |_| _ = ("127.0.0.1", 80).to_socket_addrs().unwrap().count()),
+    ]);
+}
+
+#[test]
+fn names_of_hosts() {
+    table(&[
+        ("to_socket_addrs", Class::Dns, |_| drop(("localhost", 80).to_socket_addrs())),
+        ("a text", Class::Dns, |_| drop("localhost:80".to_socket_addrs())),
+        ("getaddrinfo", Class::Dns, |_| {
+            let mut found = std::ptr::null_mut();
+            if c!(libc::getaddrinfo(c"localhost".as_ptr(), std::ptr::null(), std::ptr::null(), &mut found)) == 0 {
+                c!(libc::freeaddrinfo(found));
+            }
+        }),
+    ]);
+    quiet(&[("digits", |_| _ = "[::1]:80".to_socket_addrs().unwrap().count())]);
+}
+
+/// Looking a host up and connecting to it are two things to do about.
+#[test]
+fn connecting_to_a_name() {
+    let connect = |_: &mut super::Things| drop(TcpStream::connect("localhost:1"));
+    assert_eq!(classes(false, connect), [Class::Dns, Class::Socket]);
+    assert_eq!(classes(true, connect), []);
+}
