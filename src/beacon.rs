@@ -6,7 +6,7 @@ use crate::id::Key;
 use crate::replay::Replay;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// One world's face to the outside.
@@ -100,7 +100,7 @@ pub(crate) fn light() -> &'static Beacon {
 }
 
 pub(crate) fn all() -> Vec<&'static Beacon> {
-    ONLY.get().map_or_else(|| lock(&ALL).clone(), |&only| vec![only])
+    lock(&ALL).clone()
 }
 
 /// Keeps other threads from what a process that is forked now will need of this room.
@@ -108,12 +108,13 @@ pub(crate) fn hold(beacon: &'static Beacon) -> impl Sized {
     (lock(&ALL), lock(&beacon.foreign), lock(&beacon.long_polls), lock(&beacon.story), lock(&beacon.thread))
 }
 
-/// The one beacon that counts in a forked process.
-static ONLY: OnceLock<&'static Beacon> = OnceLock::new();
-
 /// In a forked process: this is the only world. Those of the process it was forked from go on there, if at all.
 pub(crate) fn keep_only(beacon: &'static Beacon) {
-    ONLY.get_or_init(|| beacon);
+    let mut all = lock(&ALL);
+    // Where it is so anyway nothing is written: the process would have to copy a page for it.
+    if !matches!(&all[..], [only] if std::ptr::eq(*only, beacon)) {
+        *all = vec![beacon];
+    }
 }
 
 /// Tells the world of `serial` that a thread which is not of it woke the task `key`. If that run is over, `woken` is

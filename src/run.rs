@@ -244,6 +244,7 @@ pub(crate) fn in_lab<R: Send>(setup: Setup<'_>, work: impl FnOnce(&mut Lab<'_>) 
         *beacon::lock(&stage.beacon.thread) = Some(watchdog::this_thread());
         let apart = is_apart.then(|| {
             stage.world.enter(|world| world.learn_site(scenario_site(&setup)));
+            warm_up(stage.world, &setup);
             Apart::new(stage.world, stage.beacon)
         });
         let mut lab = Lab { setup, stage, is_clean: true, apart };
@@ -254,6 +255,20 @@ pub(crate) fn in_lab<R: Send>(setup: Setup<'_>, work: impl FnOnce(&mut Lab<'_>) 
     });
     beacon::lock(&SPARE).push(stage);
     result
+}
+
+/// Makes one run of nothing here: what a world makes at its first use and keeps from run to run is not made by each process
+/// anew.
+fn warm_up(world: &'static Turned<World>, setup: &Setup<'_>) {
+    let nothing = Setup {
+        scenario: Box::new(|| Box::pin(async { Returned::default() })),
+        at: setup.at,
+        options: setup.options,
+        custom: None,
+        name: setup.name,
+        replay: setup.replay.clone(),
+    };
+    run(world, &nothing, Seed::from(0), &Player::plain(StrategyKind::Fifo), false);
 }
 
 fn on_a_fresh_thread<R: Send>(work: impl FnOnce() -> R + Send) -> R {

@@ -48,7 +48,7 @@ impl LastWords {
 const MOST_LINES: usize = 20;
 
 /// What is left of a run whose process died.
-pub(super) fn tell(life: &Life, beacon: &Beacon, still_for: Duration) -> Ended {
+pub(super) fn tell(life: &Life<'_>, beacon: &Beacon, still_for: Duration) -> Ended {
     let words = life.last_words.as_deref().map_or_else(LastWords::default, LastWords::read);
     let said = String::from_utf8_lossy(&life.said);
     let (steps, now) = (beacon.steps.load(Ordering::Relaxed), beacon.now.load(Ordering::Relaxed));

@@ -6,7 +6,7 @@ mod wire;
 use crate::beacon::{self, Beacon};
 use crate::boundary::threads::Backend;
 use crate::boundary::watchdog::this_thread;
-use crate::boundary::zygote::{self, Life, TICK};
+use crate::boundary::zygote::{self, Answer, Life, Lines, TICK};
 use crate::boundary::{kernel, turn::Turned};
 use crate::finding::{Finding, FindingKind};
 use crate::parcel::{Parcel, Reader};
@@ -26,8 +26,8 @@ pub(crate) fn refusal() -> Option<Finding> {
 }
 
 /// The runs that one exploration makes in processes of their own.
-#[derive(Clone, Copy)]
 pub(crate) struct Apart {
+    lines: Lines,
     beacon: &'static Beacon,
     threads: (Backend, Option<&'static str>),
     /// The last run took long, or there was none: the next one looks after its own processor time.
@@ -41,7 +41,7 @@ impl Apart {
         // What a thread makes at its first use is made once here, not by each process anew.
         fastrand::seed(0);
         let threads = world.enter(|world| (world.threads.backend(), world.threads.why_not_borrowed()));
-        Apart { beacon, threads, takes_long: true }
+        Apart { lines: Lines::new(&beacon.pulse), beacon, threads, takes_long: true }
     }
 
     /// Makes one run by `work`, in a process of its own: what it came to, or how its process died. `tree` is what the run
@@ -55,7 +55,8 @@ impl Apart {
         tree: Option<&Mutex<Tree>>,
         work: impl FnOnce() -> (Option<Returned>, Box<Ended>),
     ) -> (Option<Returned>, Box<Ended>) {
-        let Apart { beacon, threads, takes_long } = *self;
+        let Apart { lines, beacon, threads, takes_long } = self;
+        let (beacon, threads) = (*beacon, *threads);
         beacon.serial.store(0, Ordering::Relaxed);
         beacon.steps.store(0, Ordering::Relaxed);
         beacon.now.store(0, Ordering::Relaxed);
@@ -65,33 +66,33 @@ impl Apart {
         let last_words = |say: &mut dyn FnMut(&[u8])| {
             context::try_with(|world| world.last_words(&mut Saying(say)));
         };
-        let there = || {
+        let there = |answer: &mut Answer| {
+            let mut put = |bytes: &[u8]| answer.put(bytes);
+            let answer = &mut Saying(&mut put);
             beacon::keep_only(beacon);
             *beacon::lock(&beacon.thread) = Some(this_thread());
             kernel::rearm();
             beacon.limit(options.cpu_budget);
-            if takes_long && options.cpu_budget.is_some() {
+            if *takes_long && options.cpu_budget.is_some() {
                 watchdog::start_anew();
             }
-            let mut bytes = Vec::with_capacity(1024);
             match catch_unwind(AssertUnwindSafe(work)) {
                 Ok((returned, ended)) => {
-                    true.put(&mut bytes);
-                    returned.put(&mut bytes);
-                    ended.put(&mut bytes);
-                    tree.map(|tree| beacon::lock(tree)).iter().for_each(|tree| tree.put(&mut bytes));
-                    stacks::news(known).put(&mut bytes);
+                    true.put(answer);
+                    returned.put(answer);
+                    ended.put(answer);
+                    tree.map(|tree| beacon::lock(tree)).iter().for_each(|tree| tree.put(answer));
+                    stacks::news(known).put(answer);
                 }
                 Err(payload) => {
-                    false.put(&mut bytes);
-                    payload_text(&*payload).put(&mut bytes);
+                    false.put(answer);
+                    payload_text(&*payload).put(answer);
                 }
             }
-            bytes
         };
-        let life = zygote::run(held, last_words, there, &mut || watch.goes_on());
-        self.takes_long = watch.ticks > 0;
+        let life = zygote::run(lines, held, last_words, there, &mut || watch.goes_on());
         beacon.serial.store(0, Ordering::Relaxed);
+        *takes_long = watch.ticks > 0;
         let (returned, ended) = match life {
             Ok(life) => told(&life, tree).unwrap_or_else(|| (None, death::tell(&life, beacon, watch.still_for))),
             Err(error) => (None, death::stillborn(&error)),
@@ -101,8 +102,8 @@ impl Apart {
 }
 
 /// What the process handed back.
-fn told(life: &Life, tree: Option<&Mutex<Tree>>) -> Option<(Option<Returned>, Ended)> {
-    let reader = &mut Reader(life.answer.as_ref()?);
+fn told(life: &Life<'_>, tree: Option<&Mutex<Tree>>) -> Option<(Option<Returned>, Ended)> {
+    let reader = &mut Reader(life.answer?);
     if !bool::take(reader)? {
         panic!("{}", String::take(reader)?);
     }
@@ -114,7 +115,7 @@ fn told(life: &Life, tree: Option<&Mutex<Tree>>) -> Option<(Option<Returned>, En
     Some((returned, ended))
 }
 
-/// Where last words go.
+/// Where an answer goes, or last words.
 struct Saying<'a>(&'a mut dyn FnMut(&[u8]));
 
 impl crate::parcel::Sink for Saying<'_> {

@@ -3,6 +3,7 @@
 //! It imports nothing from the rest of the crate. Every face exists on every target; where a
 //! thing is impossible its twin in an `unsupported` file says so and does nothing.
 //!
+//! - `bare`: system calls without libc.
 //! - [`home`]: futures that may be sent, but are polled and dropped only where they were made.
 //! - [`places`]: a row of places changed through a shared reference.
 //! - [`word`]: a value copied in and out through a shared reference.
@@ -18,6 +19,8 @@
 //! - [`watchdog`]: where a thread that does not come back is standing.
 //! - [`zygote`]: work in a process of its own, forked from this one.
 
+#[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
+mod bare;
 #[cfg(all(unix, feature = "smol"))]
 pub mod child;
 #[cfg(all(unix, feature = "smol"))]

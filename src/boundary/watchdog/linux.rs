@@ -3,6 +3,7 @@
 //! The handler makes no system call, allocates nothing and takes no lock of ours: it may have
 //! interrupted anything.
 
+use crate::boundary::bare;
 use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};
 use std::ptr;
@@ -57,8 +58,11 @@ static SAMPLE: Sample = Sample {
 static ASKING: Mutex<()> = Mutex::new(());
 
 pub(super) fn this_thread() -> Thread {
-    // SAFETY: both only read what the kernel knows of the caller.
-    unsafe { Thread { process: libc::getpid(), thread: libc::gettid() } }
+    let id = |number| {
+        // SAFETY: both only read what the kernel knows of the caller.
+        unsafe { bare::call(number, [0; 4]) as libc::pid_t }
+    };
+    Thread { process: id(libc::SYS_getpid), thread: id(libc::SYS_gettid) }
 }
 
 pub(super) fn processor_time(thread: Thread) -> Option<Duration> {

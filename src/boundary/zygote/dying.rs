@@ -7,7 +7,9 @@
 use super::super::kernel;
 use super::super::watchdog::interrupted_at;
 use super::LastWords;
-use super::imp::{LAST_WORDS, write_all};
+use super::imp::write_all;
+use super::lines::{LAST_WORDS, is_the_child};
+use crate::boundary::bare;
 use std::ffi::{c_int, c_void};
 use std::mem;
 use std::os::fd::RawFd;
@@ -24,9 +26,8 @@ const STACK: usize = 128 << 10;
 /// Where that stack is, once for all children, of which each has its own copy; 0 if there is none.
 static ALTERNATE: AtomicUsize = AtomicUsize::new(0);
 
-/// Where last words go, in the process whose id this is; -1 when there are none to say.
+/// Where last words go; -1 when there are none to say.
 static LINE: AtomicI32 = AtomicI32::new(-1);
-static PROCESS: AtomicI32 = AtomicI32::new(0);
 static SAID: AtomicBool = AtomicBool::new(false);
 static LAST: OnceLock<LastWords> = OnceLock::new();
 
@@ -40,6 +41,7 @@ pub(super) fn prepare(last_words: LastWords) {
     ONCE.call_once(|| {
         // SAFETY: a function without arguments, there for ever. In this process it does nothing.
         unsafe { libc::atexit(at_exit) };
+        ACTION.get_or_init(Action::new);
         // The unwinder sets itself up at its first use: not in a handler.
         kernel::backtrace(&mut [0; 4]);
         // SAFETY: new memory, nobody's until a child names it its stack; of sigactions zeros are valid, and the calls below
@@ -62,24 +64,61 @@ pub(super) fn prepare(last_words: LastWords) {
 
 /// In a child: from here on it says on `line` what it can when it dies.
 pub(super) fn watch(line: RawFd) {
+    LINE.store(line, Ordering::Relaxed);
+    let place = ALTERNATE.load(Ordering::Relaxed);
+    let stack = libc::stack_t { ss_sp: place as *mut c_void, ss_flags: 0, ss_size: STACK };
+    let action = ACTION.get();
     // SAFETY: an alternate stack that nobody else uses, for the calling thread, which is this process's only one; the handler
-    // has the type that SA_SIGINFO says, and a sigaction of zeros is a valid one. (Calls by number: each of libc's functions
-    // would be another page of code for a new process to find.)
+    // has the type that SA_SIGINFO says.
     unsafe {
-        PROCESS.store(libc::syscall(libc::SYS_getpid) as libc::pid_t, Ordering::Relaxed);
-        LINE.store(line, Ordering::Relaxed);
-        let place = ALTERNATE.load(Ordering::Relaxed);
         if place != 0 {
-            let stack = libc::stack_t { ss_sp: place as *mut c_void, ss_flags: 0, ss_size: STACK };
-            libc::syscall(libc::SYS_sigaltstack, &raw const stack, 0usize);
+            bare::call(libc::SYS_sigaltstack, [(&raw const stack) as usize, 0, 0, 0]);
         }
-        let mut action: libc::sigaction = mem::zeroed();
-        let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) = die;
-        action.sa_sigaction = handler as usize;
-        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
         for signal in SIGNALS {
-            libc::sigaction(signal, &action, ptr::null_mut());
+            match action {
+                Some(Action::Kernels(action)) => {
+                    bare::call(libc::SYS_rt_sigaction, [signal as usize, action.as_ptr() as usize, 0, 8]);
+                }
+                Some(Action::Libcs(action)) => {
+                    libc::sigaction(signal, action, ptr::null_mut());
+                }
+                None => {}
+            }
         }
+    }
+}
+
+/// What children install.
+enum Action {
+    /// As the kernel has it: handler, flags, restorer, mask.
+    Kernels([u64; 4]),
+    Libcs(libc::sigaction),
+}
+
+static ACTION: OnceLock<Action> = OnceLock::new();
+
+impl Action {
+    fn new() -> Action {
+        /// Of the kernel's flags: there is a restorer.
+        const RESTORER: u64 = 0x0400_0000;
+        let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) = die;
+        let flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+        if cfg!(target_arch = "x86_64") {
+            // The way back from a handler is libc's, and the same for all: std's handler has it, or raddle's own.
+            for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGSYS] {
+                let mut there = [0u64; 4];
+                // SAFETY: a place for the kernel's action, whose mask has eight bytes.
+                let result =
+                    unsafe { bare::call(libc::SYS_rt_sigaction, [signal as usize, 0, there.as_mut_ptr() as usize, 8]) };
+                if result == 0 && there[1] & RESTORER != 0 {
+                    return Action::Kernels([handler as usize as u64, flags as u64 | RESTORER, there[2], 0]);
+                }
+            }
+        }
+        // SAFETY: a sigaction of zeros is a valid one.
+        let mut action: libc::sigaction = unsafe { mem::zeroed() };
+        (action.sa_sigaction, action.sa_flags) = (handler as usize, flags);
+        Action::Libcs(action)
     }
 }
 
@@ -90,10 +129,9 @@ pub(super) fn no_more() {
 
 /// Says what there is to say, once. The process was interrupted `at` this instruction, if at any.
 fn say(at: usize) {
-    // SAFETY: getpid cannot fail. A process that this child forked itself is not the one.
-    let is_it = unsafe { libc::getpid() } == PROCESS.load(Ordering::Relaxed);
     let line = LINE.load(Ordering::Relaxed);
-    if line < 0 || !is_it || SAID.swap(true, Ordering::Relaxed) {
+    // A process that this child forked itself is not the one.
+    if line < 0 || !is_the_child() || SAID.swap(true, Ordering::Relaxed) {
         return;
     }
     // Never watched again: what follows is the end.

@@ -1,10 +1,11 @@
-//! Forking on Linux: two pipes, a child that does its work, a parent that waits for its end.
+//! Forking on Linux: a child that does its work, a parent that waits for its end.
 
 use super::dying;
+use super::lines::{self, Answer, Lines, PROCESS, forget_but};
 use super::{End, LastWords, Life, Pulse, TICK};
+use crate::boundary::bare;
 use std::ffi::{c_int, c_void};
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::mem;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::panic::Location;
@@ -12,11 +13,6 @@ use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
-
-/// What an answer begins with; its length and itself follow.
-const ANSWER: u8 = b'a';
-/// What last words begin with: all that follows.
-pub(super) const LAST_WORDS: u8 = b'w';
 
 /// How much is kept of the end of what a child writes to descriptor 2.
 const TAIL: usize = 16 << 10;
@@ -31,27 +27,17 @@ pub(super) fn why_not() -> Option<&'static str> {
     None
 }
 
-/// Both ends of a new pipe, reading and writing, closed on exec.
-fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
-    let mut ends: [c_int; 2] = [-1; 2];
-    // SAFETY: a place for two descriptors.
-    if unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: both are open, and nobody else's.
-    Ok(unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) })
-}
-
-pub(super) fn run<G>(
+pub(super) fn run<'a, G>(
+    lines: &'a mut Lines,
     held: G,
     last_words: LastWords,
-    work: impl FnOnce() -> Vec<u8>,
+    work: impl FnOnce(&mut Answer),
     goes_on: &mut dyn FnMut() -> bool,
-) -> io::Result<Life> {
+) -> io::Result<Life<'a>> {
     learn_what_is_loaded();
     dying::prepare(last_words);
-    let (answers, answer) = pipe()?;
-    let (errors, error) = pipe()?;
+    let pipes = lines.open()?;
+    let (line, error) = (pipes.answer.as_raw_fd(), pipes.error.as_raw_fd());
     let (mut stdout, stderr) = (io::stdout().lock(), io::stderr().lock());
     // What is in their buffers would be written twice. Nobody is told here that standard output is gone.
     let _ = stdout.flush();
@@ -65,21 +51,19 @@ pub(super) fn run<G>(
     drop((stdout, stderr, held));
     match child {
         0 => {
-            let line = settle_in(parent, answers, answer, errors, error);
+            settle_in(parent, error);
             dying::watch(line);
             // What called this is the parent's business: nothing may unwind into it.
             let unwinding = Abort;
-            let answer = work();
+            let mut answer = lines.answer(line);
+            work(&mut answer);
             mem::forget(unwinding);
-            answer_with(line, &answer)
+            hand_over(answer)
         }
-        child => {
-            drop((answer, error));
-            match failed {
-                Some(error) => Err(error),
-                None => Child { id: child, end: None }.accompany(answers, errors, goes_on),
-            }
-        }
+        child => match failed {
+            Some(error) => Err(error),
+            None => Child { id: child, end: None }.accompany(lines, goes_on),
+        },
     }
 }
 
@@ -92,39 +76,25 @@ impl Drop for Abort {
     }
 }
 
-/// In the child: has it die with its parent, and puts its descriptors out of the way. Where its answer goes.
-fn settle_in(parent: libc::pid_t, answers: OwnedFd, answer: OwnedFd, errors: OwnedFd, error: OwnedFd) -> RawFd {
-    /// Code under test finds the numbers free that it would find free without us.
-    const OUT_OF_THE_WAY: c_int = 400;
-    // SAFETY: plain system calls on descriptors that are open and owned here. The descriptor that is duplicated is left to
-    // live as long as the process.
-    let line = unsafe {
-        libc::syscall(libc::SYS_prctl, libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-        if libc::syscall(libc::SYS_getppid) != libc::c_long::from(parent) {
+/// In the child: has it die with its parent, and write to `error` what it writes to descriptor 2.
+fn settle_in(parent: libc::pid_t, error: RawFd) {
+    // SAFETY: plain system calls, of which one has a descriptor that is open.
+    unsafe {
+        bare::call(libc::SYS_prctl, [libc::PR_SET_PDEATHSIG as usize, libc::SIGKILL as usize, 0, 0]);
+        if bare::call(libc::SYS_getppid, [0; 4]) != parent as isize {
             // It died before this child could ask to be told.
             libc::_exit(0);
         }
-        libc::syscall(libc::SYS_dup3, error.as_raw_fd(), 2, 0);
-        libc::syscall(libc::SYS_fcntl, answer.as_raw_fd(), libc::F_DUPFD_CLOEXEC, OUT_OF_THE_WAY) as RawFd
-    };
-    drop((answers, errors, error));
-    if line >= 0 {
-        return line;
+        bare::call(libc::SYS_dup3, [error as usize, 2, 0, 0]);
+        PROCESS.store(bare::call(libc::SYS_getpid, [0; 4]) as libc::pid_t, Ordering::Relaxed);
     }
-    // There are not so many here.
-    let line = answer.as_raw_fd();
-    mem::forget(answer);
-    line
 }
 
 /// In the child: hands its answer over, and ends it.
-fn answer_with(line: RawFd, answer: &[u8]) -> ! {
+fn hand_over(answer: Answer) -> ! {
     dying::no_more();
     let _ = io::stdout().lock().flush();
-    let mut head = [ANSWER; 9];
-    head[1..].copy_from_slice(&(answer.len() as u64).to_le_bytes());
-    write_all(line, &head);
-    write_all(line, answer);
+    answer.finish();
     // SAFETY: both end what this process has to do; C's streams are flushed because _exit does not.
     unsafe {
         libc::fflush(ptr::null_mut());
@@ -154,28 +124,37 @@ struct Child {
 
 impl Child {
     /// Waits for the child's end, takes in what it says, and asks every tick whether it may go on.
-    fn accompany(mut self, answers: OwnedFd, errors: OwnedFd, goes_on: &mut dyn FnMut() -> bool) -> io::Result<Life> {
-        let mut heard = Ear::new(answers);
-        let mut said = Ear::new(errors);
+    #[inline(never)]
+    fn accompany<'a>(mut self, lines: &'a mut Lines, goes_on: &mut dyn FnMut() -> bool) -> io::Result<Life<'a>> {
+        let end = self.descriptor();
         let mut asked_to_end: Option<u32> = None;
         let mut last_tick = Instant::now();
-        // An answer that the pipe has room for is heard when the child has ended: so this is woken once, not twice.
-        let mut is_long = false;
-        loop {
-            wait_for(&heard, is_long, &said, TICK.as_millis() as c_int)?;
-            heard.listen()?;
-            said.listen()?;
-            if answer_in(&heard.bytes).is_some() {
+        while let Some(pipes) = lines.pipes() {
+            // In this order: where the end is seen, all that was said before it is seen as well.
+            let fds = [
+                end.as_ref().map_or(-1, AsRawFd::as_raw_fd),
+                pipes.heard.pipe.as_raw_fd(),
+                pipes.said.pipe.as_raw_fd(),
+            ];
+            let [has_ended, heard, said] = wait_for(fds, TICK.as_millis() as c_int)?;
+            // Without a descriptor of the child's what it says is looked for each time.
+            if heard || end.is_none() {
+                pipes.heard.listen()?;
+            }
+            if said || end.is_none() {
+                pipes.said.listen()?;
+            }
+            if has_ended {
                 break;
             }
-            is_long = !heard.bytes.is_empty();
-            let is_tick = last_tick.elapsed() >= TICK;
-            // One that has closed what it was to answer on may live; one that another process has open may have ended.
-            if (is_tick || !heard.is_open()) && self.look() {
-                break;
-            }
-            if !is_tick {
+            if last_tick.elapsed() < TICK {
                 continue;
+            }
+            if self.look() {
+                // What it wrote before it died is all there by now.
+                pipes.heard.listen()?;
+                pipes.said.listen()?;
+                break;
             }
             last_tick = Instant::now();
             match &mut asked_to_end {
@@ -187,22 +166,26 @@ impl Child {
                 Some(ticks) if *ticks == GRACE => self.signal(libc::SIGKILL),
                 Some(ticks) => *ticks += 1,
             }
-            said.forget_but(MOST_SAID);
+            pipes.said.forget_but(MOST_SAID);
         }
         self.wait();
-        // What it wrote before it died is all there by now.
-        heard.listen()?;
-        said.listen()?;
-        let answer = answer_in(&heard.bytes).map(<[u8]>::to_vec);
-        if answer.is_some() && !said.bytes.is_empty() {
-            // As if it had been written there; of one that died the finding tells.
-            let _ = io::stderr().write_all(&said.bytes);
-        }
-        let last_words = heard.bytes.split_first().filter(|(first, _)| **first == LAST_WORDS);
-        let last_words = last_words.map(|(_, rest)| rest.to_vec());
-        said.forget_but(TAIL);
         let end = self.end.unwrap_or(End::Unknown);
-        Ok(Life { answer, last_words, end, given_up: asked_to_end.is_some(), said: said.bytes })
+        let lines::Taken { answer, last_words, mut said } = lines.take();
+        if answer.is_some() && !said.is_empty() {
+            // As if it had been written there; of one that died the finding tells.
+            let _ = io::stderr().write_all(&said);
+        }
+        forget_but(&mut said, TAIL);
+        Ok(Life { answer, last_words, end, given_up: asked_to_end.is_some(), said })
+    }
+
+    /// What can be waited for until it has ended; nothing where the kernel is older than that.
+    fn descriptor(&self) -> Option<OwnedFd> {
+        // SAFETY: a child that has not been waited for, so nobody else has its number. What it makes is nobody else's.
+        unsafe {
+            let fd = bare::call(libc::SYS_pidfd_open, [self.id as usize, 0, 0, 0]) as RawFd;
+            (fd >= 0).then(|| OwnedFd::from_raw_fd(fd))
+        }
     }
 
     fn signal(&self, signal: c_int) {
@@ -246,68 +229,16 @@ impl Drop for Child {
     }
 }
 
-/// The answer in what has been heard, if all of it is there.
-fn answer_in(heard: &[u8]) -> Option<&[u8]> {
-    let rest = heard.strip_prefix(&[ANSWER])?;
-    let (length, rest) = rest.split_first_chunk::<8>()?;
-    rest.get(..usize::try_from(u64::from_le_bytes(*length)).ok()?)
-}
-
-/// The reading end of a pipe, and what came through it.
-struct Ear {
-    pipe: Option<File>,
-    bytes: Vec<u8>,
-}
-
-impl Ear {
-    fn new(pipe: OwnedFd) -> Ear {
-        // SAFETY: an open descriptor; the command touches no memory. Should it fail, reading waits until there is something.
-        unsafe { libc::fcntl(pipe.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
-        Ear { pipe: Some(File::from(pipe)), bytes: Vec::new() }
-    }
-
-    /// Whether more may come.
-    fn is_open(&self) -> bool {
-        self.pipe.is_some()
-    }
-
-    /// Lets go of all but the last `most` bytes.
-    fn forget_but(&mut self, most: usize) {
-        let surplus = self.bytes.len().saturating_sub(most);
-        self.bytes.drain(..surplus);
-    }
-
-    /// Takes in all there is.
-    fn listen(&mut self) -> io::Result<()> {
-        let Some(pipe) = &mut self.pipe else { return Ok(()) };
-        let mut room = [0; 4096];
-        loop {
-            match pipe.read(&mut room) {
-                Ok(0) => break self.pipe = None,
-                Ok(count) => self.bytes.extend_from_slice(&room[..count]),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Waits until one of the pipes is at its end, or something is `said` (or `heard`, if that `is_long`), or so many milliseconds
-/// have passed.
-fn wait_for(heard: &Ear, is_long: bool, said: &Ear, millis: c_int) -> io::Result<()> {
-    let mut polls = [(heard, is_long), (said, true)].map(|(ear, listens)| {
-        let fd = ear.pipe.as_ref().map_or(-1, AsRawFd::as_raw_fd);
-        libc::pollfd { fd, events: if listens { libc::POLLIN } else { 0 }, revents: 0 }
-    });
+/// Waits until one of these can be read, or so many milliseconds have passed: which of them can.
+fn wait_for(fds: [RawFd; 3], millis: c_int) -> io::Result<[bool; 3]> {
+    let mut polls = fds.map(|fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 });
     // SAFETY: as many entries as are said; negative descriptors are left out.
     match unsafe { libc::poll(polls.as_mut_ptr(), polls.len() as libc::nfds_t, millis) } {
         -1 => match io::Error::last_os_error() {
-            error if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            error if error.kind() == io::ErrorKind::Interrupted => Ok([false; 3]),
             error => Err(error),
         },
-        _ => Ok(()),
+        _ => Ok(polls.map(|poll| poll.revents != 0)),
     }
 }
 

@@ -1,9 +1,10 @@
-//! How far a run is: a page of its own, so that it can be shared with the process that the run takes place in.
+//! How far a run is, and what it came to: a page of its own, so that it can be shared with the process that the run takes
+//! place in.
 
+use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
-/// The numbers of a run that others look at. One page, and nothing else on it.
-#[derive(Default)]
+/// The numbers of a run that others look at, and room for its answer. One page, and nothing else on it.
 #[repr(C, align(4096))]
 pub struct Pulse {
     /// The run's serial number in its process; 0 while no run goes on.
@@ -15,10 +16,49 @@ pub struct Pulse {
     /// Virtual now, in nanoseconds.
     pub now: AtomicU64,
     pub seed: AtomicU64,
+    /// How many bytes the answer has, and one more; 0 while there is none.
+    pub(super) answered: AtomicU64,
     /// The spawn site of the task that runs.
     pub site: AtomicU32,
     /// Processes forked from now on share the page.
     pub(super) shared: AtomicBool,
+    /// Some [`Lines`](super::Lines) have the room.
+    pub(super) lent: AtomicBool,
+    /// Where the answer begins. What it is too short for goes through a pipe.
+    pub(super) room: Room,
+}
+
+const _: () = assert!(size_of::<Pulse>() == 4096);
+
+/// Bytes that a child writes, and its parent reads when the child has ended.
+pub(super) struct Room(UnsafeCell<[u8; Room::SIZE]>);
+
+impl Room {
+    pub const SIZE: usize = 4032;
+
+    pub fn at(&self) -> *mut u8 {
+        self.0.get().cast()
+    }
+}
+
+// SAFETY: sharing gives a pointer and nothing else. Who uses it argues there.
+unsafe impl Sync for Room {}
+
+impl Default for Pulse {
+    fn default() -> Pulse {
+        Pulse {
+            serial: AtomicU64::default(),
+            steps: AtomicU64::default(),
+            look_up_at: AtomicU64::default(),
+            now: AtomicU64::default(),
+            seed: AtomicU64::default(),
+            answered: AtomicU64::default(),
+            site: AtomicU32::default(),
+            shared: AtomicBool::default(),
+            lent: AtomicBool::default(),
+            room: Room(UnsafeCell::new([0; Room::SIZE])),
+        }
+    }
 }
 
 impl Pulse {

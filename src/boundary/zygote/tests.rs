@@ -1,5 +1,6 @@
 //! Forking from within: answers, deaths, and what is shared.
 
+use super::pulse::Room;
 use super::*;
 use std::io::Write;
 use std::os::fd::AsRawFd;
@@ -10,27 +11,84 @@ fn last_words(say: &mut dyn FnMut(&[u8])) {
     say(b"well");
 }
 
+fn lines() -> Lines {
+    let pulse: &'static Pulse = Box::leak(Box::default());
+    pulse.share();
+    Lines::new(pulse)
+}
+
+/// What became of a process: its answer apart.
+type Told = (Option<Vec<u8>>, Life<'static>);
+
 #[track_caller]
-fn live(work: impl FnOnce() -> Vec<u8>) -> Life {
-    run((), last_words, work, &mut || true).unwrap()
+fn run_on<G>(lines: &mut Lines, held: G, work: impl FnOnce() -> Vec<u8>, goes_on: &mut dyn FnMut() -> bool) -> Told {
+    let life = run(lines, held, last_words, |answer| answer.put(&work()), goes_on).unwrap();
+    (life.answer.map(<[u8]>::to_vec), Life { answer: None, ..life })
+}
+
+#[track_caller]
+fn live(work: impl FnOnce() -> Vec<u8>) -> Told {
+    run_on(&mut lines(), (), work, &mut || true)
 }
 
 #[test]
 fn what_it_answers_comes_back() {
-    // More than a pipe holds.
-    for size in [0, 5, 1 << 20] {
-        let life = live(|| vec![7; size]);
-        assert_eq!(life.answer.as_deref(), Some(vec![7; size].as_slice()));
-        assert_eq!((life.end, life.given_up, life.last_words), (End::Exit(0), false, None));
+    let unshared: &'static Pulse = Box::leak(Box::default());
+    let mut both = [lines(), Lines::new(unshared)];
+    // As much as there is room for, a byte more, more than a pipe holds; and a short one behind a long one.
+    for size in [0, 5, Room::SIZE - 1, Room::SIZE, Room::SIZE + 1, 1 << 20, 5] {
+        for lines in &mut both {
+            let (answer, life) = run_on(lines, (), || vec![7; size], &mut || true);
+            assert_eq!(answer, Some(vec![7; size]));
+            assert_eq!((life.end, life.given_up, life.last_words), (End::Exit(0), false, None));
+        }
     }
+}
+
+#[test]
+fn the_room_of_a_pulse_is_lent_to_one_at_a_time() {
+    let pulse: &'static Pulse = Box::leak(Box::default());
+    pulse.share();
+    let (mut one, mut other) = (Lines::new(pulse), Lines::new(pulse));
+    for (lines, answer) in [(&mut one, b"one".to_vec()), (&mut other, b"other".to_vec())] {
+        let (said, _) = run_on(lines, (), || answer.clone(), &mut || true);
+        assert_eq!(said, Some(answer));
+    }
+    assert_eq!(pulse.answered.load(Ordering::Relaxed), 4, "the other's went through its pipe");
+}
+
+#[test]
+fn lines_go_on_after_a_death() {
+    let mut lines = lines();
+    let (answer, life) = run_on(&mut lines, (), || std::process::abort(), &mut || true);
+    assert_eq!((answer, life.end), (None, End::Signal(libc::SIGABRT)));
+    let (answer, life) = run_on(&mut lines, (), || vec![1], &mut || true);
+    assert_eq!((answer, life.last_words), (Some(vec![1]), None));
+}
+
+#[test]
+fn a_grandchild_that_goes_on_does_not_answer() {
+    // Both come to the end of the work; the one that is to answer is the last to.
+    let (answer, life) = live(|| {
+        // SAFETY: both processes go on with their one thread.
+        match unsafe { libc::fork() } {
+            0 => b"grandchild".to_vec(),
+            grandchild => {
+                // SAFETY: nobody is told its status.
+                unsafe { libc::waitpid(grandchild, std::ptr::null_mut(), 0) };
+                b"child".to_vec()
+            }
+        }
+    });
+    assert_eq!((answer.as_deref(), life.end), (Some(b"child".as_slice()), End::Exit(0)));
 }
 
 #[test]
 fn what_is_held_is_free_in_both() {
     static LOCK: std::sync::Mutex<u32> = std::sync::Mutex::new(1);
     let locked = || LOCK.try_lock().map_or(0, |value| *value as u8);
-    let life = run(LOCK.lock().unwrap(), last_words, || vec![locked()], &mut || true).unwrap();
-    assert_eq!((life.answer, locked()), (Some(vec![1]), 1));
+    let (answer, _) = run_on(&mut lines(), LOCK.lock().unwrap(), || vec![locked()], &mut || true);
+    assert_eq!((answer, locked()), (Some(vec![1]), 1));
 }
 
 #[test]
@@ -39,11 +97,11 @@ fn who_dies_says_a_last_word() {
         (std::process::abort as fn() -> !, End::Signal(libc::SIGABRT)),
         ((|| std::process::exit(7)) as fn() -> !, End::Exit(7)),
     ] {
-        let life = live(move || work());
-        assert_eq!((life.end, life.answer), (end, None));
+        let (answer, life) = live(move || work());
+        assert_eq!((life.end, answer), (end, None));
         assert!(life.last_words.unwrap().starts_with(b"farewell"));
     }
-    let life = live(|| {
+    let (_, life) = live(|| {
         writeln!(std::io::stderr(), "oh").unwrap();
         // SAFETY: ends the process.
         unsafe { libc::_exit(3) }
@@ -53,7 +111,7 @@ fn who_dies_says_a_last_word() {
 
 #[test]
 fn who_unwinds_aborts() {
-    let life = live(|| std::panic::resume_unwind(Box::new(())));
+    let (_, life) = live(|| std::panic::resume_unwind(Box::new(())));
     assert_eq!(life.end, End::Signal(libc::SIGABRT));
 }
 
@@ -67,7 +125,7 @@ fn who_is_given_up_is_ended() {
         ticks += 1;
         ticks < 3
     };
-    let life = run((), last_words, sleep, &mut goes_on).unwrap();
+    let (_, life) = run_on(&mut lines(), (), sleep, &mut goes_on);
     assert_eq!((life.end, life.given_up), (End::Signal(libc::SIGTERM), true));
     assert!(life.last_words.is_some());
 }
@@ -75,7 +133,7 @@ fn who_is_given_up_is_ended() {
 #[test]
 fn a_grandchild_does_not_keep_it_waiting() {
     // It has the pipe open, and sleeps on when its parent has died.
-    let life = live(|| {
+    let (_, life) = live(|| {
         // SAFETY: the grandchild only sleeps and ends.
         unsafe {
             if libc::fork() == 0 {
@@ -119,6 +177,6 @@ fn code_under_test_finds_the_low_descriptors_free() {
     let (here, _other) = std::os::unix::net::UnixStream::pair().unwrap();
     let lowest = || here.try_clone().unwrap().as_raw_fd() as u8;
     // Other tests open descriptors, too: that it is not far off is all that can be said.
-    let there = live(|| vec![lowest()]).answer.unwrap()[0];
+    let there = live(|| vec![lowest()]).0.unwrap()[0];
     assert!(there < 100, "{there}");
 }

@@ -1,0 +1,267 @@
+//! What a process and its children say to each other through: made once, and used by one child after the other.
+//!
+//! A child costs little more than its fork, so what it says must cost next to nothing. An answer that is not long is put
+//! on the page that is shared anyway ([`Pulse`]); two pipes, for long ones with last words and for what is written to
+//! descriptor 2, stay open from child to child. That a child has ended is told by the kernel, not by a pipe that ends.
+
+use super::Pulse;
+use super::imp::write_all;
+use super::pulse::Room;
+use crate::boundary::bare;
+use std::ffi::c_int;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+/// What the part of an answer that comes through the pipe begins with.
+const REST: u8 = b'r';
+/// What last words begin with: all that follows.
+pub(super) const LAST_WORDS: u8 = b'w';
+
+/// Code under test finds the numbers free that it would find free without us.
+const OUT_OF_THE_WAY: c_int = 400;
+
+/// The process that answers, in itself; 0 in its parent.
+pub(super) static PROCESS: AtomicI32 = AtomicI32::new(0);
+
+/// Whether this process is the child that is to answer, and none that code under test has forked from it.
+pub(super) fn is_the_child() -> bool {
+    // SAFETY: getpid touches nothing and cannot fail.
+    PROCESS.load(Ordering::Relaxed) as isize == unsafe { bare::call(libc::SYS_getpid, [0; 4]) }
+}
+
+/// The way to and from the children of one exploration.
+pub struct Lines {
+    /// Whose room these lines have, if it could be had.
+    pulse: Option<&'static Pulse>,
+    pipes: Option<Pipes>,
+    /// The last answer, if it was a long one.
+    answer: Vec<u8>,
+}
+
+pub(super) struct Pipes {
+    /// What children answer and say at last.
+    pub heard: Ear,
+    /// What they write to descriptor 2.
+    pub said: Ear,
+    pub answer: OwnedFd,
+    pub error: OwnedFd,
+}
+
+impl Lines {
+    /// Lines for children of a run that `pulse` tells of, which is [shared](Pulse::share) with them.
+    pub fn new(pulse: &'static Pulse) -> Lines {
+        let has_room = pulse.shared.load(Ordering::Relaxed) && !pulse.lent.swap(true, Ordering::Acquire);
+        Lines { pulse: has_room.then_some(pulse), pipes: None, answer: Vec::new() }
+    }
+
+    /// The pipes for the next child, with nothing in them.
+    pub(super) fn open(&mut self) -> io::Result<&mut Pipes> {
+        if let Some(pulse) = self.pulse {
+            pulse.answered.store(0, Ordering::Relaxed);
+        }
+        if self.pipes.is_none() {
+            self.pipes = Some(Pipes::new()?);
+        }
+        match &mut self.pipes {
+            Some(pipes) => {
+                pipes.heard.bytes.clear();
+                pipes.said.bytes.clear();
+                Ok(pipes)
+            }
+            None => unreachable!("they were made above"),
+        }
+    }
+
+    /// The pipes of the child at work.
+    pub(super) fn pipes(&mut self) -> Option<&mut Pipes> {
+        self.pipes.as_mut()
+    }
+
+    /// What a child that has ended answered; nothing if it did not come to that. Whatever else was in the pipes is told by
+    /// `last_words` and `said`.
+    pub(super) fn take(&mut self) -> Taken<'_> {
+        let Lines { pulse, pipes, answer } = self;
+        let mut taken = Taken { answer: None, last_words: None, said: Vec::new() };
+        let Some(open) = pipes else { return taken };
+        taken.said = std::mem::take(&mut open.said.bytes);
+        let (in_the_room, in_all) = match pulse {
+            Some(pulse) => {
+                let in_all = pulse.answered.load(Ordering::Acquire).checked_sub(1);
+                let length = in_all.map_or(0, |all| all.min(Room::SIZE as u64) as usize);
+                // SAFETY: so many bytes of the room were written before `answered`, by the only process that does so: the
+                // child, which has ended. The next one is forked when these lines are not borrowed any more, and nobody else
+                // has the room: the pulse is lent to them.
+                (unsafe { std::slice::from_raw_parts(pulse.room.at().cast_const(), length) }, in_all)
+            }
+            None => (&[][..], None),
+        };
+        if in_all == Some(in_the_room.len() as u64) {
+            // There was room for all of it.
+            taken.answer = Some(in_the_room);
+            return taken;
+        }
+        let heard = open.heard.bytes.split_first();
+        let rest = heard.filter(|(first, _)| **first == REST).and_then(|(_, rest)| rest.split_first_chunk::<8>());
+        if let Some((length, rest)) = rest
+            && rest.len() as u64 == u64::from_le_bytes(*length)
+            && (in_all.is_some() || pulse.is_none())
+        {
+            answer.clear();
+            answer.extend_from_slice(in_the_room);
+            answer.extend_from_slice(rest);
+            taken.answer = Some(answer);
+            return taken;
+        }
+        taken.last_words = heard.filter(|(first, _)| **first == LAST_WORDS).map(|(_, rest)| rest.to_vec());
+        // Whoever has them open from here on is heard by nobody.
+        *pipes = None;
+        taken
+    }
+
+    /// In the child: where its answer goes.
+    pub(super) fn answer(&self, line: RawFd) -> Answer {
+        Answer { pulse: self.pulse, line, is_ours: None, used: 0, rest: Vec::new() }
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        if let Some(pulse) = self.pulse {
+            pulse.lent.store(false, Ordering::Release);
+        }
+    }
+}
+
+/// What has come through lines.
+pub(super) struct Taken<'a> {
+    pub answer: Option<&'a [u8]>,
+    pub last_words: Option<Vec<u8>>,
+    pub said: Vec<u8>,
+}
+
+/// Where a child puts its answer.
+pub struct Answer {
+    pulse: Option<&'static Pulse>,
+    line: RawFd,
+    /// Whether this process is to answer, once it has been looked at.
+    is_ours: Option<bool>,
+    used: usize,
+    /// What there is no room for.
+    rest: Vec<u8>,
+}
+
+impl Answer {
+    /// Adds to it.
+    pub fn put(&mut self, bytes: &[u8]) {
+        if !*self.is_ours.get_or_insert_with(is_the_child) {
+            return;
+        }
+        let mut fits = 0;
+        if let Some(pulse) = self.pulse
+            && self.rest.is_empty()
+        {
+            fits = bytes.len().min(Room::SIZE - self.used);
+            // SAFETY: there is room for so many bytes, of which none is anybody's but the child's that is to answer, and this is
+            // it; it has one answer, and what reads it does so when it has ended.
+            unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), pulse.room.at().add(self.used), fits) };
+            self.used += fits;
+        }
+        if fits < bytes.len() {
+            self.rest.extend_from_slice(&bytes[fits..]);
+        }
+    }
+
+    /// Hands it over.
+    pub(super) fn finish(self) {
+        if !self.is_ours.unwrap_or_else(is_the_child) {
+            return;
+        }
+        if !self.rest.is_empty() || self.pulse.is_none() {
+            let mut head = [REST; 9];
+            head[1..].copy_from_slice(&(self.rest.len() as u64).to_le_bytes());
+            write_all(self.line, &head);
+            write_all(self.line, &self.rest);
+        }
+        if let Some(pulse) = self.pulse {
+            pulse.answered.store((self.used + self.rest.len()) as u64 + 1, Ordering::Release);
+        }
+    }
+}
+
+impl Pipes {
+    fn new() -> io::Result<Pipes> {
+        let ((answers, answer), (errors, error)) = (pipe()?, pipe()?);
+        let away = out_of_the_way;
+        Ok(Pipes {
+            heard: Ear::new(away(answers)),
+            said: Ear::new(away(errors)),
+            answer: away(answer),
+            error: away(error),
+        })
+    }
+}
+
+/// Both ends of a new pipe, reading and writing, closed on exec.
+fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut ends: [c_int; 2] = [-1; 2];
+    // SAFETY: a place for two descriptors.
+    if unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: both are open, and nobody else's.
+    Ok(unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) })
+}
+
+/// The same with a high number, unless there are not so many here.
+fn out_of_the_way(fd: OwnedFd) -> OwnedFd {
+    // SAFETY: a plain call on an open descriptor. What it makes is nobody else's.
+    unsafe {
+        match libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, OUT_OF_THE_WAY) {
+            -1 => fd,
+            high => OwnedFd::from_raw_fd(high),
+        }
+    }
+}
+
+/// The reading end of a pipe, and what came through it.
+pub(super) struct Ear {
+    pub pipe: File,
+    pub bytes: Vec<u8>,
+}
+
+impl Ear {
+    fn new(pipe: OwnedFd) -> Ear {
+        // SAFETY: an open descriptor; the command touches no memory. Should it fail, reading waits until there is something.
+        unsafe { libc::fcntl(pipe.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
+        Ear { pipe: File::from(pipe), bytes: Vec::new() }
+    }
+
+    /// Lets go of all but the last `most` bytes.
+    pub fn forget_but(&mut self, most: usize) {
+        forget_but(&mut self.bytes, most);
+    }
+
+    /// Takes in all there is.
+    #[inline(never)]
+    pub fn listen(&mut self) -> io::Result<()> {
+        let mut room = [0; 4096];
+        loop {
+            match self.pipe.read(&mut room) {
+                Ok(0) => return Ok(()),
+                Ok(count) => self.bytes.extend_from_slice(&room[..count]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Lets go of all but the last `most` bytes.
+pub(super) fn forget_but(bytes: &mut Vec<u8>, most: usize) {
+    let surplus = bytes.len().saturating_sub(most);
+    bytes.drain(..surplus);
+}
