@@ -80,6 +80,9 @@ pub(crate) fn run(
                     Some(custom) => active.be_other(custom),
                     None => player.take_over(active, seed),
                 });
+                if !player.awaits.is_empty() {
+                    w.record(|log| log.wanted.clone_from(&player.awaits));
+                }
                 workers::prepare_thread(w, 0);
                 w.spawn_scenario(scenario_site(setup), || (setup.scenario)());
                 // What never comes back is left behind, on its segment.

@@ -13,6 +13,7 @@
 //! - [`segment`]: a stack for what may never come back.
 //! - `child`: waiting for a child process without taking its status.
 //! - `descriptor`: descriptors that do not block, and smol's `Async` over them.
+//! - [`waker`]: wakers that tell when they are cloned.
 //! - [`watchdog`]: where a thread that does not come back is standing.
 //! - [`zygote`]: work in a process of its own, forked from this one.
 
@@ -30,5 +31,6 @@ pub mod threads;
 pub mod turn;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 mod valgrind;
+pub mod waker;
 pub mod watchdog;
 pub mod zygote;
