@@ -111,9 +111,23 @@ impl Coverage {
     }
 }
 
+impl Coverage {
+    /// The same, its runs being so many `of` all that there would have been.
+    pub(crate) fn in_short(&self, of: &str) -> String {
+        let text = self.to_string();
+        match text.split_once(" runs, ").filter(|_| !of.is_empty()) {
+            Some((runs, rest)) => format!("{runs}{of} tried, {rest}"),
+            None => text,
+        }
+    }
+}
+
+fn plural(n: u64, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
 impl fmt::Display for Coverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = |n: u64, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
         let (runs, seen) = (plural(self.runs, "run"), plural(self.interleavings, "distinct interleaving"));
         write!(f, "{runs}, {seen}, at most {} and ", plural(self.most_decisions, "decision"))?;
         write!(f, "{} in one", plural(self.most_deviations, "deviation"))?;

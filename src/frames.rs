@@ -57,9 +57,29 @@ pub(crate) fn is_users(symbol: &str) -> bool {
     }
 }
 
+/// The path of a function, or of the type that it is a method of: `async_lock::mutex::Lock` for
+/// `<async_lock::mutex::Lock<u8> as core::future::Future>::poll`.
+pub(crate) fn path_of(symbol: &str) -> String {
+    let path = symbol.trim_start_matches(['<', '&', '*', '(']);
+    let path = path.split([' ', '<', '>']).next().unwrap_or_default();
+    path.trim_end_matches("::{{closure}}").trim_end_matches("::").into()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{is_users, with_path};
+    use super::{is_users, path_of, with_path};
+
+    #[test]
+    fn a_path_is_what_a_person_would_write() {
+        for (symbol, path) in [
+            ("<async_lock::mutex::Lock<u8> as core::future::future::Future>::poll", "async_lock::mutex::Lock"),
+            ("<async_channel::Recv<T> as Future>::poll", "async_channel::Recv"),
+            ("bank::transfer::{{closure}}", "bank::transfer"),
+            ("event_listener::Listener<u8>::poll_internal", "event_listener::Listener"),
+        ] {
+            assert_eq!(path_of(symbol), path);
+        }
+    }
 
     #[test]
     fn a_name_without_a_path_gets_one_by_its_file() {

@@ -102,6 +102,7 @@ pub use report::{Digest, Failure, Found, OutcomeCount, Report};
 pub use schedule::{Candidate, Candidates, Pick, Strategy, StrategyKind};
 pub use seed::{SCHEDULE_VERSION, Seed};
 pub use sentinel::{Class, Policy};
+pub use shorten::AwaitSite;
 pub use sim::{Explore, Sim};
 pub use spawn::{TaskBuilder, spawn, spawn_local, task, unblock, yield_now};
 pub use timers::{Interval, Sleep, Timeout, interval, now, sleep, sleep_until, timeout};

@@ -13,7 +13,7 @@ use crate::replay::Replay;
 use crate::run::RunResult;
 use crate::schedule::StrategyKind;
 use crate::seed::Seed;
-use crate::shorten::{Critical, Shortened};
+use crate::shorten::{AwaitSite, Critical, Shortened};
 use crate::token::Schedule;
 use crate::trace::{Style, Trace};
 use std::fmt::{self, Write};
@@ -440,6 +440,9 @@ pub struct Failure {
     /// The failing run itself.
     original: Report<()>,
     critical: Option<Critical>,
+    awaits: Option<[AwaitSite; 2]>,
+    /// What was covered when it was told.
+    coverage: Coverage,
 }
 
 impl Failure {
@@ -450,6 +453,7 @@ impl Failure {
         seeds: Option<u64>,
         explored: &StrategyKind,
         replay: &Replay,
+        coverage: &Coverage,
     ) -> Failure {
         let Failing { nth, count, deviations, strategy, is_special, original, minimised } = failing;
         let mut replay = replay.clone();
@@ -462,9 +466,11 @@ impl Failure {
         }
         let report = |run| Report::new(name, strategy.clone(), run, replay.clone());
         let original = report(original);
-        let (shown, kept, reruns, critical) = match minimised {
-            Some(Shortened { run, deviations, reruns, critical }) => (report(run), deviations, Some(reruns), critical),
-            None => (original.clone(), original.trace.deviations().to_vec(), None, None),
+        let (shown, kept, reruns, critical, awaits) = match minimised {
+            Some(Shortened { run, deviations, reruns, critical, awaits }) => {
+                (report(run), deviations, Some(reruns), critical, awaits)
+            }
+            None => (original.clone(), original.trace.deviations().to_vec(), None, None, None),
         };
         Failure {
             name: name.into(),
@@ -480,6 +486,8 @@ impl Failure {
             report: shown,
             original,
             critical,
+            awaits,
+            coverage: coverage.clone(),
         }
     }
 
@@ -555,6 +563,17 @@ impl Failure {
         self.critical.as_ref().map(|critical| critical.deviation)
     }
 
+    /// Where the two tasks of the [critical pair](Failure::critical_pair) await before these steps, in its order: the two
+    /// await sites that must not be swapped.
+    pub fn await_sites(&self) -> Option<&[AwaitSite; 2]> {
+        self.awaits.as_ref()
+    }
+
+    /// How many tasks, workers and threads take a step in the run that is shown, and how many there are in it.
+    pub fn tasks(&self) -> (usize, usize) {
+        (self.report.trace().taking_part(), self.report.trace().actors().len())
+    }
+
     fn write_critical(&self, f: &mut impl Write) -> fmt::Result {
         let Some(Critical { deviation, passes, .. }) = &self.critical else { return Ok(()) };
         let trace = self.report.trace();
@@ -565,7 +584,8 @@ impl Failure {
             Key::CLOCK => writeln!(f, "  decisive: {told}; without that {otherwise}"),
             who => {
                 let pair = (place(who, deviation.step), place(deviation.before, deviation.before_step));
-                writeln!(f, "  decisive: {} before {}; the other way round {otherwise}", pair.0, pair.1)
+                writeln!(f, "  decisive: {} before {}; the other way round {otherwise}", pair.0, pair.1)?;
+                self.awaits.iter().flatten().try_for_each(|site| writeln!(f, "    {site}"))
             }
         }
     }
@@ -596,7 +616,11 @@ impl Failure {
             let count = self.minimised().len();
             let plural = if count == 1 { "" } else { "s" };
             let again = if reruns == 1 { "rerun" } else { "reruns" };
-            writeln!(f, "  minimised: {count} deviation{plural} (was {}), by {reruns} {again}", self.deviations)?;
+            write!(f, "  minimised: {count} deviation{plural} (was {}), by {reruns} {again}", self.deviations)?;
+            match self.tasks() {
+                (some, all) if some < all => writeln!(f, "; {some} of {all} tasks take part")?,
+                _ => writeln!(f)?,
+            }
             if count == 0 {
                 writeln!(f, "    it fails in plain order, too: first in, first out")?;
             }
@@ -614,6 +638,10 @@ impl Failure {
             writeln!(f, "  boundary: off ({why})")?;
         }
         let schedule = self.schedule();
+        if self.coverage.runs() > 1 {
+            let tried = self.seeds.map_or(String::new(), |seeds| format!(" of {seeds} seeds"));
+            writeln!(f, "  covered: {}", self.coverage.in_short(&tried))?;
+        }
         if self.reruns.is_some() && schedule.deviations().len() <= MOST_ITEMS {
             writeln!(f, "  schedule: {schedule}")?;
         }
@@ -684,7 +712,7 @@ impl Found {
         let Explored { runs, steps, strategy, failures, outcomes, digest, coverage, .. } = explored;
         let unused_allowances = explored.unused_allowances;
         let long_polls = explored.long_polls.iter().map(ToString::to_string).collect();
-        let failure = |failing| Failure::new(failing, name, runs, seeds, &strategy, replay);
+        let failure = |failing| Failure::new(failing, name, runs, seeds, &strategy, replay, &coverage);
         let failures = failures.into_iter().map(failure).collect();
         let outcome = |seen: OutcomeSeen| {
             let OutcomeSeen { text, count, seed, shortest, .. } = seen;

@@ -78,6 +78,9 @@ pub(crate) fn run(
                     Some(custom) => active.be_other(custom),
                     None => player.take_over(active, seed),
                 });
+                if !player.awaits.is_empty() {
+                    w.record(|log| log.wanted.clone_from(&player.awaits));
+                }
                 workers::prepare_thread(w, 0);
                 w.spawn_scenario(scenario_site(setup), || (setup.scenario)());
                 // What never comes back is left behind, on its segment.
@@ -261,7 +264,7 @@ pub(crate) fn in_lab<R: Send>(setup: Setup<'_>, work: impl FnOnce(&mut Lab<'_>) 
 /// anew.
 fn warm_up(world: &'static Turned<World>, setup: &Setup<'_>) {
     let nothing = Setup {
-        scenario: Box::new(|| Box::pin(async { Returned::default() })),
+        scenario: Box::new(|| Box::pin(async {})),
         at: setup.at,
         options: setup.options,
         custom: None,

@@ -6,6 +6,9 @@ use crate::minimise::{minimise, smallest};
 use crate::run::{Lab, RunResult};
 use crate::schedule::{Player, Promotion, StrategyKind};
 use crate::seed::Seed;
+use crate::stacks;
+use crate::trace::{Source, Trace};
+use std::fmt;
 
 /// The shortest run found that ends in the same way.
 pub(crate) struct Shortened {
@@ -16,6 +19,8 @@ pub(crate) struct Shortened {
     /// How many reruns it took to find.
     pub reruns: usize,
     pub critical: Option<Critical>,
+    /// Where the two sides of the critical pair await.
+    pub awaits: Option<[AwaitSite; 2]>,
 }
 
 /// The one deviation that decides: without it the same schedule ends otherwise.
@@ -42,12 +47,14 @@ pub(crate) fn shorten(
     let (smaller, more) = smallest(&kept, budget - reruns, &mut fails);
     (kept, reruns) = (smaller, reruns + more);
     reruns += promote(lab, seed, &mut kept, budget - reruns, &same);
+    reruns += with_fewer_tasks(lab, seed, &mut kept, budget - reruns, &same);
     let run = play(lab, seed, &kept, true);
     if !same(&run) {
         return None;
     }
     let critical = critical(lab, seed, &kept, &same);
-    Some(Shortened { run, deviations: kept, reruns, critical })
+    let awaits = critical.as_ref().and_then(|critical| awaits(lab, seed, &kept, critical.deviation));
+    Some(Shortened { run, deviations: kept, reruns, critical, awaits })
 }
 
 /// Looks for a schedule with fewer deviations than `kept` that is another one: what deviates is taken as soon as it can be,
@@ -83,6 +90,68 @@ fn promote(
     }
     spent
 }
+
+/// Looks for a schedule with no more deviations than `kept` in which fewer tasks take a step before it ends: what deviates,
+/// or whoever it ends in, goes on as soon as it can, so that others have not begun. Returns how many runs that took.
+fn with_fewer_tasks(
+    lab: &mut Lab<'_>,
+    seed: Seed,
+    kept: &mut Vec<Deviation>,
+    budget: usize,
+    same: impl Fn(&RunResult) -> bool,
+) -> usize {
+    if kept.is_empty() || !kept.iter().all(|d| d.chosen().is_none() && d.who != Key::CLOCK) || budget < 2 {
+        return 0;
+    }
+    let first = play(lab, seed, kept, true);
+    let mut spent = 1;
+    let Some(trace) = first.ended.trace.as_ref().filter(|_| same(&first)) else { return spent };
+    let mut fewest = trace.taking_part();
+    // Two make a race, and the scenario waits for them.
+    if fewest <= 3 {
+        return spent;
+    }
+    let name = first.ended.finding.as_ref().and_then(|finding| finding.task.as_deref());
+    let culprit = trace.actors.iter().find(|actor| Some(actor.name.as_str()) == name).map(|actor| actor.key);
+    let mut wanted: Vec<Vec<Promotion>> = Vec::new();
+    if let Some(who) = culprit {
+        let whole = |who| Promotion { who, from: 0, to: u32::MAX };
+        wanted.extend(kept.iter().filter(|d| d.who != who).map(|d| vec![whole(d.who), whole(who)]));
+        wanted.push(vec![whole(who)]);
+    }
+    wanted.extend(attempts(kept));
+    for promotions in wanted.into_iter().take(MOST_ATTEMPTS) {
+        if spent + 2 >= budget {
+            break;
+        }
+        spent += 1;
+        let run = lab.run(seed, &Player::promoting(promotions), true);
+        let is_better = |run: &RunResult, fewest: usize| {
+            same(run) && run.ended.trace.as_ref().is_some_and(|trace| trace.taking_part() < fewest)
+        };
+        if !is_better(&run, fewest) {
+            continue;
+        }
+        let deviations = run.ended.trace.as_ref().map(|trace| trace.deviations.clone()).unwrap_or_default();
+        // To leave one out may have others begin again.
+        let fails = |kept: &[Deviation]| is_better(&play(lab, seed, kept, true), fewest);
+        let Some((fewer, more)) = minimise(&deviations, budget - spent, fails) else { continue };
+        spent += more;
+        if fewer.len() > kept.len() || spent >= budget {
+            continue;
+        }
+        spent += 1;
+        let run = play(lab, seed, &fewer, true);
+        if is_better(&run, fewest) {
+            fewest = run.ended.trace.map_or(fewest, |trace| trace.taking_part());
+            *kept = fewer;
+        }
+    }
+    spent
+}
+
+/// How many ways are tried to have fewer tasks take part.
+const MOST_ATTEMPTS: usize = 12;
 
 /// What to promote, the simplest first.
 fn attempts(kept: &[Deviation]) -> Vec<Vec<Promotion>> {
@@ -122,4 +191,82 @@ fn critical(lab: &mut Lab<'_>, seed: Seed, kept: &[Deviation], same: impl Fn(&Ru
         }
     }
     found
+}
+
+/// Where a task awaits what it needs for a step, one of the two that must not be swapped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwaitSite {
+    task: String,
+    place: Option<String>,
+    what: Option<String>,
+    woken_by: Option<String>,
+    begins: bool,
+}
+
+impl AwaitSite {
+    /// The task's name.
+    pub fn task(&self) -> &str {
+        &self.task
+    }
+
+    /// Where it awaits, as `file:line` of the user's own code; of a task that is to take its first step where it was
+    /// spawned. `None` where nobody knows: of a thread, or without debug information.
+    pub fn place(&self) -> Option<&str> {
+        self.place.as_deref()
+    }
+
+    /// What it awaits there, if that is of another crate: `async_lock::mutex::Lock`.
+    pub fn what(&self) -> Option<&str> {
+        self.what.as_deref()
+    }
+
+    /// Who made it ready for the step.
+    pub fn woken_by(&self) -> Option<&str> {
+        self.woken_by.as_deref()
+    }
+}
+
+impl fmt::Display for AwaitSite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.begins, &self.place) {
+            (true, Some(place)) => write!(f, "{} begins, spawned at {place}", self.task)?,
+            (true, None) => write!(f, "{} begins", self.task)?,
+            (false, Some(place)) => write!(f, "{} awaits at {place}", self.task)?,
+            (false, None) => write!(f, "{} awaits at a place that is not known", self.task)?,
+        }
+        self.what.iter().try_for_each(|what| write!(f, " ({what})"))?;
+        self.woken_by.iter().try_for_each(|by| write!(f, ", woken by {by}"))
+    }
+}
+
+/// Where the two of `critical` await, by one more run.
+fn awaits(lab: &mut Lab<'_>, seed: Seed, kept: &[Deviation], critical: Deviation) -> Option<[AwaitSite; 2]> {
+    let Deviation { who, step, before, before_step } = critical;
+    if who == Key::CLOCK || critical.chosen().is_some() {
+        return None;
+    }
+    let sides = [(who, step), (before, before_step)];
+    // It awaits since the poll before.
+    let awaits = sides.iter().filter(|(_, step)| *step > 0).map(|&(who, step)| (who, step - 1)).collect();
+    let player = Player { awaits, ..Player::plain(StrategyKind::Replay(kept.to_vec())) };
+    let trace = lab.run(seed, &player, true).ended.trace?;
+    Some(sides.map(|(who, step)| site(&trace, who, step)))
+}
+
+fn site(trace: &Trace, who: Key, step: u32) -> AwaitSite {
+    let woken_by = match trace.woken_by(who, step) {
+        Some(Source::Actor(actor)) => Some(trace.actors[actor as usize].name.clone()),
+        Some(Source::Clock) => Some("the clock".into()),
+        Some(Source::Outside) => Some("a thread outside the run".into()),
+        Some(Source::Spawn) | None => None,
+    };
+    let task = trace.name_of(who);
+    if step == 0 {
+        let actor = trace.actors.iter().find(|actor| actor.key == who);
+        let place = actor.map(|actor| format!("{}:{}", actor.spawned_at.file(), actor.spawned_at.line()));
+        return AwaitSite { task, place, what: None, woken_by: None, begins: true };
+    }
+    let stack = trace.awaits.iter().find(|(key, poll, _)| (*key, poll + 1) == (who, step));
+    let (place, what) = stack.map_or((None, None), |(_, _, stack)| stacks::awaiting(&stacks::resolve(stack)));
+    AwaitSite { task, place, what, woken_by, begins: false }
 }

@@ -67,6 +67,22 @@ fn shorten(file: &Path) -> String {
     file.strip_prefix(here).unwrap_or(file).display().to_string()
 }
 
+/// Where the user's own code awaits, innermost, and what of a library it awaits there.
+pub(crate) fn awaiting(symbols: &[(String, Option<String>)]) -> (Option<String>, Option<String>) {
+    let is_library = |place: &str| {
+        place.starts_with("/rustc/") || place.contains("/registry/src/") || place.contains("/git/checkouts/")
+    };
+    let mut inside = None;
+    for (name, place) in symbols.iter().filter(|(name, _)| frames::is_users(name)) {
+        let Some(place) = place else { continue };
+        if !is_library(place) {
+            return (Some(place.clone()), inside.map(frames::path_of));
+        }
+        inside = Some(name.as_str());
+    }
+    (None, inside.map(frames::path_of))
+}
+
 /// The user's own frames: `function at file:line`, and the first one's place.
 pub(crate) fn users(symbols: &[(String, Option<String>)]) -> (Vec<String>, Option<String>) {
     let is_std = |place: &Option<String>| place.as_ref().is_some_and(|place| place.starts_with("/rustc/"));

@@ -176,3 +176,126 @@ fn coverage_tells_what_is_left() {
     let missed = found.coverage().missed_by_pct(3).expect("PCT promises something");
     assert!((0.0..1.0).contains(&missed) && found.coverage().missed_by_pct(4).is_none());
 }
+
+/// Two tasks await something of their own, and then the order matters.
+async fn two_awaits(lines: Arc<[AtomicU32; 2]>) {
+    let set = Arc::new(AtomicU32::new(0));
+    let (one, line) = (set.clone(), lines.clone());
+    let setter = raddle::task("setter").spawn(async move {
+        line[0].store(line!() + 1, SeqCst);
+        raddle::yield_now().await;
+        one.store(1, SeqCst);
+    });
+    let (tell, told) = async_channel::bounded(1);
+    let getter = raddle::task("getter").spawn(async move {
+        lines[1].store(line!() + 1, SeqCst);
+        told.recv().await.unwrap();
+        assert_eq!(set.load(SeqCst), 1, "too early");
+    });
+    raddle::yield_now().await;
+    tell.send(()).await.unwrap();
+    setter.await;
+    getter.await;
+}
+
+#[test]
+fn the_two_await_sites_that_must_not_be_swapped_are_told() {
+    let lines = Arc::new([const { AtomicU32::new(0) }; 2]);
+    let mut both = false;
+    for seed in 0..200 {
+        let seen = lines.clone();
+        let explore = Explore::new().seeds(seed..seed + 1).strategy(StrategyKind::Random);
+        let found = explore.run(move || two_awaits(seen.clone()));
+        let Some(failure) = found.first_failure() else { continue };
+        let text = failure.to_string();
+        let (Some(pair), Some([one, other])) = (failure.critical_pair(), failure.await_sites()) else { continue };
+        assert!(text.contains(&format!("the other way round it passes\n    {one}\n    {other}\n")), "{text}");
+        assert!(!failure.interleaving().contains("portfolio.rs"), "no line of the source goes into a snapshot");
+        for (site, step) in [(one, pair.step), (other, pair.before_step)] {
+            assert!(site.place().is_some_and(|place| place.starts_with("tests/portfolio.rs:")), "{text}");
+            assert_eq!(site.to_string().contains(" begins, spawned at "), step == 0, "{text}");
+        }
+        if (one.task(), other.task(), pair.step, pair.before_step) == ("getter", "setter", 1, 1) {
+            let [setter, getter] = [0, 1].map(|n| format!("tests/portfolio.rs:{}", lines[n].load(SeqCst)));
+            assert_eq!((one.place(), other.place()), (Some(&*getter), Some(&*setter)), "{text}");
+            assert_eq!((one.woken_by(), other.woken_by()), (Some("scenario"), Some("setter")), "{text}");
+            assert!(one.what().is_some_and(|what| what.contains("async_channel") || what.contains("event_listener")));
+            both = true;
+        }
+    }
+    assert!(both, "no seed in which both have begun");
+}
+
+/// Of two schedules with one deviation the one is told in which fewer tasks run before the failure.
+#[test]
+fn as_few_tasks_as_can_be_take_part() {
+    let scenario = || async {
+        let first = Arc::new(AtomicU32::new(0));
+        for _ in 0..6 {
+            raddle::task("bystander").spawn(async { raddle::yield_now().await }).detach();
+        }
+        let (one, other) = (first.clone(), first);
+        let setter = raddle::task("setter").spawn(async move { one.store(1, SeqCst) });
+        let getter = raddle::task("getter").spawn(async move { assert_eq!(other.load(SeqCst), 1, "too early") });
+        setter.await;
+        getter.await;
+    };
+    for seed in 0..8 {
+        let found = Explore::new().seeds(seed..seed + 100).stop_at_first_failure(true).run(scenario);
+        let failure = failure(&found);
+        assert_eq!(failure.minimised().len(), 1, "{failure}");
+        assert_eq!(failure.tasks(), (2, 9), "the scenario and the getter: {failure}");
+        assert!(failure.to_string().contains("; 2 of 9 tasks take part\n"), "{failure}");
+        let again = Sim::new().schedule(failure.schedule()).run(scenario);
+        assert_eq!(again.finding().map(|finding| finding.fingerprint()), failure.finding().map(|f| f.fingerprint()));
+    }
+}
+
+#[test]
+fn a_failure_says_what_was_covered_and_ends_in_its_replay_line() {
+    let found = explore("random", || torn(3));
+    let text = failure(&found).to_string();
+    let covered = text.lines().rev().nth(2).unwrap_or_default();
+    let tried =
+        format!("  covered: {} of 2000 seeds tried, {} distinct interleavings, ", found.runs(), found.interleavings());
+    assert!(covered.starts_with(&tried), "{covered} instead of {tried}");
+    assert!(text.lines().last().is_some_and(|line| line.starts_with("  replay: ")), "{text}");
+    let found = Explore::new().seeds(0..400).strategy(kind("pct:2@4")).run(|| torn(1));
+    let text = failure(&found).to_string();
+    assert!(text.contains("; pct missed a bug of depth "), "{text}");
+    let found = Explore::new().seeds(0..2_000).run(|| torn(1));
+    let text = found.to_string();
+    assert!(text.contains("; another 2000 runs would show few new ones"), "{text}");
+    let found = Explore::new().seeds(0..1).strategy(StrategyKind::Fifo).run(|| async { panic!("at once") });
+    assert!(!failure(&found).to_string().contains("covered: "), "one run covers nothing");
+}
+
+/// The program has been changed since the schedule was written down: one of its awaits is gone.
+#[test]
+fn a_schedule_of_other_code_says_at_which_step_it_ends() {
+    let scenario = |awaits: u32| async move {
+        let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let tasks: Vec<_> = (0..3)
+            .map(|n| {
+                let order = order.clone();
+                raddle::task("worker").spawn(async move {
+                    for _ in 0..awaits {
+                        raddle::yield_now().await;
+                    }
+                    order.lock().unwrap().push(n);
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await;
+        }
+        order.lock().unwrap().clone()
+    };
+    let schedule: Schedule = "v1,seed=0,3@0/1@0,2@2/1@2".parse().unwrap();
+    let fits = Sim::new().schedule(schedule.clone()).run(move || scenario(2));
+    assert_eq!(fits.misfits(&schedule), Vec::<String>::new());
+    assert_eq!(fits.unwrap(), [2, 1, 0]);
+    let edited = Sim::new().schedule(schedule.clone()).run(move || scenario(1));
+    assert_eq!(edited.misfits(&schedule), ["2@2/1@2 does not fit: worker#2 takes 2 steps, and has no step 2"]);
+    assert_eq!(edited.unwrap(), [2, 0, 1], "what fits is played");
+}

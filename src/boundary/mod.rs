@@ -16,6 +16,7 @@
 //! - [`segment`]: a stack for what may never come back.
 //! - `child`: waiting for a child process without taking its status.
 //! - `descriptor`: descriptors that do not block, and smol's `Async` over them.
+//! - [`waker`]: wakers that tell when they are cloned.
 //! - [`watchdog`]: where a thread that does not come back is standing.
 //! - [`zygote`]: work in a process of its own, forked from this one.
 
@@ -35,6 +36,7 @@ pub mod places;
 pub mod segment;
 pub mod threads;
 pub mod turn;
+pub mod waker;
 pub mod watchdog;
 pub mod word;
 pub mod zygote;

@@ -30,11 +30,12 @@ impl Operations {
 
     /// Whoever runs wakes the one in `slot`. Unless that has said what it will do, it is taken to be about what the two
     /// have in common, which is told apart by the waker.
+    #[inline]
     pub fn wakes(&mut self, slot: u32, key: Key) {
-        let Some((by, waker)) = self.running else { return };
+        let Some((by, waker)) = self.running.filter(|(by, _)| *by != slot) else { return };
         let entry = self.entry(slot);
         let is_known = entry.0 == key && entry.1.is_some();
-        if !is_known && by != slot {
+        if !is_known {
             let resource = mix(waker.get() ^ 0x7761_6b65);
             *entry = (key, Some(Operation { resource, access: Access::Write, announced: false }));
         }

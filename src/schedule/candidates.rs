@@ -42,14 +42,17 @@ pub(crate) trait Payload {
     fn candidate(&self) -> Candidate;
 
     /// It has been made ready, which a payload that counts its steps counts. Told only where somebody may ask how many
-    /// there were: not in a random walk without a trace.
+    /// there were: not in a run without a trace whose strategy wants neither ages nor operations.
     #[inline(always)]
     fn is_ready_again(&self) {}
 }
 
 /// A view of everything that could run now: at least one candidate, in no particular order, with their ages.
 #[derive(Clone, Copy)]
-pub struct Candidates<'a>(&'a dyn View);
+pub struct Candidates<'a> {
+    all: &'a dyn View,
+    len: usize,
+}
 
 impl<'a> Candidates<'a> {
     /// The candidate at `index`. The order is deterministic, and says nothing: use [`by_age`](Candidates::by_age) for
@@ -57,42 +60,42 @@ impl<'a> Candidates<'a> {
     ///
     /// # Panics
     /// If `index` is not below [`len`](Candidates::len).
+    #[inline]
     pub fn get(&self, index: usize) -> Candidate {
-        self.0.candidate(index)
+        self.all.candidate(index)
     }
 
     /// All candidates, in the order of their indices.
     pub fn iter(&self) -> impl Iterator<Item = Candidate> + use<'a> {
-        let all = self.0;
-        (0..all.len()).map(move |index| all.candidate(index))
+        let all = *self;
+        (0..all.len).map(move |index| all.get(index))
     }
 
     /// How many there are.
     #[allow(clippy::len_without_is_empty)] // never empty
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.len
     }
 
     /// The index of the one that has been ready for longest: the plain choice.
     pub fn oldest(&self) -> usize {
-        self.0.newer(None).unwrap_or(0)
+        self.all.newer(None).unwrap_or(0)
     }
 
     /// The index of the one that became ready last.
     pub fn newest(&self) -> usize {
-        self.0.newest()
+        self.all.newest()
     }
 
     /// Indices from the oldest to the newest.
     pub fn by_age(&self) -> impl Iterator<Item = usize> + use<'a> {
-        let all = self.0;
+        let all = self.all;
         std::iter::successors(all.newer(None), move |&index| all.newer(Some(index)))
     }
 }
 
 /// A ready set without the type of what it holds.
 trait View {
-    fn len(&self) -> usize;
     fn candidate(&self, index: usize) -> Candidate;
     /// Who became ready just after the one at `index`; the oldest of all for `None`.
     fn newer(&self, index: Option<usize>) -> Option<usize>;
@@ -100,21 +103,17 @@ trait View {
 }
 
 impl<T: Payload> View for Ready<T> {
-    fn len(&self) -> usize {
-        Ready::len(self)
-    }
-
     fn candidate(&self, index: usize) -> Candidate {
         let in_use = index < self.used.get();
         let Some(mut candidate) = in_use.then(|| self.places.look(index + 1, T::candidate)).flatten() else { nobody() };
-        if self.way.get() == Way::RingWithOperations {
+        if self.keeps_operations() {
             candidate.operation = self.operations.borrow().of(candidate.slot, candidate.key);
         }
         candidate
     }
 
     fn newer(&self, index: Option<usize>) -> Option<usize> {
-        if self.way.get() != Way::Stamps {
+        if !self.has_stamps() {
             return (self.age(index.map_or(0, |index| index + 1)).newer as usize).checked_sub(1);
         }
         let after = index.map(|index| self.places.age(index + 1));
@@ -123,7 +122,7 @@ impl<T: Payload> View for Ready<T> {
     }
 
     fn newest(&self) -> usize {
-        if self.way.get() != Way::Stamps {
+        if !self.has_stamps() {
             return (self.age(0).older as usize).saturating_sub(1);
         }
         (0..self.used.get()).max_by_key(|&index| self.places.age(index + 1)).unwrap_or(0)
@@ -149,18 +148,15 @@ impl Neighbours {
     }
 }
 
-/// How it is known who has been ready for longer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    /// By a number that is the greater the younger. Costs next to nothing but when the oldest has been taken: then all
-    /// are looked at. A strategy that chooses at random among `n` takes the oldest in one of `n` steps, so that this is
-    /// constant time on average.
-    Stamps,
-    /// By a ring through all places: constant time whatever is chosen.
-    Ring,
-    /// The same, and what candidates are about to do is kept.
-    RingWithOperations,
-}
+/// What is kept of the candidates: some of the bits below.
+type Way = u8;
+
+/// Ages are numbers, the greater the younger; otherwise a ring through all places. A number costs next to nothing but when
+/// the oldest has been taken: then all are looked at. What chooses at random among `n` takes the oldest in one of `n` steps,
+/// so that this is constant time on average; the ring is constant time whatever is chosen.
+const STAMPS: Way = 1;
+/// What they are about to do.
+const OPERATIONS: Way = 2;
 
 /// The ready set: what runs when it is chosen. Nothing in it allocates, once the set has been as large before.
 ///
@@ -191,37 +187,38 @@ impl<T: Payload> Ready<T> {
             places: Places::new(0),
             used: Word::new(0),
             gap: Word::new(0),
-            way: Word::new(Way::Ring),
+            way: Word::new(0),
             next_stamp: Word::new(0),
             oldest: Word::new(0),
             operations: RefCell::default(),
         }
     }
 
-    /// For a run that begins, nobody being ready yet: how ages are kept, and whether to keep what candidates are about to
-    /// do. Stamps and operations exclude each other.
+    /// For a run that begins, nobody being ready yet: whether ages are kept by stamps, and whether to keep what candidates
+    /// are about to do.
     pub fn begin(&self, stamps: bool, operations: bool) {
-        let was = self.way.get();
-        self.keep_stamps(stamps && !operations);
-        if operations {
-            self.way.set(Way::RingWithOperations);
-        } else if was == Way::RingWithOperations && !stamps {
-            self.way.set(Way::Ring);
-        }
-        if operations || was == Way::RingWithOperations {
+        if operations || self.keeps_operations() {
             *self.operations.borrow_mut() = Operations::default();
         }
+        let bit = |is_wanted: bool, bit| if is_wanted { bit } else { 0 };
+        self.keep(bit(stamps, STAMPS) | bit(operations, OPERATIONS));
     }
 
     #[inline]
     pub fn keeps_operations(&self) -> bool {
-        matches!(self.way.get(), Way::RingWithOperations)
+        self.way.get() & OPERATIONS != 0
+    }
+
+    /// Whether ages are kept by stamps, and nothing else is kept.
+    #[inline(always)]
+    pub fn keeps_stamps(&self) -> bool {
+        self.way.get() == STAMPS
     }
 
     /// Whether ages are kept by stamps.
     #[inline(always)]
-    pub fn keeps_stamps(&self) -> bool {
-        matches!(self.way.get(), Way::Stamps)
+    fn has_stamps(&self) -> bool {
+        self.way.get() & STAMPS != 0
     }
 
     /// Whether somebody is at work on it, further down the stack.
@@ -243,14 +240,16 @@ impl<T: Payload> Ready<T> {
         }
     }
 
-    /// Has ages kept by stamps (`true`) or in a ring.
-    fn keep_stamps(&self, stamps: bool) {
-        if self.keeps_stamps() == stamps {
+    /// Has something else kept.
+    fn keep(&self, way: Way) {
+        let was = self.way.get();
+        if was == way {
             return;
         }
         self.settle();
         let by_age = self.by_age();
-        self.way.set(if stamps { Way::Stamps } else { Way::Ring });
+        // Nobody is woken by what is only put elsewhere.
+        self.way.set(way & !OPERATIONS);
         self.next_stamp.set(0);
         self.oldest.set(0);
         self.places.set_age(0, 0);
@@ -259,11 +258,12 @@ impl<T: Payload> Ready<T> {
                 self.put(at, ManuallyDrop::new(payload));
             }
         }
+        self.way.set(way);
     }
 
     /// The places from the oldest to the newest.
     fn by_age(&self) -> Vec<usize> {
-        if self.keeps_stamps() {
+        if self.has_stamps() {
             let mut all: Vec<usize> = (1..=self.used.get()).collect();
             all.sort_unstable_by_key(|&at| self.places.age(at));
             return all;
@@ -298,13 +298,13 @@ impl<T: Payload> Ready<T> {
     /// The candidates, once they have [settled](Ready::settle).
     pub fn view(&self) -> Candidates<'_> {
         debug_assert!(self.gap.get() == 0);
-        Candidates(self)
+        Candidates { all: self, len: self.used.get() }
     }
 
     /// The index of the oldest candidate of one or more that have [settled](Ready::settle).
     #[inline(always)]
     pub fn oldest(&self) -> usize {
-        if self.keeps_stamps() { self.oldest_by_stamps() } else { (self.age(0).newer as usize).wrapping_sub(1) }
+        if self.has_stamps() { self.oldest_by_stamps() } else { (self.age(0).newer as usize).wrapping_sub(1) }
     }
 
     /// The same, where it is known that stamps are kept.
@@ -365,30 +365,34 @@ impl<T: Payload> Ready<T> {
     #[inline(always)]
     fn put_newest(&self, at: usize, payload: ManuallyDrop<T>) {
         if self.keeps_stamps() {
-            self.put_with_a_stamp(at, payload);
+            self.put_by_stamps(at, payload);
         } else {
             payload.is_ready_again();
-            self.put_in_the_ring(at, payload);
+            self.put_otherwise(at, payload);
         }
     }
 
     #[inline(always)]
     fn put(&self, at: usize, payload: ManuallyDrop<T>) {
-        if self.keeps_stamps() { self.put_with_a_stamp(at, payload) } else { self.put_in_the_ring(at, payload) }
+        if self.keeps_stamps() { self.put_by_stamps(at, payload) } else { self.put_otherwise(at, payload) }
     }
 
     #[inline(always)]
-    fn put_with_a_stamp(&self, at: usize, payload: ManuallyDrop<T>) {
+    fn put_by_stamps(&self, at: usize, payload: ManuallyDrop<T>) {
         let stamp = self.next_stamp.get();
         self.next_stamp.set(stamp + 1);
         self.places.put(at, payload, stamp);
     }
 
     #[inline(never)]
-    fn put_in_the_ring(&self, at: usize, payload: ManuallyDrop<T>) {
-        if self.keeps_operations() {
+    fn put_otherwise(&self, at: usize, payload: ManuallyDrop<T>) {
+        let way = self.way.get();
+        if way & OPERATIONS != 0 {
             let woken = payload.candidate();
             self.operations.borrow_mut().wakes(woken.slot, woken.key);
+        }
+        if way & STAMPS != 0 {
+            return self.put_by_stamps(at, payload);
         }
         let newest = self.age(0).older;
         self.set_newer(newest, at as u32);
@@ -414,7 +418,7 @@ impl<T: Payload> Ready<T> {
         if at != last {
             // The gap holds nobody: where it goes is free from now on.
             self.places.swap(at, last);
-            if self.keeps_stamps() {
+            if self.has_stamps() {
                 if self.oldest.get() == last {
                     self.oldest.set(at);
                 }
@@ -441,7 +445,7 @@ impl<T: Payload> Ready<T> {
     /// If there is none.
     #[inline(always)]
     pub fn take(&self, index: usize) -> T {
-        if self.keeps_stamps() { self.take_by_stamps(index) } else { self.take_from_the_ring(index) }
+        if self.keeps_stamps() { self.take_by_stamps(index) } else { self.take_otherwise(index) }
     }
 
     /// The same, where it is known that stamps are kept.
@@ -457,13 +461,8 @@ impl<T: Payload> Ready<T> {
     }
 
     #[inline(always)]
-    fn take_from_the_ring(&self, index: usize) -> T {
-        let at = index + 1;
-        let Some(payload) = self.places.take(at) else { nobody() };
-        self.gap.set(at);
-        let age = self.age(at);
-        self.set_newer(age.older, age.newer);
-        self.set_older(age.newer, age.older);
+    fn take_otherwise(&self, index: usize) -> T {
+        let payload = if self.has_stamps() { self.take_by_stamps(index) } else { self.take_from_the_ring(index) };
         if self.keeps_operations() {
             let taken = payload.candidate();
             self.operations.borrow_mut().runs(taken.slot, taken.key);
@@ -471,10 +470,21 @@ impl<T: Payload> Ready<T> {
         payload
     }
 
+    #[inline(always)]
+    fn take_from_the_ring(&self, index: usize) -> T {
+        let at = index + 1;
+        let Some(payload) = self.places.take(at) else { nobody() };
+        self.gap.set(at);
+        let age = self.age(at);
+        self.set_newer(age.older, age.newer);
+        self.set_older(age.newer, age.older);
+        payload
+    }
+
     /// Takes the oldest out, for the end of a run.
     pub fn pop_oldest(&self) -> Option<T> {
         // Many at once: the ring is for that.
-        self.keep_stamps(false);
+        self.keep(0);
         if self.settle() == 0 {
             return None;
         }
@@ -520,7 +530,7 @@ mod tests {
             let mut model: Vec<u32> = Vec::new();
             for n in 0..300 {
                 if stream.below(50) == 0 {
-                    ready.keep_stamps(stream.below(2) == 0);
+                    ready.keep(stream.below(4) as Way);
                 }
                 ready.settle();
                 if !model.is_empty() && stream.below(100) < 30 + round % 40 {

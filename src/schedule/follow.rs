@@ -12,6 +12,8 @@ use std::ops::Range;
 pub(crate) struct Follow {
     len: usize,
     taken: usize,
+    /// Anybody may stand anywhere.
+    is_lost: bool,
 }
 
 /// Places that may hold somebody else than at the last decision.
@@ -25,15 +27,31 @@ pub(crate) struct Changes {
 }
 
 impl Follow {
+    /// The one place that changed, if it is one: whoever stood there was taken, and somebody came, who may be the same.
+    /// That is so at most decisions; at all others ask for the [changes](Follow::changes).
+    #[inline]
+    pub fn only(&self, len: usize) -> Option<usize> {
+        (len == self.len && len > 2 && !self.is_lost).then_some(self.taken)
+    }
+
     /// What changed now that there are `len` candidates.
     #[inline]
     pub fn changes(&mut self, len: usize) -> Changes {
         let before = std::mem::replace(&mut self.len, len);
+        let is_lost = std::mem::take(&mut self.is_lost);
         let (one, from) = match before {
+            _ if is_lost => (None, 0),
             0..=2 => (None, 0),
             _ => (Some(self.taken).filter(|&taken| taken < len.min(before)), before),
         };
         Changes { one, new: from..len, gone: len..before }
+    }
+
+    /// The clock runs between two decisions and wakes whom it likes, or others are asked about: every place counts as
+    /// changed.
+    #[inline]
+    pub fn lose(&mut self) {
+        self.is_lost = true;
     }
 
     /// The place that was last at the last decision: whoever stood there may have moved to where one was taken.
@@ -55,7 +73,7 @@ mod tests {
     use crate::prng::Stream;
     use crate::schedule::{Ready, Stub};
 
-    /// Against a fresh look at everybody.
+    /// Against a fresh look at everybody. Now and then the clock runs first.
     #[test]
     fn knows_every_place_after_any_steps() {
         for seed in 0..300 {
@@ -74,9 +92,13 @@ mod tests {
                     1 => 0,
                     len => {
                         let view = ready.view();
+                        let only = follow.only(len);
                         let changes = follow.changes(len);
                         assert_eq!(changes.gone, len..mirror.len().max(changes.gone.end));
                         mirror.resize(len, None);
+                        if only.is_some() {
+                            assert_eq!((only, changes.new.len(), changes.gone.len()), (changes.one, 0, 0));
+                        }
                         let places = changes.one.into_iter().chain(changes.new);
                         places.for_each(|place| mirror[place] = Some(view.get(place).step()));
                         let all: Vec<_> = view.iter().map(|c| Some(c.step())).collect();
@@ -87,6 +109,10 @@ mod tests {
                     }
                 };
                 ready.take(index);
+                if stream.below(8) == 0 {
+                    ready.settle();
+                    follow.lose();
+                }
             }
         }
     }

@@ -6,6 +6,7 @@
 //! the rules know nothing of the engine.
 
 mod announced;
+mod bag;
 mod candidates;
 mod delay;
 mod exhaustive;
@@ -89,6 +90,18 @@ pub trait Strategy: Send {
         false
     }
 
+    /// Whether it asks at many decisions who has been ready for how long. Asked once a run. Where a strategy does not want
+    /// to know, each step costs less and the question more.
+    #[doc(hidden)]
+    fn wants_ages(&self) -> bool {
+        true
+    }
+
+    /// The next candidates may be others altogether than those of the last decision and who has come since: an executor
+    /// within a task asks about its own.
+    #[doc(hidden)]
+    fn lose(&mut self) {}
+
     /// One candidate alone is about to run. Told only where [operations](Strategy::wants_operations) are wanted.
     fn alone(&mut self, candidates: &Candidates<'_>) {
         let _ = candidates;
@@ -99,6 +112,12 @@ pub trait Strategy: Send {
     fn choose(&mut self, who: Key, nth: u32, n: u32) -> Option<u32> {
         let _ = (who, nth, n);
         None
+    }
+
+    /// Says how long what the task `who` sends over the run's network is under way: a choice like any other, the `nth` of
+    /// that task, one of `n`; 0 is the shortest time. By default it is answered as other choices are.
+    fn latency(&mut self, who: Key, nth: u32, n: u32) -> Option<u32> {
+        self.choose(who, nth, n)
     }
 }
 
@@ -165,6 +184,7 @@ impl Active {
         self.other.try_borrow_mut().is_err()
     }
 
+    #[inline(always)]
     fn with_other<R>(&self, f: impl FnOnce(&mut (dyn Strategy + 'static)) -> R) -> Option<R> {
         if self.who.get() != Who::Other {
             return None;
@@ -186,8 +206,25 @@ impl Active {
         .unwrap_or(oldest)
     }
 
+    #[cfg(feature = "smol")]
+    /// The same for the candidates of an executor within a task.
+    pub fn pick_nested<T: Payload>(&self, ready: &Ready<T>, count: usize, oldest: usize) -> usize {
+        self.with_other(|other| other.lose());
+        let index = self.pick(ready, count, oldest);
+        self.with_other(|other| other.lose());
+        index
+    }
+
     pub fn wants_operations(&self) -> bool {
         self.with_other(|other| other.wants_operations()).unwrap_or(false)
+    }
+
+    pub fn wants_ages(&self) -> bool {
+        match self.who.get() {
+            Who::Random => false,
+            Who::Fifo => true,
+            Who::Other => self.with_other(|other| other.wants_ages()).unwrap_or(true),
+        }
     }
 
     pub fn choose(&self, who: Key, nth: u32, n: u32) -> Option<u32> {
@@ -196,6 +233,15 @@ impl Active {
             Who::Fifo => Some(0),
             Who::Random => None,
             Who::Other => self.with_other(|other| other.choose(who, nth, n)).flatten(),
+        }
+    }
+
+    #[cfg(all(unix, feature = "smol"))]
+    pub fn latency(&self, who: Key, nth: u32, n: u32) -> Option<u32> {
+        match self.who.get() {
+            Who::Fifo => Some(0),
+            Who::Random => None,
+            Who::Other => self.with_other(|other| other.latency(who, nth, n)).flatten(),
         }
     }
 

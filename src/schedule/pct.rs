@@ -88,13 +88,27 @@ fn priority(secret: u64, dropped: &[(Key, u64)], key: Key) -> u64 {
 }
 
 impl Strategy for Pct {
+    fn wants_ages(&self) -> bool {
+        false
+    }
+
+    fn lose(&mut self) {
+        self.follow.lose();
+    }
+
     fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
-        let changes = self.follow.changes(candidates.len());
-        if let Some(place) = changes.one {
-            self.look(place, candidates);
+        let len = candidates.len();
+        if let Some(place) = self.follow.only(len) {
+            // Most give way, and come back to where they were.
+            let key = candidates.get(place).key;
+            if self.keys.get(place) != Some(&key) {
+                self.stands(place, key);
+            }
+        } else {
+            let changes = self.follow.changes(len);
+            changes.one.into_iter().chain(changes.new).for_each(|place| self.look(place, candidates));
+            changes.gone.for_each(|place| self.priorities.set(place, 0));
         }
-        changes.new.for_each(|place| self.look(place, candidates));
-        changes.gone.for_each(|place| self.priorities.set(place, 0));
 
         let mut index = self.priorities.highest();
         let key = self.keys[index];

@@ -3,6 +3,7 @@
 use super::{
     Active, Delay, Exhaustive, Pct, Pos, Profile, Promote, Promotion, Replay, Reversal, StrategyKind, Surw, Tree, Urw,
 };
+use crate::id::Key;
 use crate::prng::{Stream, StreamId};
 use crate::seed::Seed;
 use std::sync::{Arc, Mutex};
@@ -17,6 +18,8 @@ pub(crate) struct Player {
     pub tree: Option<Arc<Mutex<Tree>>>,
     /// Steps to be taken as soon as they can be, in place of a schedule that is played.
     pub promotions: Vec<Promotion>,
+    /// Polls whose awaits are to be looked at, in a run with a trace: who, and which of its own.
+    pub awaits: Vec<(Key, u32)>,
 }
 
 impl Player {

@@ -5,7 +5,7 @@ use super::tree::Priorities;
 use super::{Candidate, Candidates, Pick, Strategy};
 use crate::hash::HashMap;
 use crate::id::{Key, mix};
-use crate::operation::Operation;
+use crate::operation::{Access, Operation};
 use crate::prng::Stream;
 
 /// POS (Yuan, Yang, Gu: *Partial Order Aware Concurrency Sampling*, CAV 2018).
@@ -13,17 +13,55 @@ use crate::prng::Stream;
 /// Each step has a random priority; the highest of those that could come next does. Then every step that races with it
 /// gets a new priority, so that its order against what follows is drawn afresh; steps that touch something else keep
 /// theirs. Steps of which nobody knows what they touch race with none.
+///
+/// What is drawn anew is not drawn one by one, since a thousand may race with each step. Of the candidates that share
+/// new priorities only the highest is drawn, and who has it; of the others it is known then that theirs are even below
+/// that. So a step takes O(log n) whatever races with it, and the distribution is that of the paper.
 pub(crate) struct Pos {
     secret: u64,
-    /// How often priorities were drawn anew.
+    /// How often something was drawn anew.
     drawn: u64,
     follow: Follow,
+    /// Of those in a pool only one has a priority here.
     priorities: Priorities,
     /// Who stood in each place when it was last looked at.
-    places: Vec<(Key, u32, Option<Operation>)>,
-    /// The places of those about to touch a resource, with some that have moved on.
-    by_resource: HashMap<u64, Vec<u32>>,
+    places: Vec<Standing>,
+    /// Those about to touch a resource.
+    groups: HashMap<u64, Group>,
 }
+
+#[derive(Clone, Copy)]
+struct Standing {
+    key: Key,
+    step: u32,
+    operation: Option<Operation>,
+    is_pooled: bool,
+    /// Where in its list, if it is in one: in the group of its resource, among those that do with it what it does.
+    at: u32,
+}
+
+const NOBODY: Standing = Standing { key: Key::CLOCK, step: u32::MAX, operation: None, is_pooled: false, at: 0 };
+
+/// Those about to touch a resource: who looks, who writes.
+#[derive(Default)]
+struct Group([Side; 2]);
+
+#[derive(Default)]
+struct Side {
+    /// The places of those with priorities of their own.
+    own: Vec<u32>,
+    /// The places of those whose priorities were drawn anew together. The last of them has the highest.
+    pool: Vec<u32>,
+}
+
+impl Side {
+    fn list(&mut self, is_pooled: bool) -> &mut Vec<u32> {
+        if is_pooled { &mut self.pool } else { &mut self.own }
+    }
+}
+
+/// What a priority is below.
+const HIGHEST: u64 = u64::MAX;
 
 impl Pos {
     pub fn new(mut stream: Stream) -> Pos {
@@ -33,55 +71,170 @@ impl Pos {
             follow: Follow::default(),
             priorities: Priorities::default(),
             places: Vec::new(),
-            by_resource: HashMap::default(),
+            groups: HashMap::default(),
         }
     }
 
-    /// Looks who stands in `place` now: somebody new, or who stood in the place `last` before.
-    fn look(&mut self, place: usize, last: usize, candidate: &Candidate) {
-        let now = (candidate.key, candidate.step, candidate.operation);
+    /// Somebody new stands in `place`, or somebody for a new step.
+    #[inline(always)]
+    fn comes(&mut self, place: usize, candidate: &Candidate) {
+        let Candidate { key, step, operation, .. } = *candidate;
+        let own = mix(self.secret ^ key.get() ^ u64::from(step).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         if place >= self.places.len() {
-            self.places.resize(place + 1, (Key::CLOCK, u32::MAX, None));
+            self.places.resize(place + 1, NOBODY);
         }
-        if self.places[place] == now && self.priorities.get(place) > 0 {
-            return;
-        }
-        let moved = self.places.get(last).is_some_and(|before| *before == now) && self.priorities.get(last) > 0;
-        self.places[place] = now;
-        if moved {
-            self.priorities.set(place, self.priorities.get(last));
-            return self.list(place, candidate);
-        }
-        let own =
-            mix(self.secret ^ candidate.key.get() ^ u64::from(candidate.step).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let at = operation.map_or(0, |operation| self.list(place, operation));
+        self.places[place] = Standing { key, step, operation, is_pooled: false, at };
         self.priorities.set(place, own | 1);
-        self.list(place, candidate);
     }
 
-    fn list(&mut self, place: usize, candidate: &Candidate) {
-        if let Some(operation) = candidate.operation {
-            self.by_resource.entry(operation.resource).or_default().push(place as u32);
+    /// Puts it among those with priorities of their own. Where.
+    #[inline(never)]
+    fn list(&mut self, place: usize, operation: Operation) -> u32 {
+        let list = &mut self.groups.entry(operation.resource).or_default().0[side(operation.access)].own;
+        list.push(place as u32);
+        list.len() as u32 - 1
+    }
+
+    /// Whoever stood in `from` stands in `to` now, which is empty.
+    fn moves(&mut self, from: usize, to: usize) {
+        let standing = std::mem::replace(&mut self.places[from], NOBODY);
+        self.places[to] = standing;
+        if let Some(operation) = standing.operation
+            && let Some(group) = self.groups.get_mut(&operation.resource)
+        {
+            group.0[side(operation.access)].list(standing.is_pooled)[standing.at as usize] = to as u32;
+        }
+        let priority = self.priorities.get(from);
+        self.priorities.set(from, 0);
+        self.priorities.set(to, priority);
+    }
+
+    /// Looks at all places that may have changed.
+    #[inline(never)]
+    fn look(&mut self, candidates: &Candidates<'_>) {
+        let last = self.follow.last();
+        let changes = self.follow.changes(candidates.len());
+        match changes.one {
+            // Those that came stand behind; the first of them where one was taken.
+            Some(place) if changes.gone.is_empty() => {
+                self.comes(place, &candidates.get(place));
+                changes.new.for_each(|place| self.comes(place, &candidates.get(place)));
+            }
+            // Nobody came.
+            Some(place) => self.moves(last, place),
+            None if changes.new.is_empty() => self.priorities.set(last, 0),
+            None => self.look_at_all(candidates),
         }
     }
 
-    /// New priorities for all that race with `operation`, which the one in `chosen` is about to do.
-    fn draw_anew(&mut self, chosen: usize, operation: Operation, len: usize) {
-        let Some(mut places) = self.by_resource.remove(&operation.resource) else { return };
-        places.sort_unstable();
-        places.dedup();
-        places.retain(|&place| {
-            let place = place as usize;
-            let Some((_, _, Some(other))) = self.places.get(place).filter(|_| place < len && place != chosen) else {
-                return false;
-            };
-            if other.races_with(&operation) {
-                self.drawn += 1;
-                self.priorities.set(place, mix(self.secret ^ mix(self.drawn)) | 1);
+    /// After a decision between two, or none: steps without one may have come between. Who has not run stands where it did.
+    #[inline(never)]
+    fn look_at_all(&mut self, candidates: &Candidates<'_>) {
+        for (place, candidate) in candidates.iter().enumerate() {
+            match self.places.get(place) {
+                Some(before) if (before.key, before.step) == (candidate.key, candidate.step) => {}
+                Some(_) => {
+                    self.leaves(place);
+                    self.comes(place, &candidate);
+                }
+                None => self.comes(place, &candidate),
             }
-            other.resource == operation.resource
-        });
-        self.by_resource.insert(operation.resource, places);
+        }
     }
+
+    /// Whoever stood in `place` has run.
+    fn leaves(&mut self, place: usize) {
+        let standing = std::mem::replace(&mut self.places[place], NOBODY);
+        if let Some(operation) = standing.operation {
+            self.leaves_group(place, standing, operation, false);
+        }
+        self.priorities.set(place, 0);
+    }
+
+    /// The one in `place` is about to do `operation`: all that race with it are to get new priorities.
+    fn runs(&mut self, place: usize, operation: Operation) {
+        let standing = std::mem::replace(&mut self.places[place], NOBODY);
+        self.leaves_group(place, standing, operation, true);
+    }
+
+    fn leaves_group(&mut self, place: usize, standing: Standing, operation: Operation, runs: bool) {
+        let Pos { groups, places, priorities, .. } = self;
+        let Some(group) = groups.get_mut(&operation.resource) else { return };
+        let which = side(operation.access);
+        let list = group.0[which].list(standing.is_pooled);
+        let was_highest = standing.is_pooled && standing.at as usize + 1 == list.len();
+        list.swap_remove(standing.at as usize);
+        if let Some(&moved) = list.get(standing.at as usize) {
+            places[moved as usize].at = standing.at;
+        }
+        if standing.is_pooled && !was_highest {
+            // The last one, which has the highest priority, stands in the middle now.
+            let last = list.len() - 1;
+            list.swap(standing.at as usize, last);
+            for at in [standing.at as usize, last] {
+                places[list[at] as usize].at = at as u32;
+            }
+        }
+        let below = priorities.get(place);
+        for other in [Access::Read, Access::Write].map(side) {
+            let races = runs && (which == side(Access::Write) || other == side(Access::Write));
+            let side = &mut group.0[other];
+            if races {
+                side.pool.last().into_iter().for_each(|&highest| priorities.set(highest as usize, 0));
+                for place in side.own.drain(..) {
+                    let standing = &mut places[place as usize];
+                    (standing.is_pooled, standing.at) = (true, side.pool.len() as u32);
+                    priorities.set(place as usize, 0);
+                    side.pool.push(place);
+                }
+            }
+            let below = match () {
+                () if races => HIGHEST,
+                () if was_highest && other == which => below,
+                () => continue,
+            };
+            if side.pool.is_empty() {
+                continue;
+            }
+            self.drawn += 1;
+            let draw = mix(self.secret ^ mix(self.drawn));
+            let (count, last) = (side.pool.len() as u64, side.pool.len() - 1);
+            let highest = ((u128::from(mix(draw)) * u128::from(count)) >> 64) as usize;
+            side.pool.swap(highest, last);
+            places[side.pool[highest] as usize].at = highest as u32;
+            places[side.pool[last] as usize].at = last as u32;
+            let share = highest_of(draw, count);
+            priorities.set(side.pool[last] as usize, ((below as f64 * share) as u64).max(1));
+        }
+    }
+}
+
+fn side(access: Access) -> usize {
+    usize::from(access == Access::Write)
+}
+
+/// The highest of `count` numbers that lie evenly between 0 and 1, drawn as one: the `count`th root of one such number, which
+/// `random` stands for. By additions, multiplications and divisions alone, which come to the same on every machine; to eight
+/// digits.
+fn highest_of(random: u64, count: u64) -> f64 {
+    let one = ((random >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
+    if count == 1 {
+        return one;
+    }
+    // ln(m · 2ᵉ), m in 1..2, as 2 artanh((m - 1) / (m + 1)) + e ln 2.
+    let bits = one.to_bits();
+    let exponent = (bits >> 52) as i32 - 1023;
+    let m = f64::from_bits(bits & ((1 << 52) - 1) | 1023 << 52);
+    let t = (m - 1.0) / (m + 1.0);
+    let series = |x: f64, terms: &[f64]| terms.iter().rev().fold(0.0, |sum, term| sum * x + term);
+    let odd = [1.0, 1.0 / 3.0, 1.0 / 5.0, 1.0 / 7.0, 1.0 / 9.0, 1.0 / 11.0, 1.0 / 13.0, 1.0 / 15.0, 1.0 / 17.0];
+    let logarithm = 2.0 * t * series(t * t, &odd) + f64::from(exponent) * std::f64::consts::LN_2;
+    // eˣ of a number from -19 to 0, as (eˣᐟ³²)³².
+    let x = logarithm / count as f64 / 32.0;
+    let factorials =
+        [1.0, 1.0, 1.0 / 2.0, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0, 1.0 / 720.0, 1.0 / 5_040.0, 1.0 / 40_320.0];
+    (0..5).fold(series(x, &factorials), |root, _| root * root)
 }
 
 impl Strategy for Pos {
@@ -89,20 +242,158 @@ impl Strategy for Pos {
         true
     }
 
+    fn wants_ages(&self) -> bool {
+        false
+    }
+
+    /// What was drawn anew for those before is forgotten: it is as before the first decision.
+    fn lose(&mut self) {
+        (self.follow, self.priorities) = Default::default();
+        self.places.clear();
+        self.groups.clear();
+    }
+
     fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
         let len = candidates.len();
-        let last = self.follow.last();
-        let changes = self.follow.changes(len);
-        if let Some(place) = changes.one {
-            self.look(place, last, &candidates.get(place));
+        if let Some(place) = self.follow.only(len) {
+            self.comes(place, &candidates.get(place));
+        } else {
+            self.look(candidates);
         }
-        changes.new.for_each(|place| self.look(place, last, &candidates.get(place)));
-        changes.gone.for_each(|place| self.priorities.set(place, 0));
         let index = self.priorities.highest();
-        if let Some((_, _, Some(operation))) = self.places.get(index).copied() {
-            self.draw_anew(index, operation, len);
+        if let Some(operation) = self.places[index].operation {
+            self.runs(index, operation);
         }
         self.follow.took(index);
         Pick::Candidate(index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::{Ready, Stub};
+    use std::collections::BTreeMap;
+
+    const STEPS: u32 = 2;
+
+    /// What task `task` does in each of its steps.
+    type Does = fn(u32) -> Option<Operation>;
+
+    fn on(resource: u64, access: Access) -> Option<Operation> {
+        Some(Operation { resource, access, announced: true })
+    }
+
+    fn stub(does: Does, task: u32, step: u32) -> Stub<(u32, u32)> {
+        let mut stub = Stub::new(Key::ROOT.child(task), step, (task, step));
+        (stub.0.slot, stub.0.operation) = (task, does(task));
+        stub
+    }
+
+    /// `tasks` tasks of two steps each, always ready: who ran, in order.
+    fn play(seed: u64, tasks: u32, does: Does) -> Vec<u32> {
+        let (mut pos, ready) = (Pos::new(Stream::new(seed, 0)), Ready::new());
+        (0..tasks).for_each(|task| ready.push(stub(does, task, 0)));
+        let mut order = Vec::new();
+        while ready.len() > 0 {
+            ready.settle();
+            let Pick::Candidate(index) = match ready.len() {
+                1 => Pick::Candidate(0),
+                _ => pos.pick(&ready.view()),
+            };
+            let (task, step) = ready.take(index).1;
+            order.push(task);
+            if step + 1 < STEPS {
+                ready.push(stub(does, task, step + 1));
+            }
+        }
+        order
+    }
+
+    /// The same by the paper's words: a number for each, drawn one by one.
+    fn by_the_book(seed: u64, tasks: u32, does: Does) -> Vec<u32> {
+        let mut stream = Stream::new(seed, 1);
+        let mut all: Vec<(u64, u32, u32)> = (0..tasks).map(|task| (stream.next_u64(), task, 0)).collect();
+        let mut order = Vec::new();
+        while let Some(&(_, task, step)) = all.iter().max() {
+            order.push(task);
+            all.retain(|one| one.1 != task);
+            for other in &mut all {
+                if let (Some(one), Some(two)) = (does(task), does(other.1))
+                    && one.races_with(&two)
+                {
+                    other.0 = stream.next_u64();
+                }
+            }
+            if step + 1 < STEPS {
+                all.push((stream.next_u64(), task, step + 1));
+            }
+        }
+        order
+    }
+
+    /// How far the two are from each other: the share of runs that would have to go another way.
+    fn distance(tasks: u32, does: Does) -> f64 {
+        let runs = 12_000;
+        let mut counts: BTreeMap<Vec<u32>, i32> = BTreeMap::new();
+        for seed in 0..runs {
+            *counts.entry(play(seed, tasks, does)).or_default() += 1;
+            *counts.entry(by_the_book(seed, tasks, does)).or_default() -= 1;
+        }
+        f64::from(counts.values().map(|difference| difference.abs()).sum::<i32>()) / 2.0 / runs as f64
+    }
+
+    #[test]
+    fn samples_as_the_paper_does() {
+        // 90 orders; two samples of 12,000 differ by .05 by chance.
+        let all_write: Does = |_| on(1, Access::Write);
+        let one_writes: Does = |task| on(1, if task == 0 { Access::Write } else { Access::Read });
+        let one_reads: Does = |task| on(1, if task == 0 { Access::Read } else { Access::Write });
+        let one_apart: Does = |task| on(u64::from(task == 0), Access::Write);
+        let nobody_knows: Does = |task| if task == 0 { None } else { on(1, Access::Write) };
+        for (n, does) in [all_write, one_writes, one_reads, one_apart, nobody_knows].into_iter().enumerate() {
+            let distance = distance(3, does);
+            assert!(distance < 0.07, "{n}: {distance}");
+        }
+        // So they can be told apart: what races samples otherwise than what does not.
+        let mut counts: BTreeMap<Vec<u32>, i32> = BTreeMap::new();
+        for seed in 0..12_000 {
+            *counts.entry(play(seed, 3, all_write)).or_default() += 1;
+            *counts.entry(by_the_book(seed, 3, |_| None)).or_default() -= 1;
+        }
+        let apart = counts.values().map(|difference| difference.abs()).sum::<i32>();
+        assert!(apart > 24_000 / 10, "{apart}");
+    }
+
+    #[test]
+    fn the_highest_of_many_is_as_high_as_it_should_be() {
+        let mut stream = Stream::new(1, 0);
+        for count in [1, 2, 3, 10, 1_000, 1_000_000] {
+            let mut below_median = 0;
+            for _ in 0..10_000 {
+                let random = stream.next_u64();
+                let root = highest_of(random, count);
+                let exact = ((random >> 11) as f64 / (1u64 << 53) as f64).powf(1.0 / count as f64);
+                assert!((root - exact).abs() < 1e-7 && (0.0..=1.0).contains(&root), "{count}: {root}, {exact}");
+                below_median += u32::from(root < 0.5f64.powf(1.0 / count as f64));
+            }
+            assert!((4_700..5_300).contains(&below_median), "{count}: {below_median}");
+        }
+    }
+
+    /// A thousand that race with each other: every order of two of them is as likely as the other, and nobody is lost.
+    #[test]
+    fn many_that_race_all_have_their_turn() {
+        let all_write: Does = |_| on(1, Access::Write);
+        let mut first = 0;
+        for seed in 0..40 {
+            let order = play(seed, 1_000, all_write);
+            let mut sorted = order.clone();
+            sorted.sort_unstable();
+            assert_eq!(sorted, (0..1_000).flat_map(|task| [task, task]).collect::<Vec<_>>());
+            let at = |task| order.iter().position(|&one| one == task);
+            first += (0..500).filter(|&pair| at(2 * pair) < at(2 * pair + 1)).count();
+        }
+        assert!((9_500..10_500).contains(&first), "{first} of 20,000");
     }
 }

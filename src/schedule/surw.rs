@@ -1,5 +1,6 @@
 //! A random walk that samples the orders of a few chosen events uniformly.
 
+use super::bag::Set;
 use super::follow::Follow;
 use super::profile::Profile;
 use super::tree::Weights;
@@ -23,10 +24,10 @@ pub(crate) struct Surw {
     profile: Arc<Profile>,
     resource: u64,
     follow: Follow,
-    /// 1 for each place whose candidate may run now.
-    free: Weights,
-    /// 1 for each place that may not: its step is interesting, and another is meant.
-    held: Weights,
+    /// The places whose candidates may run now.
+    free: Set,
+    /// Those that may not: their steps are interesting, and another is meant.
+    held: Set,
     /// How many interesting steps each task has left, by the order in which they were met: places in the registry are
     /// others in each run.
     left: Weights,
@@ -35,6 +36,8 @@ pub(crate) struct Surw {
     /// Who was met as which, by key and by place in the registry.
     met: HashMap<Key, u32>,
     by_slot: Vec<(Key, u32)>,
+    /// For each place who stands there, and whether its step is interesting.
+    standing: Vec<(u32, bool)>,
     meant: Option<u32>,
     /// How many decisions others have been held for the one that is meant, and how many they may be: it may spin, or have
     /// less left than was measured.
@@ -56,28 +59,34 @@ impl Surw {
             profile,
             resource,
             follow: Follow::default(),
-            free: Weights::default(),
-            held: Weights::default(),
+            free: Set::default(),
+            held: Set::default(),
             left: Weights::default(),
             tasks: Vec::new(),
             met: HashMap::default(),
             by_slot: Vec::new(),
+            standing: Vec::new(),
             meant: None,
             held_for: 0,
             patience,
         })
     }
 
-    fn is_interesting(&self, candidate: &Candidate) -> bool {
-        candidate.operation.is_some_and(|operation| operation.resource == self.resource)
-    }
-
     fn look(&mut self, place: usize, candidate: &Candidate) {
         let task = self.task(candidate);
         self.tasks[task as usize].1 = place as u32;
-        let may = !self.is_interesting(candidate) || self.meant == Some(task);
-        self.free.set(place, u64::from(may));
-        self.held.set(place, u64::from(!may));
+        let is_interesting = candidate.operation.is_some_and(|operation| operation.resource == self.resource);
+        if place >= self.standing.len() {
+            self.standing.resize(place + 1, (0, false));
+        }
+        self.standing[place] = (task, is_interesting);
+        if !is_interesting || self.meant == Some(task) {
+            self.held.remove(place);
+            self.free.insert(place);
+        } else {
+            self.free.remove(place);
+            self.held.insert(place);
+        }
     }
 
     /// As which the candidate was met.
@@ -128,8 +137,8 @@ impl Surw {
         let (key, place) = self.tasks[task as usize];
         let place = place as usize;
         if place < candidates.len() && candidates.get(place).key == key {
-            self.held.set(place, 0);
-            self.free.set(place, 1);
+            self.held.remove(place);
+            self.free.insert(place);
         }
     }
 }
@@ -139,32 +148,41 @@ impl Strategy for Surw {
         true
     }
 
+    fn wants_ages(&self) -> bool {
+        false
+    }
+
+    fn lose(&mut self) {
+        self.follow.lose();
+    }
+
     fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
-        let changes = self.follow.changes(candidates.len());
-        if let Some(place) = changes.one {
+        let len = candidates.len();
+        if let Some(place) = self.follow.only(len) {
             self.look(place, &candidates.get(place));
-        }
-        changes.new.for_each(|place| self.look(place, &candidates.get(place)));
-        for place in changes.gone {
-            self.free.set(place, 0);
-            self.held.set(place, 0);
+        } else {
+            let changes = self.follow.changes(len);
+            let places = changes.one.into_iter().chain(changes.new);
+            places.for_each(|place| self.look(place, &candidates.get(place)));
+            for place in changes.gone {
+                self.free.remove(place);
+                self.held.remove(place);
+            }
         }
         if self.meant.is_none() {
             self.draw(candidates);
         }
         self.held_for += 1;
-        if self.free.total() == 0 || self.held_for > self.patience && self.held.total() > 0 {
+        if self.free.len() == 0 || self.held_for > self.patience && self.held.len() > 0 {
             self.held_for = 0;
             // Whoever is meant waits for one of these.
-            let place = self.held.find(self.stream.below_wide(self.held.total()));
-            let task = self.task(&candidates.get(place));
-            self.meant = Some(task);
+            let place = self.held.draw(&mut self.stream);
+            self.meant = Some(self.standing[place].0);
             self.let_go(candidates);
         }
-        let index = self.free.find(self.stream.below_wide(self.free.total()));
-        let chosen = candidates.get(index);
-        if self.is_interesting(&chosen) {
-            let task = self.task(&chosen) as usize;
+        let index = self.free.draw(&mut self.stream);
+        if let (task, true) = self.standing[index] {
+            let task = task as usize;
             self.left.set(task, self.left.get(task).saturating_sub(1));
             self.meant = None;
             self.held_for = 0;
@@ -175,6 +193,10 @@ impl Strategy for Surw {
 
     /// The clock is one more candidate.
     fn slip(&mut self, candidates: &Candidates<'_>) -> bool {
-        self.stream.below(candidates.len() as u32 + 1) == 0
+        let slips = self.stream.below(candidates.len() as u32 + 1) == 0;
+        if slips {
+            self.follow.lose();
+        }
+        slips
     }
 }

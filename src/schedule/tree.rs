@@ -1,4 +1,4 @@
-//! Trees over places: the sum of weights, the highest priority. An update takes O(log n), a pick as well.
+//! Trees over places: the sum of weights, the highest priority. An update takes O(log n) at most, a pick as well.
 
 /// A weight for each place; a place is drawn with a probability in proportion to its weight.
 #[derive(Default)]
@@ -59,60 +59,109 @@ impl Weights {
     }
 }
 
-/// A priority for each place; the place with the highest is known. Of a priority the high 40 bits count.
+/// A priority for each place; the place with the highest is known. Of a priority the high 40 bits count; among equal ones
+/// the highest place does.
 #[derive(Default)]
 pub(crate) struct Priorities {
-    /// A binary tree in an array: node 1 is the root, the leaves are the last half. Each has the highest priority below it,
-    /// and in its low bits the place that has it, so that nothing has to be looked up; 0 where there is none.
-    nodes: Vec<u64>,
-    leaves: usize,
+    /// A binary heap of those that have one: each with its place in the low bits, so that nothing has to be looked up. A
+    /// tournament would change the whole path below its winner each time; who comes next is often the highest again.
+    heap: Vec<u64>,
+    /// For each place one more than where it stands in the heap; 0 if it has no priority.
+    at: Vec<u32>,
 }
 
-/// The bits of a node that say which place it is.
+/// The bits of an entry that say which place it is.
 const PLACE: u64 = (1 << 24) - 1;
 
 /// The least by which two priorities differ.
 pub(crate) const LEAST: u64 = PLACE + 1;
 
 impl Priorities {
+    /// The place with the highest priority; 0 if there is none.
     #[inline]
     pub fn highest(&self) -> usize {
-        self.nodes.get(1).map_or(0, |&winner| (winner & PLACE) as usize)
+        self.heap.first().map_or(0, |&highest| (highest & PLACE) as usize)
     }
 
     #[inline]
     pub fn get(&self, place: usize) -> u64 {
-        if place < self.leaves { self.nodes[self.leaves + place] } else { 0 }
+        match self.at.get(place) {
+            None | Some(0) => 0,
+            Some(&at) => self.heap[at as usize - 1],
+        }
     }
 
     /// Gives `place` a priority; 0 is for a place that is empty.
     #[inline]
     pub fn set(&mut self, place: usize, priority: u64) {
-        if place >= self.leaves {
-            self.grow(place + 1);
-        }
-        let mut at = self.leaves + place;
-        let nodes = &mut self.nodes[..];
-        let mut highest = if priority == 0 { 0 } else { priority & !PLACE | place as u64 & PLACE };
-        nodes[at] = highest;
-        while at > 1 {
-            highest = highest.max(nodes[at ^ 1]);
-            at >>= 1;
-            if nodes[at] == highest {
-                // Nothing above can have changed.
-                return;
+        let entry = priority & !PLACE | place as u64 & PLACE;
+        match self.at.get(place) {
+            Some(&at) if at > 0 && priority > 0 => {
+                let at = at as usize - 1;
+                if entry < self.heap[at] { self.sink(at, entry) } else { self.rise(at, entry) }
             }
-            nodes[at] = highest;
+            _ => self.come_or_go(place, priority, entry),
         }
     }
 
-    #[cold]
-    fn grow(&mut self, least: usize) {
-        let old = std::mem::take(self);
-        self.leaves = least.next_power_of_two().max(8);
-        self.nodes = vec![0; 2 * self.leaves];
-        self.nodes[self.leaves..][..old.leaves].copy_from_slice(&old.nodes[old.leaves..]);
-        (1..self.leaves).rev().for_each(|at| self.nodes[at] = self.nodes[2 * at].max(self.nodes[2 * at + 1]));
+    #[inline(never)]
+    fn come_or_go(&mut self, place: usize, priority: u64, entry: u64) {
+        if place >= self.at.len() {
+            self.at.resize(place + 1, 0);
+        }
+        let at = self.at[place] as usize;
+        if priority > 0 {
+            // Only who has none comes here.
+            self.heap.push(entry);
+            return self.rise(self.heap.len() - 1, entry);
+        }
+        if at == 0 {
+            return;
+        }
+        self.at[place] = 0;
+        let (at, Some(last)) = (at - 1, self.heap.pop()) else { return };
+        if let Some(&was) = self.heap.get(at) {
+            if last < was { self.sink(at, last) } else { self.rise(at, last) }
+        }
+    }
+
+    /// Puts `entry` where it belongs, at `at` or below.
+    #[inline]
+    fn sink(&mut self, mut at: usize, entry: u64) {
+        let heap = &mut self.heap[..];
+        loop {
+            let one = 2 * at + 1;
+            let Some(&first) = heap.get(one) else { break };
+            let (child, higher) = match heap.get(one + 1) {
+                Some(&second) if second > first => (one + 1, second),
+                _ => (one, first),
+            };
+            if higher < entry {
+                break;
+            }
+            heap[at] = higher;
+            self.at[(higher & PLACE) as usize] = at as u32 + 1;
+            at = child;
+        }
+        heap[at] = entry;
+        self.at[(entry & PLACE) as usize] = at as u32 + 1;
+    }
+
+    /// Puts `entry` where it belongs, at `at` or above.
+    #[inline]
+    fn rise(&mut self, mut at: usize, entry: u64) {
+        while at > 0 {
+            let above = (at - 1) / 2;
+            let lower = self.heap[above];
+            if lower > entry {
+                break;
+            }
+            self.heap[at] = lower;
+            self.at[(lower & PLACE) as usize] = at as u32 + 1;
+            at = above;
+        }
+        self.heap[at] = entry;
+        self.at[(entry & PLACE) as usize] = at as u32 + 1;
     }
 }
 
@@ -144,11 +193,14 @@ mod tests {
         let (mut stream, mut tree, mut model) = (Stream::new(2, 0), Priorities::default(), vec![0u64; 100]);
         for _ in 0..5_000 {
             let place = stream.below(100) as usize;
-            let priority = if stream.below(4) == 0 { 0 } else { stream.next_u64() };
+            // Few that differ, so that there are equal ones.
+            let priority = if stream.below(4) == 0 { 0 } else { u64::from(stream.below(200) + 1) << 24 };
             tree.set(place, priority);
             model[place] = priority;
-            let highest = *model.iter().max().unwrap();
-            assert_eq!(tree.get(tree.highest()) & !PLACE, highest & !PLACE);
+            let by_rank = |&place: &usize| (model[place] & !PLACE, place);
+            let highest = (0..100).filter(|&place| model[place] > 0).max_by_key(by_rank);
+            assert_eq!(tree.highest(), highest.unwrap_or(0));
+            assert_eq!(tree.get(place) & !PLACE, priority & !PLACE);
         }
     }
 }

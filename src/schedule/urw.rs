@@ -1,8 +1,8 @@
 //! A random walk that samples interleavings, not choices, uniformly.
 
+use super::bag::Bag;
 use super::follow::Follow;
 use super::profile::Profile;
-use super::tree::Weights;
 use super::{Candidate, Candidates, Pick, Strategy};
 use crate::hash::HashMap;
 use crate::id::Key;
@@ -18,7 +18,7 @@ pub(crate) struct Urw {
     stream: Stream,
     profile: Arc<Profile>,
     follow: Follow,
-    weights: Weights,
+    weights: Bag,
     tasks: Tasks,
 }
 
@@ -31,13 +31,25 @@ struct Tasks {
 
 impl Urw {
     pub fn new(stream: Stream, profile: Arc<Profile>) -> Urw {
-        Urw { stream, profile, follow: Follow::default(), weights: Weights::default(), tasks: Tasks::default() }
+        Urw { stream, profile, follow: Follow::default(), weights: Bag::default(), tasks: Tasks::default() }
+    }
+}
+
+impl Urw {
+    /// Looks at all places that may have changed.
+    #[inline(never)]
+    fn look(&mut self, candidates: &Candidates<'_>) {
+        let Urw { profile, follow, weights, tasks, .. } = self;
+        let changes = follow.changes(candidates.len());
+        let places = changes.one.into_iter().chain(changes.new);
+        places.for_each(|place| weights.set(place, tasks.left(&candidates.get(place), profile)));
+        changes.gone.for_each(|place| weights.set(place, 0));
     }
 }
 
 impl Tasks {
     /// The steps that the candidate has left, this one included.
-    #[inline]
+    #[inline(always)]
     fn left(&mut self, candidate: &Candidate, profile: &Profile) -> u64 {
         let events = match self.by_slot.get(candidate.slot as usize) {
             Some(&(key, events)) if key == candidate.key => events,
@@ -68,22 +80,33 @@ impl Tasks {
 }
 
 impl Strategy for Urw {
+    fn wants_ages(&self) -> bool {
+        false
+    }
+
+    fn lose(&mut self) {
+        self.follow.lose();
+    }
+
     fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
-        let Urw { stream, profile, follow, weights, tasks } = self;
-        let changes = follow.changes(candidates.len());
-        let mut look = |place| weights.set(place, tasks.left(&candidates.get(place), profile));
-        if let Some(place) = changes.one {
-            look(place);
+        let len = candidates.len();
+        if let Some(place) = self.follow.only(len) {
+            let left = self.tasks.left(&candidates.get(place), &self.profile);
+            self.weights.set(place, left);
+        } else {
+            self.look(candidates);
         }
-        changes.new.for_each(look);
-        changes.gone.for_each(|place| weights.set(place, 0));
-        let index = weights.find(stream.below_wide(weights.total()));
-        follow.took(index);
+        let index = self.weights.draw(&mut self.stream, len);
+        self.follow.took(index);
         Pick::Candidate(index)
     }
 
     /// The clock is one more candidate.
     fn slip(&mut self, candidates: &Candidates<'_>) -> bool {
-        self.stream.below(candidates.len() as u32 + 1) == 0
+        let slips = self.stream.below(candidates.len() as u32 + 1) == 0;
+        if slips {
+            self.follow.lose();
+        }
+        slips
     }
 }

@@ -19,6 +19,8 @@ pub struct Trace {
     pub(crate) deviations: Vec<Deviation>,
     /// What was known of the steps before they were taken, in order.
     pub(crate) operations: Vec<(Key, u32, Operation)>,
+    /// Of the polls that were asked for: who, which of its own, and the stack that it awaited something with.
+    pub(crate) awaits: Vec<(Key, u32, Vec<usize>)>,
 }
 
 impl Trace {
@@ -50,6 +52,24 @@ impl Trace {
         let same = |d: &&Deviation| (d.who, d.before) == (deviation.who, deviation.before);
         let nth = self.deviations.iter().take_while(|d| *d != deviation).filter(same).count();
         self.events.iter().filter(|event| is_it(&event.what)).nth(nth).map(|event| event.step)
+    }
+
+    /// How many have taken a step.
+    pub(crate) fn taking_part(&self) -> usize {
+        self.actors.iter().filter(|actor| actor.polls > 0).count()
+    }
+
+    /// Who made the task `key` ready for its own step `own`, taken or not.
+    pub(crate) fn woken_by(&self, key: Key, own: u32) -> Option<Source> {
+        let actor = self.actors.iter().find(|actor| actor.key == key)?;
+        if actor.polls == own {
+            return actor.woken_by;
+        }
+        let polls = self.events.iter().filter_map(|event| match event.what {
+            What::Polled { actor, woken, .. } if self.actors[actor as usize].key == key => Some(woken),
+            _ => None,
+        });
+        polls.take(if self.gap.is_some() { 0 } else { usize::MAX }).nth(own as usize).flatten()
     }
 
     /// Whether this run did what `deviation` says.
@@ -163,6 +183,8 @@ pub(crate) struct Log {
     pub worker: Option<u32>,
     /// How the poll that goes on ended, once its future has returned.
     pub poll_ended: Option<PollEnd>,
+    /// The polls whose awaits are looked at: who, and which of its own.
+    pub wanted: Vec<(Key, u32)>,
     /// The run is being wound up: what is dropped now is not news.
     pub closing: bool,
 }
@@ -179,6 +201,7 @@ impl Log {
             now: Instant::START,
             worker: None,
             poll_ended: None,
+            wanted: Vec::new(),
             closing: false,
         }
     }
@@ -316,6 +339,19 @@ impl Log {
 
     pub fn operation(&mut self, who: Key, step: u32, operation: Operation) {
         self.trace.operations.push((who, step, operation));
+    }
+
+    /// Whether it is asked for where the task `key` awaits in the poll that goes on.
+    pub fn wants_await(&self, key: Key) -> bool {
+        let poll = |index| self.trace.actors.get(index as usize).map(|actor: &Actor| actor.polls.wrapping_sub(1));
+        !self.wanted.is_empty() && self.index(key).and_then(poll).is_some_and(|poll| self.wanted.contains(&(key, poll)))
+    }
+
+    /// The task `key` awaits something, with `stack`: what it does last is what it awaits.
+    pub fn awaits(&mut self, key: Key, stack: Vec<usize>) {
+        let poll = self.index(key).map_or(0, |index| self.trace.actors[index as usize].polls.wrapping_sub(1));
+        self.trace.awaits.retain(|(who, of, _)| (*who, *of) != (key, poll));
+        self.trace.awaits.push((key, poll, stack));
     }
 
     /// What there is of the trace so far: its beginning, the events behind it, and how many were left out in between.

@@ -269,8 +269,8 @@ impl World {
         self.run_tag.set(Some(run));
         self.seed.set(seed);
         take_over(&self.strategy);
-        // Who is oldest is asked for at each step when a stall is allowed, and seldom by a random walk.
-        let stamps = self.strategy.random().is_some() && options.stall_up_to.is_none();
+        // Who is oldest is asked for at each step when a stall is allowed, and seldom by what chooses at random.
+        let stamps = !traced && !self.strategy.wants_ages() && options.stall_up_to.is_none();
         self.ready.begin(stamps, traced || self.strategy.wants_operations());
         self.choices.borrow_mut().clear();
         *self.user.borrow_mut() = None;
@@ -666,6 +666,7 @@ impl World {
     }
 
     /// Takes the one out that the strategy chooses of `count`.
+    #[inline(always)]
     fn choose_as_asked(&self, count: usize, traced: bool) -> Runnable {
         let (mut index, mut front) = (0, 0);
         if count > 1 {

@@ -35,7 +35,7 @@ impl World {
         let front = ready.oldest();
         let mut index = front;
         if count > 1 {
-            index = self.strategy.pick(ready, count, front);
+            index = self.strategy.pick_nested(ready, count, front);
             self.decided(index == front);
         }
         if self.traced.get() {

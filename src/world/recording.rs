@@ -1,7 +1,10 @@
 //! The part of a world that writes the trace. Nothing here may change the schedule.
 
 use super::{NOBODY, World};
+use crate::boundary::kernel;
+use crate::boundary::waker::{self, Hears};
 use crate::deviation::Deviation;
+use crate::executor::Host;
 use crate::finding::{Finding, FindingKind};
 use crate::hash::{HashMap, HashSet};
 use crate::id::Key;
@@ -11,7 +14,7 @@ use crate::trace::{ActorKind, Log, PollEnd, Source, Trace, What};
 use std::any::Any;
 
 use std::sync::Arc;
-use std::task::{Wake, Waker};
+use std::task::Waker;
 
 /// What a task is made of, besides its future.
 pub(crate) struct Birth<'a> {
@@ -26,16 +29,25 @@ pub(crate) struct Birth<'a> {
 pub(crate) type CountedWakers = HashMap<u32, (Key, Option<Arc<Counted>>)>;
 
 /// A waker that does as the one within, and tells by its reference count whether somebody else still has it.
-pub(crate) struct Counted(Waker);
+pub(crate) struct Counted {
+    waker: Waker,
+    key: Key,
+}
 
-impl Wake for Counted {
-    fn wake(self: Arc<Self>) {
-        self.0.wake_by_ref();
+impl Hears for Counted {
+    fn is_cloned(&self) {
+        World::with(|world| world.saw_await(self.key));
     }
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.0.wake_by_ref();
+
+    fn wakes(&self) {
+        // One that gives way wakes itself.
+        World::with(|world| world.saw_await(self.key));
+        self.waker.wake_by_ref();
     }
 }
+
+/// How deep the stack of an await is looked at.
+const DEEPEST: usize = 96;
 
 impl World {
     /// Lets `f` write to the trace, if there is one.
@@ -116,8 +128,24 @@ impl World {
     /// The waker to poll the task in `slot` with.
     pub fn counted_waker(&self, slot: u32, plain: &Waker) -> Waker {
         let mut counted = self.counted.borrow_mut();
-        let (_, waker) = counted.entry(slot).or_insert((Key::ROOT, None));
-        Waker::from(waker.get_or_insert_with(|| Arc::new(Counted(plain.clone()))).clone())
+        let (key, waker) = counted.entry(slot).or_insert((Key::ROOT, None));
+        let make = || Arc::new(Counted { waker: plain.clone(), key: *key });
+        waker::waker(waker.get_or_insert_with(make).clone())
+    }
+
+    /// Somebody keeps the waker of the task `key`, which awaits something if it is the one that runs.
+    fn saw_await(&self, key: Key) {
+        if !self.traced.get() || self.running.get().key != key {
+            return;
+        }
+        let Ok(mut log) = self.log.try_borrow_mut() else { return };
+        if let Some(log) = log.as_mut().filter(|log| log.wants_await(key)) {
+            let _quiet = kernel::quiet();
+            let mut stack = vec![0; DEEPEST];
+            let depth = kernel::backtrace(&mut stack);
+            stack.truncate(depth);
+            log.awaits(key, stack);
+        }
     }
 
     /// A task's future is gone: it was done, or `dropped` before that.

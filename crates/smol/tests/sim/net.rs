@@ -321,3 +321,30 @@ fn who_waits_for_ever_is_a_deadlock() {
     });
     assert_eq!(report.finding().map(|f| f.kind()), Some(raddle::FindingKind::Deadlock), "{report}");
 }
+
+/// How long a message is under way is a choice: of those that have to be late only one is, by as little as it takes.
+#[test]
+fn latencies_are_minimised_to_the_shortest_that_fail() {
+    let scenario = || async {
+        let (mut client, mut server) = connected().await?;
+        for _ in 0..3 {
+            client.write_all(b"now").await?;
+            let sent = raddle::now();
+            server.read_exact(&mut [0; 3]).await?;
+            let took = raddle::now() - sent;
+            assert!(took < Duration::from_micros(700), "late");
+        }
+        Result::Ok(())
+    };
+    let found = raddle::Explore::new().seeds(0..100).stop_at_first_failure(true).run(scenario);
+    let failure = found.first_failure().unwrap_or_else(|| panic!("{found}"));
+    let kept: Vec<_> = failure.minimised().iter().map(|deviation| deviation.chosen()).collect();
+    // 50 µs are the plain ones.
+    assert_eq!(kept, [Some(650)], "{failure}");
+    let schedule = failure.schedule();
+    let again = Sim::new().schedule(schedule.clone()).run(scenario);
+    assert_eq!(again.misfits(&schedule), Vec::<String>::new());
+    assert_eq!(again.finding().map(|f| f.fingerprint()), failure.finding().map(|f| f.fingerprint()));
+    let plain = raddle::Explore::new().strategy(raddle::StrategyKind::Fifo).run(scenario);
+    assert!(plain.is_ok(), "in plain order all are as short as they can be: {plain}");
+}

@@ -1,0 +1,257 @@
+//! Sets of places to draw from, evenly or by weight: an update takes constant time, a draw as well.
+
+use crate::prng::Stream;
+
+/// Places, of which each is as likely as any other.
+#[derive(Default)]
+pub(crate) struct Set {
+    members: Vec<u32>,
+    /// For each place one more than where it stands among the members; 0 if it is none.
+    at: Vec<u32>,
+}
+
+impl Set {
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    #[cfg(test)]
+    pub fn contains(&self, place: usize) -> bool {
+        self.at.get(place).is_some_and(|&at| at > 0)
+    }
+
+    #[inline]
+    pub fn insert(&mut self, place: usize) {
+        if place >= self.at.len() {
+            self.at.resize(place + 1, 0);
+        }
+        if self.at[place] == 0 {
+            self.members.push(place as u32);
+            self.at[place] = self.members.len() as u32;
+        }
+    }
+
+    #[inline]
+    pub fn remove(&mut self, place: usize) {
+        let Some(at) = self.at.get_mut(place).map(std::mem::take).filter(|&at| at > 0) else { return };
+        self.members.swap_remove(at as usize - 1);
+        if let Some(&moved) = self.members.get(at as usize - 1) {
+            self.at[moved as usize] = at;
+        }
+    }
+
+    /// One of one or more.
+    #[inline]
+    pub fn draw(&self, stream: &mut Stream) -> usize {
+        self.members[stream.below(self.members.len() as u32) as usize] as usize
+    }
+}
+
+/// Places with weights, of which each is as likely as its weight is great.
+///
+/// Up to [`FEW`] places are gone through one after the other. More lie in classes, by the power of two that their weight does
+/// not exceed: a draw takes a class by what all in it would weigh at most, one of the class evenly, and that one as often as
+/// its weight says; otherwise it begins anew, which is so less often than every second time, whatever the weights.
+pub(crate) struct Bag {
+    /// By place.
+    weights: Vec<u64>,
+    /// Of all.
+    total: u64,
+    /// Where there are many: for each place one more than its class, and where it stands there. Empty where there are few.
+    entries: Vec<(u32, u32)>,
+    classes: [Vec<u32>; CLASSES],
+    /// A bit for each class that has somebody.
+    filled: u64,
+    /// What all would weigh at most.
+    most: u64,
+}
+
+/// How many places are few.
+const FEW: usize = 16;
+
+/// Weights are below two to the power of this.
+const CLASSES: usize = 48;
+
+#[inline(always)]
+fn class_of(weight: u64) -> u32 {
+    u64::BITS - (weight - 1).leading_zeros()
+}
+
+impl Default for Bag {
+    fn default() -> Bag {
+        Bag {
+            weights: Vec::new(),
+            total: 0,
+            entries: Vec::new(),
+            classes: [const { Vec::new() }; CLASSES],
+            filled: 0,
+            most: 0,
+        }
+    }
+}
+
+impl Bag {
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.total == 0
+    }
+
+    #[cfg(test)]
+    pub fn get(&self, place: usize) -> u64 {
+        self.weights.get(place).copied().unwrap_or(0)
+    }
+
+    /// Gives `place` a weight; 0 takes it out.
+    #[inline(always)]
+    pub fn set(&mut self, place: usize, weight: u64) {
+        let weight = weight.min((1 << (CLASSES - 1)) - 1);
+        if place >= self.weights.len() {
+            self.lengthen(place + 1);
+        }
+        let was = std::mem::replace(&mut self.weights[place], weight);
+        self.total = self.total.wrapping_add(weight).wrapping_sub(was);
+        if place >= FEW || !self.entries.is_empty() {
+            self.set_class(place, weight);
+        }
+    }
+
+    #[cold]
+    fn lengthen(&mut self, places: usize) {
+        self.weights.resize(places, 0);
+    }
+
+    #[inline(never)]
+    fn set_class(&mut self, place: usize, weight: u64) {
+        if self.entries.is_empty() {
+            // They were few.
+            self.entries = vec![(0, 0); self.weights.len()];
+            (0..self.weights.len()).for_each(|place| self.move_to_its_class(place, self.weights[place]));
+        }
+        self.entries.resize(self.weights.len(), (0, 0));
+        let class = if weight > 0 { class_of(weight) + 1 } else { 0 };
+        if self.entries[place].0 != class {
+            self.move_to_its_class(place, weight);
+        }
+    }
+
+    fn move_to_its_class(&mut self, place: usize, weight: u64) {
+        let (class, at) = self.entries[place];
+        if let Some(class) = class.checked_sub(1) {
+            let members = &mut self.classes[class as usize];
+            members.swap_remove(at as usize);
+            if let Some(&moved) = members.get(at as usize) {
+                self.entries[moved as usize].1 = at;
+            }
+            self.filled &= !(u64::from(members.is_empty()) << class);
+            self.most -= 1 << class;
+        }
+        self.entries[place] = (0, 0);
+        if weight > 0 {
+            let class = class_of(weight);
+            let members = &mut self.classes[class as usize];
+            self.entries[place] = (class + 1, members.len() as u32);
+            members.push(place as u32);
+            self.filled |= 1 << class;
+            self.most += 1 << class;
+        }
+    }
+
+    /// One of one or more, none of them in place `len` or behind it.
+    #[inline]
+    pub fn draw(&self, stream: &mut Stream, len: usize) -> usize {
+        if len > FEW {
+            return self.draw_of_many(stream);
+        }
+        let mut point = stream.below_wide(self.total);
+        for (place, &weight) in self.weights.iter().enumerate() {
+            if point < weight {
+                return place;
+            }
+            point -= weight;
+        }
+        0
+    }
+
+    #[inline(never)]
+    fn draw_of_many(&self, stream: &mut Stream) -> usize {
+        loop {
+            let mut point = stream.below_wide(self.most);
+            let mut left = self.filled;
+            while left != 0 {
+                // Most of what there is lies in the highest.
+                let class = left.ilog2();
+                let members = &self.classes[class as usize % CLASSES];
+                let weighs = (members.len() as u64) << class;
+                if point < weighs {
+                    let place = members[(point >> class) as usize] as usize;
+                    if point & ((1 << class) - 1) < self.weights[place] {
+                        return place;
+                    }
+                    break;
+                }
+                point -= weighs;
+                left ^= 1 << class;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_drawn_as_often_as_it_weighs() {
+        each_of(40);
+        each_of(FEW);
+        each_of(5);
+    }
+
+    fn each_of(places: usize) {
+        let (mut stream, mut bag, mut model) = (Stream::new(1, 0), Bag::default(), vec![0u64; places]);
+        for round in 0..200 {
+            for _ in 0..10 {
+                let (place, weight) = (stream.below(places as u32) as usize, u64::from(stream.below(12)));
+                bag.set(place, weight);
+                model[place] = weight;
+                assert_eq!(bag.get(place), weight);
+            }
+            assert_eq!(bag.is_empty(), model.iter().all(|&weight| weight == 0), "round {round}");
+        }
+        let total: u64 = model.iter().sum();
+        let mut drawn = vec![0u64; places];
+        let draws = 400 * total;
+        (0..draws).for_each(|_| drawn[bag.draw(&mut stream, places)] += 1);
+        for (place, (&times, &weight)) in drawn.iter().zip(&model).enumerate() {
+            // Twenty times the square root is a standard deviation.
+            assert!(
+                times.abs_diff(400 * weight) <= 20 * 6 * (weight.isqrt() + 1),
+                "{place}: {times} of weight {weight}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_set_has_who_is_in_it() {
+        let (mut stream, mut set, mut model) = (Stream::new(2, 0), Set::default(), std::collections::BTreeSet::new());
+        for _ in 0..5_000 {
+            let place = stream.below(60) as usize;
+            if stream.below(2) == 0 {
+                set.insert(place);
+                model.insert(place);
+            } else {
+                set.remove(place);
+                model.remove(&place);
+            }
+            assert_eq!((set.len(), set.contains(place)), (model.len(), model.contains(&place)));
+            if set.len() > 0 {
+                assert!(model.contains(&set.draw(&mut stream)));
+            }
+        }
+        let mut drawn = [0; 60];
+        (0..1_000 * model.len()).for_each(|_| drawn[set.draw(&mut stream)] += 1);
+        let as_expected =
+            |place| if model.contains(&place) { (850..1_150).contains(&drawn[place]) } else { drawn[place] == 0 };
+        assert!((0..60).all(as_expected), "{drawn:?}");
+    }
+}
