@@ -103,8 +103,9 @@ fn output_and_closing_are_where_they_are_denied() {
         assert!(!report.is_ok(), "{report}");
         report.leaks().iter().map(|leak| leak.class()).collect::<Vec<_>>()
     };
-    // SAFETY: nothing is written; and what is closed is the descriptor that was made for that.
+    // SAFETY: nothing is written.
     assert_eq!(denied(Class::Output, || _ = unsafe { libc::write(1, c"".as_ptr().cast(), 0) }), [Class::Output]);
+    // SAFETY: what is closed is the descriptor that was made for that.
     assert_eq!(denied(Class::Close, || _ = unsafe { libc::close(libc::dup(2)) }), [Class::Close]);
 }
 

@@ -59,8 +59,7 @@ fn one_after_the_other<S: Send + Sync + 'static>(shared: fn() -> S, holds: fn(&S
             job.await;
         }
         assert_eq!(raddle::now() - before, 30 * MS);
-        let order = order.lock().unwrap().clone();
-        order
+        order.lock().unwrap().clone()
     });
     assert!(found.is_ok(), "{found}");
     let orders: BTreeSet<&str> = found.outcomes().iter().map(|outcome| outcome.text()).collect();

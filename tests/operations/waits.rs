@@ -1,6 +1,6 @@
 //! Sleeping; waiting for locks, threads and processes.
 
-use super::{MS, c, quiet, table, time};
+use super::{MS, Operation, c, classes, quiet, table, time};
 use raddle::Class;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Barrier, Condvar, Mutex, RwLock, mpsc};
@@ -157,4 +157,40 @@ fn threads_and_processes() {
         }),
         ("rustix", |_| _ = rustix::process::wait(rustix::process::WaitOptions::NOHANG)),
     ]);
+}
+
+/// Whatever makes a process, what comes after it is seen: it would take a quarter of an hour otherwise.
+#[test]
+fn what_follows_a_process_is_seen() {
+    fn and_sleep() {
+        thread::sleep(Duration::from_secs(900));
+    }
+    let makers: [(&str, Operation); 4] = [
+        ("Command", |_| {
+            std::process::Command::new("true").spawn().unwrap().wait().unwrap();
+            and_sleep();
+        }),
+        ("system", |_| {
+            assert_eq!(c!(libc::system(c"true".as_ptr())), 0);
+            and_sleep();
+        }),
+        ("popen", |_| {
+            let pipe = c!(libc::popen(c"true".as_ptr(), c"r".as_ptr()));
+            assert_eq!(c!(libc::pclose(pipe)), 0);
+            and_sleep();
+        }),
+        ("fork", |_| {
+            let pid = c!(libc::fork());
+            if pid == 0 {
+                c!(libc::_exit(0));
+            }
+            assert_eq!(c!(libc::waitpid(pid, std::ptr::null_mut(), 0)), pid);
+            and_sleep();
+        }),
+    ];
+    for (name, make) in makers {
+        let found = classes(false, make);
+        assert!(found.contains(&Class::Process) && found.contains(&Class::Sleep), "{name}: {found:?}");
+        assert_eq!(classes(true, make), [], "{name}, in a job");
+    }
 }
