@@ -1,5 +1,5 @@
-//! async-io, blocking, async-net and async-fs as they are published, reactor and pool and all: in virtual time, and the same
-//! for the same seed.
+//! async-io, blocking, async-net and async-fs as they are published, reactor and pool and all, and what is built on them: in
+//! virtual time, and the same for the same seed. And outside of any run, in real time, with the same results.
 //!
 //! Only where the kernel boundary is on: elsewhere their threads would wait in real time.
 
@@ -8,9 +8,12 @@
 use async_io::Timer;
 use blocking::unblock;
 use futures_lite::{AsyncReadExt, AsyncWriteExt, StreamExt, future};
-use raddle::{Check, Explore, FindingKind, Found, Isolation, Sim};
+use raddle::{Check, Explore, FindingKind, Found, Isolation, Sim, StrategyKind};
+use std::cell::RefCell;
 use std::fmt::Debug;
 use std::future::Future;
+use std::pin::Pin;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 const MS: Duration = Duration::from_millis(1);
@@ -32,14 +35,63 @@ fn outcomes(found: &Found) -> Vec<&str> {
     found.outcomes().iter().map(|outcome| outcome.text()).collect()
 }
 
+thread_local! {
+    /// What spawns outside of a run.
+    static REAL: RefCell<Option<std::rc::Rc<async_executor::LocalExecutor<'static>>>> = const { RefCell::new(None) };
+}
+
+/// A task of the run; outside of any one of a real executor.
+fn spawn<T: Send + 'static>(
+    name: &'static str,
+    future: impl Future<Output = T> + Send + 'static,
+) -> Pin<Box<dyn Future<Output = T> + Send>> {
+    match REAL.with_borrow(Clone::clone) {
+        Some(executor) => Box::pin(executor.spawn(future)),
+        None => Box::pin(raddle::task(name).spawn(future)),
+    }
+}
+
+/// Set in a process that is to run a scenario outside of any run: its reactor and its pool would outlive that here.
+const IN_REALITY: &str = "RADDLE_SIMS_IN_REALITY";
+
+/// The scenario of this test [`explored`]. It returns a value, and what reality leaves open, as how long it took: by `fifo`
+/// the value is the one that it has outside of any run. `None` in the process that tries the latter.
+fn conforms<F, Fut, T, U>(test: &str, scenario: F) -> Option<Found>
+where
+    F: Fn() -> Fut + Send + Sync,
+    Fut: Future<Output = (T, U)> + 'static,
+    T: Debug + 'static,
+    U: Debug + 'static,
+{
+    let value = || {
+        let scenario = scenario();
+        async { scenario.await.0 }
+    };
+    if std::env::var_os(IN_REALITY).is_some() {
+        let executor = std::rc::Rc::new(async_executor::LocalExecutor::new());
+        REAL.set(Some(executor.clone()));
+        println!("<<{:?}>>", async_io::block_on(executor.run(executor.spawn(value()))));
+        return None;
+    }
+    let explore = Explore::new().seeds(0..1).strategy(StrategyKind::Fifo).require_boundary(true);
+    let simulated = explore.isolation(Isolation::Process).run(value);
+    assert!(simulated.is_ok(), "{simulated}");
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    let output = command.args(["--exact", test, "--nocapture"]).env(IN_REALITY, "1").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let real = text.split_once("<<").and_then(|(_, rest)| rest.split_once(">>")).map(|(real, _)| real);
+    assert_eq!(outcomes(&simulated), [real.unwrap_or(&text)], "(by fifo, in reality)");
+    Some(explored(scenario))
+}
+
 /// The reactor's thread sleeps in epoll_wait, with a timer that is a descriptor: both in virtual time.
 #[test]
 fn timers_of_the_real_reactor() {
-    let found = explored(|| async {
+    let scenario = || async {
         let before = Instant::now();
         let naps = [3, 1, 2].map(|n| {
-            raddle::spawn(async move {
-                Timer::after(n * 1000 * MS).await;
+            spawn("nap", async move {
+                Timer::after(n * 100 * MS).await;
                 n
             })
         });
@@ -47,11 +99,12 @@ fn timers_of_the_real_reactor() {
         for nap in naps {
             sum += nap.await;
         }
-        let mut ticks = Timer::interval(500 * MS);
+        let mut ticks = Timer::interval(50 * MS);
         ticks.next().await;
         ticks.next().await;
-        (sum, before.elapsed().as_millis() / 100)
-    });
+        (sum, before.elapsed().as_millis() / 10)
+    };
+    let Some(found) = conforms("timers_of_the_real_reactor", scenario) else { return };
     assert_eq!(outcomes(&found), ["(6, 40)"]);
 }
 
@@ -78,10 +131,10 @@ fn jobs_of_the_real_pool() {
 /// Sockets of the system, waited for by the real reactor.
 #[test]
 fn an_echo_over_the_real_net() {
-    let found = explored(|| async {
+    let scenario = || async {
         let listener = async_net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let server = raddle::task("server").spawn(async move {
+        let server = spawn("server", async move {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut bytes = [0; 4];
             stream.read_exact(&mut bytes).await.unwrap();
@@ -95,8 +148,43 @@ fn an_echo_over_the_real_net() {
         stream.read_exact(&mut bytes).await.unwrap();
         server.await;
         (String::from_utf8_lossy(&bytes).into_owned(), before.elapsed().as_millis())
-    });
+    };
+    let Some(found) = conforms("an_echo_over_the_real_net", scenario) else { return };
     assert!(outcomes(&found).iter().all(|outcome| outcome.starts_with("(\"ping\", 2")), "{found}");
+}
+
+/// The system holds the second of two small pieces back until the first is acknowledged, and that for 40 ms of real time. In
+/// virtual time there is no such wait, and no deadline passes meanwhile.
+#[test]
+fn small_pieces_over_the_real_net() {
+    let scenario = || async {
+        let listener = async_net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = spawn("server", async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut bytes = [0; 2];
+            for _ in 0..4 {
+                stream.read_exact(&mut bytes).await.unwrap();
+                stream.write_all(&bytes).await.unwrap();
+            }
+        });
+        let mut stream = async_net::TcpStream::connect(address).await.unwrap();
+        let mut in_time = 0;
+        for _ in 0..4 {
+            stream.write_all(b"a").await.unwrap();
+            stream.write_all(b"b").await.unwrap();
+            let answer = async { stream.read_exact(&mut [0; 2]).await.is_ok() };
+            let late = async {
+                Timer::after(Duration::from_secs(60)).await;
+                false
+            };
+            in_time += u32::from(future::or(answer, late).await);
+        }
+        server.await;
+        (in_time, ())
+    };
+    let Some(found) = conforms("small_pieces_over_the_real_net", scenario) else { return };
+    assert_eq!(outcomes(&found), ["(4, ())"]);
 }
 
 /// Files by the pool, and an executor of its own kind beside.
@@ -106,24 +194,106 @@ fn files_of_the_real_pool_and_a_real_executor() {
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join("note");
     let scenario_path = path.clone();
-    let found = explored(move || {
+    let scenario = move || {
         let path = scenario_path.clone();
         async move {
+            let before = Instant::now();
             let executor = async_executor::Executor::new();
             let task = executor.spawn(async move {
                 async_fs::write(&path, b"hello").await.unwrap();
                 async_fs::read_to_string(&path).await.unwrap()
             });
-            future::or(task, async {
+            let text = future::or(task, async {
                 loop {
                     executor.tick().await;
                 }
-            })
-            .await
+            });
+            (text.await, before.elapsed().as_millis())
         }
-    });
-    assert_eq!(outcomes(&found), ["\"hello\""]);
+    };
+    let Some(found) = conforms("files_of_the_real_pool_and_a_real_executor", scenario) else { return };
+    assert_eq!(outcomes(&found), ["(\"hello\", 0)"]);
     std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// async-std, which has an executor of several threads in a static, over the same reactor and pool.
+#[test]
+fn async_std_and_its_executor() {
+    let scenario = || async {
+        let before = Instant::now();
+        let listener = async_std::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = async_std::task::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut text = String::new();
+            stream.read_to_string(&mut text).await.unwrap();
+            async_std::task::sleep(20 * MS).await;
+            stream.write_all(text.to_uppercase().as_bytes()).await.unwrap();
+        });
+        let slow = async_std::task::spawn_blocking(|| std::thread::sleep(30 * MS));
+        let mut stream = async_std::net::TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"hello").await.unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+        server.await;
+        slow.await;
+        (text, before.elapsed().as_millis())
+    };
+    let Some(found) = conforms("async_std_and_its_executor", scenario) else { return };
+    assert_eq!(outcomes(&found), ["(\"HELLO\", 30)"]);
+}
+
+/// An HTTP server and its client by async-h1, two requests over sockets of the system; the seed decides whose is first.
+#[test]
+fn requests_of_async_h1() {
+    use http_types::{Method, Request, Response, Url};
+    let scenario = || async {
+        let listener = async_net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let order = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let server = spawn("server", {
+            let order = order.clone();
+            async move {
+                let serve = |stream| {
+                    let order = order.clone();
+                    spawn("connection", async move {
+                        let answer = |request: Request| {
+                            order.lock().unwrap().push(request.url().path().to_string());
+                            async move {
+                                Timer::after(10 * MS).await;
+                                let mut response = Response::new(200);
+                                response.set_body(format!("you asked for {}", request.url().path()));
+                                Ok(response)
+                            }
+                        };
+                        async_h1::accept(stream, answer).await.unwrap();
+                    })
+                };
+                let (one, _) = listener.accept().await.unwrap();
+                let one = serve(one);
+                let (two, _) = listener.accept().await.unwrap();
+                serve(two).await;
+                one.await;
+            }
+        });
+        let ask = |path: &'static str| {
+            spawn(path, async move {
+                let stream = async_net::TcpStream::connect(address).await.unwrap();
+                let url = Url::parse(&format!("http://{address}{path}")).unwrap();
+                let mut response = async_h1::connect(stream, Request::new(Method::Get, url)).await.unwrap();
+                response.body_string().await.unwrap()
+            })
+        };
+        let (one, two) = (ask("/a"), ask("/b"));
+        let answers = [one.await, two.await];
+        server.await;
+        let order = order.lock().unwrap().join(" ");
+        (answers, order)
+    };
+    let Some(found) = conforms("requests_of_async_h1", scenario) else { return };
+    let outcome = |order| format!("([\"you asked for /a\", \"you asked for /b\"], {order:?})");
+    assert_eq!(outcomes(&found), ["/a /b", "/b /a"].map(outcome));
 }
 
 /// The attribute, whose test has a process to itself.

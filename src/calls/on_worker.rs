@@ -89,6 +89,9 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
         }
         Op::Open { .. } | Op::Name { .. } | Op::Disk { .. } | Op::Connect { .. } => {
             may_switch(index, call);
+            if let Op::Connect { fd, .. } = call.op {
+                world.knows_socket(fd);
+            }
             Answer::Pass
         }
         Op::Process => {

@@ -29,8 +29,13 @@ pub(super) fn transfer(world: &World, call: &Call, kind: Option<Kind>, wait: &mu
         Op::Write { fd, .. } => (fd, true, false),
         Op::Send { fd, dont_wait } => (fd, true, dont_wait),
         Op::Lock { .. } => return lock(call, wait),
+        Op::Connect { fd, .. } => {
+            world.knows_socket(fd);
+            return Answer::Pass;
+        }
         Op::Close { fd } => {
             world.forget_timer_fd(fd);
+            world.forget_socket(fd);
             // Whoever reads from the other end learns of it.
             return and_look(world, kernel::perform(call));
         }
@@ -54,6 +59,13 @@ pub(super) fn transfer(world: &World, call: &Call, kind: Option<Kind>, wait: &mu
                 return Answer::Pass;
             }
             let result = kernel::perform(call);
+            if kind == Kind::Socket {
+                match call.op {
+                    Op::Accept { .. } if result >= 0 => world.knows_socket(result as i32),
+                    Op::Accept { .. } => {}
+                    _ => world.settle_socket(fd),
+                }
+            }
             if let (8, false, Some(count)) = (result, writes, world.take_timer_count(fd)) {
                 kernel::poke(call.buffer(), &count.to_ne_bytes());
             }
@@ -78,6 +90,9 @@ fn write(world: &World, call: &Call, fd: i32, kind: Kind, wait: &mut Wait<'_>) -
         match kernel::write_part(call, done, kind == Kind::Pipe) {
             Ok((more, is_all)) => {
                 done += more;
+                if kind == Kind::Socket {
+                    world.settle_socket(fd);
+                }
                 world.look_outside();
                 if is_all {
                     return Answer::Return(done as i64);

@@ -14,6 +14,7 @@ mod nested;
 mod options;
 mod outside;
 mod recording;
+mod sockets;
 #[cfg(feature = "tracing")]
 mod spans;
 mod standing;
@@ -88,6 +89,8 @@ pub(crate) struct World {
     /// Child processes that have been started, and not waited for.
     pub children: Cell<u32>,
     timer_fds: RefCell<Vec<timer_fds::TimerFd>>,
+    /// Sockets of the system that have been used.
+    sockets: RefCell<Vec<sockets::Socket>>,
     /// Workers that wait for something outside the world.
     pub outside: RefCell<Vec<(u32, standing::Probe)>>,
     /// Tasks that do.
@@ -234,6 +237,7 @@ impl World {
             own_words: RefCell::new(Vec::new()),
             children: Cell::new(0),
             timer_fds: RefCell::new(Vec::new()),
+            sockets: RefCell::new(Vec::new()),
             outside: RefCell::new(Vec::new()),
             #[cfg(all(unix, feature = "smol"))]
             tasks_outside: RefCell::new(Vec::new()),
@@ -282,6 +286,7 @@ impl World {
         self.futexes.borrow_mut().clear();
         self.outside.borrow_mut().clear();
         self.timer_fds.borrow_mut().clear();
+        self.sockets.borrow_mut().clear();
         self.stand_ins.borrow_mut().clear();
         self.children.set(0);
         self.stood.set(false);

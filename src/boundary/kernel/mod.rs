@@ -56,6 +56,8 @@ mod imp;
 #[path = "unsupported.rs"]
 mod imp;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+mod loopback;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 mod memory;
 #[cfg(test)]
 mod tests;
@@ -66,8 +68,8 @@ mod waits;
 pub(super) use arch::{direct, direct_sleep};
 pub use call::{Answer, Call, Kind, Op, Timeout};
 pub use imp::{
-    backtrace, clear_sets, exported, fire_timer, is_nonblocking, is_over, is_ready, is_static, kind_of, name_of, peek,
-    perform, perform_for, perform_now, poke, stop_timer, word_is, write_part,
+    Ends, backtrace, clear_sets, ends_of, exported, fire_timer, is_nonblocking, is_over, is_ready, is_static, is_tcp,
+    kind_of, name_of, peek, perform, perform_for, perform_now, poke, settle, stop_timer, word_is, write_part,
 };
 
 use super::overflow;

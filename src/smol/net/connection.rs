@@ -157,8 +157,8 @@ impl Connection {
 
     pub fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         context::with("smol::net::TcpStream", |world| {
-            if self.incoming.is_reset(world) {
-                return Poll::Ready(Err(errno(libc::ECONNRESET)));
+            if let Some(error) = self.incoming.write_error(world) {
+                return Poll::Ready(Err(error));
             }
             self.outgoing.poll_write(world, cx, bytes)
         })

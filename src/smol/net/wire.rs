@@ -49,8 +49,10 @@ struct State {
     last: Instant,
     /// What the writer did.
     written: Phase,
-    /// What the reader has been told.
+    /// What the reader has been told, or is about to be: what arrived before comes first.
     read: Phase,
+    /// Somebody at the reader's end has had the error that the connection is broken: it is told once.
+    is_reset_told: bool,
     /// The reader is gone.
     is_deaf: bool,
     /// Something was written to a reader who is gone: what comes next fails.
@@ -69,6 +71,7 @@ impl Default for State {
             last: Instant::START,
             written: Phase::Open,
             read: Phase::Open,
+            is_reset_told: false,
             is_deaf: false,
             is_refused: false,
             readers: Vec::new(),
@@ -91,10 +94,10 @@ impl State {
             match self.under_way.pop_front() {
                 Some((_, Segment::Bytes(bytes))) => self.arrived.extend(bytes),
                 Some((_, Segment::End)) if self.read == Phase::Open => self.read = Phase::Ended,
+                // What has arrived can still be read, as on Linux; and behind the end there is no error to read.
                 Some((_, Segment::Reset)) => {
+                    self.is_reset_told |= self.read == Phase::Ended;
                     self.read = Phase::Reset;
-                    self.held -= self.arrived.len();
-                    self.arrived.clear();
                 }
                 Some((_, Segment::End)) | None => {}
             }
@@ -141,9 +144,12 @@ impl Wire {
             return Poll::Ready(Ok(0));
         }
         if state.arrived.is_empty() && state.read == Phase::Reset {
-            // Told once; afterwards it is at its end.
-            state.read = Phase::Ended;
-            return Poll::Ready(Err(errno(libc::ECONNRESET)));
+            // Afterwards it is at its end.
+            return Poll::Ready(if mem::replace(&mut state.is_reset_told, true) {
+                Ok(0)
+            } else {
+                Err(errno(libc::ECONNRESET))
+            });
         }
         let count = buffer.len().min(state.arrived.len());
         let (first, second) = state.arrived.as_slices();
@@ -236,11 +242,14 @@ impl Wire {
         is_unread
     }
 
-    /// Whether the reader has been told, or could be, that the connection is broken.
-    pub fn is_reset(&self, world: &World) -> bool {
+    /// What becomes of a write at the reader's end once it could be told that the connection is broken.
+    pub fn write_error(&self, world: &World) -> Option<io::Error> {
         let mut state = lock(&self.0);
         state.arrive(world.now());
-        state.read == Phase::Reset
+        (state.read == Phase::Reset).then(|| match mem::replace(&mut state.is_reset_told, true) {
+            false => errno(libc::ECONNRESET),
+            true => errno(libc::EPIPE),
+        })
     }
 }
 

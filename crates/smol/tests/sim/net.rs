@@ -174,6 +174,35 @@ fn one_that_is_dropped_with_something_unread_is_reset() {
     });
 }
 
+/// As Linux does it: what had come before the connection broke is read first, then the error is told once.
+#[test]
+fn what_came_before_a_reset_is_read() {
+    passes(|| async {
+        let (mut client, mut server) = connected().await?;
+        client.write_all(b"nobody reads this").await?;
+        server.write_all(b"greeting").await?;
+        smol::Timer::after(Duration::from_secs(1)).await;
+        drop(server);
+        smol::Timer::after(Duration::from_secs(1)).await;
+        let mut text = [0; 8];
+        client.read_exact(&mut text).await?;
+        assert_eq!(&text, b"greeting");
+        assert_eq!(client.read(&mut [0]).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+        assert_eq!(client.read(&mut [0]).await?, 0);
+        assert_eq!(client.write(b"x").await.unwrap_err().kind(), ErrorKind::BrokenPipe);
+
+        let (mut client, server) = connected().await?;
+        client.write_all(b"nobody reads this").await?;
+        smol::Timer::after(Duration::from_secs(1)).await;
+        server.shutdown(Shutdown::Write)?;
+        drop(server);
+        smol::Timer::after(Duration::from_secs(1)).await;
+        assert_eq!(client.read(&mut [0]).await?, 0, "it had ended before it broke");
+        assert_eq!(client.write(b"x").await.unwrap_err().kind(), ErrorKind::BrokenPipe);
+        Ok(())
+    });
+}
+
 #[test]
 fn a_server_over_incoming_serves_many() {
     let outcomes = super::explore(|| async {
