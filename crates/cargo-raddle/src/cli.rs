@@ -58,29 +58,105 @@ pub enum Color {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// List every scenario: where it is, its strategy, its kept seeds.
+    #[command(after_help = AFTER_LIST)]
     List(List),
     /// Run scenarios under many seeds and show what fails, minimised.
+    #[command(after_help = AFTER_EXPLORE)]
     Explore(Explore),
     /// Run one seed or one schedule of a scenario and print its interleaving.
+    #[command(after_help = AFTER_REPLAY)]
     Replay(Replay),
     /// Look for the shortest interleaving that still fails as this seed does.
+    #[command(after_help = AFTER_SHRINK)]
     Shrink(Shrink),
     /// Show the first point where the interleavings of two runs part.
+    #[command(after_help = AFTER_DIFF)]
     Diff(Diff),
     /// List the kept seeds, run them again, drop those that pass now.
+    #[command(after_help = AFTER_SEEDS)]
     Seeds(Seeds),
     /// Draw one run as an HTML page, or for ui.perfetto.dev.
+    #[command(after_help = AFTER_TIMELINE)]
     Timeline(Timeline),
     /// Put the results of several machines together.
+    #[command(after_help = AFTER_MERGE)]
     Merge(Merge),
     /// Print a completion script for a shell.
+    #[command(after_help = AFTER_COMPLETIONS)]
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
     },
-    /// Print the manual page (roff).
-    Man,
+    /// Print the manual page (roff), or that of a verb.
+    #[command(after_help = AFTER_MAN)]
+    Man {
+        /// Which verb [default: the command as a whole].
+        verb: Option<String>,
+    },
 }
+
+const AFTER_LIST: &str = "\
+Examples:
+  cargo raddle list                          all of the workspace
+  cargo raddle list bank --message-format json | jq -r .scenario";
+
+const AFTER_EXPLORE: &str = "\
+Strategies: portfolio (of the others; the default), random, reversal, urw, surw, pos, pct:DEPTH,
+delay:DELAYS, exhaustive, fifo.
+
+Examples:
+  cargo raddle explore                       10,000 seeds of each scenario, a process a core
+  cargo raddle explore bank --for 10m        those whose name has `bank`, for ten minutes
+  cargo raddle explore -r -n 1000000 -k      many, in a release build, and on after a failure
+  cargo raddle explore --resume -n 2000000   as many more, where the last exploration stopped
+  cargo raddle explore --strategy pct:3 bank --check
+  cargo raddle explore --shard 3/8 --results results/3        the third of eight machines
+  cargo raddle explore --message-format json --junit raddle.xml";
+
+const AFTER_REPLAY: &str = "\
+Examples:
+  cargo raddle replay no_money_is_lost 0x2f
+  cargo raddle replay no_money_is_lost 0x2f --trace         every event
+  cargo raddle replay no_money_is_lost v1,seed=0x2f,3@0/1@0 a schedule as a failure prints it
+  cargo raddle replay no_money_is_lost 0x2f --break 31      under gdb or lldb, at step 31";
+
+const AFTER_SHRINK: &str = "\
+Examples:
+  cargo raddle shrink no_money_is_lost 0x2f
+  cargo raddle shrink no_money_is_lost 0x2f --budget 100000      longer";
+
+const AFTER_DIFF: &str = "\
+Examples:
+  cargo raddle diff no_money_is_lost 0x2e 0x2f              one that passes beside one that fails
+  cargo raddle diff no_money_is_lost 0x2f v1,seed=0x2f -U 20     with more of what is before and after";
+
+const AFTER_SEEDS: &str = "\
+Examples:
+  cargo raddle seeds                         what is kept
+  cargo raddle seeds --check                 whether it still fails; exit code 1 if any does
+  cargo raddle seeds bank --prune            drop what passes now; asks first";
+
+const AFTER_TIMELINE: &str = "\
+Examples:
+  cargo raddle timeline no_money_is_lost 0x2f -o bank.html       to open in a browser
+  cargo raddle timeline no_money_is_lost 0x2f --minimised       the shortest failing interleaving
+  cargo raddle timeline no_money_is_lost 0x2f --perfetto bank.json     for https://ui.perfetto.dev";
+
+const AFTER_MERGE: &str = "\
+Examples:
+  cargo raddle merge results/*
+  cargo raddle merge results/* --junit raddle.xml --results merged";
+
+const AFTER_COMPLETIONS: &str = "\
+Examples:
+  source <(cargo raddle completions bash)    for `cargo-raddle explore --<TAB>`
+  cargo raddle completions zsh > ~/.zfunc/_cargo-raddle
+  cargo raddle completions fish > ~/.config/fish/completions/cargo-raddle.fish";
+
+const AFTER_MAN: &str = "\
+Examples:
+  cargo raddle man | man -l -
+  cargo raddle man explore > ~/.local/share/man/man1/cargo-raddle-explore.1";
 
 /// Which test binaries to build, and how; passed on to `cargo test --no-run`.
 #[derive(Args, Clone, Debug, Default)]
@@ -162,7 +238,7 @@ pub struct Explore {
     /// How many processes at once [default: one a core].
     #[arg(short, long, value_name = "N", value_parser = jobs)]
     pub jobs: Option<usize>,
-    /// What answers the decisions, instead of what each scenario says: random, fifo, pct:DEPTH.
+    /// What answers the decisions, instead of what each scenario says (which there are is told below).
     #[arg(long, value_name = "STRATEGY")]
     pub strategy: Option<String>,
     /// Go on with a scenario after its first failure, to find others.

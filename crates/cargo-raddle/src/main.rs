@@ -69,8 +69,18 @@ fn run(cli: &Cli) -> Result<u8> {
             clap_complete::generate(*shell, &mut program(), "cargo-raddle", &mut std::io::stdout());
             Ok(0)
         }
-        Verb::Man => {
-            let page = clap_mangen::Man::new(program());
+        Verb::Man { verb } => {
+            let mut program = program();
+            // The verbs have their names, and the options that go with all of them.
+            program.build();
+            let page = match verb {
+                None => program,
+                Some(verb) => match program.find_subcommand(verb) {
+                    Some(found) => found.clone(),
+                    None => return Err(Error::usage(format!("there is no verb `{verb}`: see cargo raddle --help"))),
+                },
+            };
+            let page = clap_mangen::Man::new(page);
             page.render(&mut std::io::stdout()).map_err(|error| Error::internal(error.to_string()))?;
             Ok(0)
         }

@@ -45,7 +45,7 @@ pub fn run(options: &cli::Merge, global: &Global) -> Result<u8> {
         stored.map_err(|error| Error::internal(format!("{}: {error}", path.display())))?;
     }
     if let Some(path) = &options.junit {
-        junit::write(path, &rows)?;
+        junit::write(path, &rows, true)?;
     }
     Ok(if rows.iter().any(|row| row.is_failure() || row.is_missing()) { FOUND } else { 0 })
 }

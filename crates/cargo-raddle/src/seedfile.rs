@@ -45,15 +45,16 @@ pub fn of(scenario: &Scenario) -> Result<Vec<Kept>> {
     Ok(kept)
 }
 
-/// Takes the lines of these seeds out of the file. The others stay as they are.
+/// Takes the lines of these out of the file. The others stay as they are, those of the same seeds under other strategies
+/// among them.
 ///
 /// # Errors
 /// The file cannot be read or written; it is then as it was.
-pub fn drop_seeds(scenario: &Scenario, seeds: &[Seed]) -> Result<()> {
+pub fn drop_seeds(scenario: &Scenario, dropped: &[Kept]) -> Result<()> {
     let Some(path) = path(scenario) else { return Ok(()) };
     let text = text(&path)?;
     let stays = |line: &&str| match parse(line) {
-        Line::Kept(test, kept) => test != scenario.path || !seeds.contains(&kept.seed),
+        Line::Kept(test, kept) => test != scenario.path || !dropped.contains(&kept),
         Line::Other | Line::Damaged => true,
     };
     let rest: Vec<&str> = text.lines().filter(stays).collect();

@@ -3,7 +3,7 @@
 use crate::cli::{self, Global};
 use crate::error::{Error, FOUND, Result};
 use crate::process::{Launch, Process, Silence};
-use crate::protocol::{Answer, Seed};
+use crate::protocol::Answer;
 use crate::scenario::{self, Scenario};
 use crate::seedfile::{self, Kept};
 use crate::shell::{BAD, GOOD, Shell, count};
@@ -21,7 +21,7 @@ pub fn run(options: &cli::Seeds, global: &Global) -> Result<u8> {
     let launch =
         Launch { library_dirs: built.library_dirs, patience: options.patience, shows_output: false, debugger: None };
     let (mut all, mut failing) = (0, 0);
-    let mut passing: Vec<(Scenario, Vec<Seed>)> = Vec::new();
+    let mut passing: Vec<(Scenario, Vec<Kept>)> = Vec::new();
     for scenario in scenarios {
         let kept = seedfile::of(&scenario)?;
         let mut passing_here = Vec::new();
@@ -33,7 +33,7 @@ pub fn run(options: &cli::Seeds, global: &Global) -> Result<u8> {
             };
             failing += u64::from(matches!(outcome, Some(Some(_))));
             if outcome == Some(None) {
-                passing_here.push(one.seed);
+                passing_here.push(one.clone());
             }
             tell(&scenario, one, outcome.as_ref(), &shell);
         }

@@ -210,6 +210,7 @@ fn short(scenario: &Scenario, file: &str) -> String {
 fn conclude(options: &cli::Explore, board: &Board, file: &Path, took: Duration, shell: &Shell) -> Result<u8> {
     let saved: Vec<Saved> = board.slots.iter().filter_map(|slot| results::saved(slot, options)).collect();
     let is_stopped = interrupt::is_set();
+    let all_counts = !is_stopped && options.shard.is_none();
     if let Err(error) = results::store(file, &saved, options.shard) {
         shell.warn(&format!("the results are not kept for --resume and merge: {}: {error}", file.display()));
     }
@@ -220,9 +221,9 @@ fn conclude(options: &cli::Explore, board: &Board, file: &Path, took: Duration, 
         shell.status_in(WARNING, "Interrupted", how);
     }
     if let Some(path) = &options.junit {
-        junit::write(path, &rows)?;
+        junit::write(path, &rows, all_counts)?;
     }
-    let is_bad = |row: &Row| row.is_failure() || !is_stopped && options.shard.is_none() && row.is_missing();
+    let is_bad = |row: &Row| row.is_failure() || all_counts && row.is_missing();
     let is_found = rows.iter().any(is_bad);
     let is_broken = rows.iter().any(|row| row.broken.is_some());
     match (is_found, is_broken) {

@@ -255,10 +255,11 @@ function follow() {
 readColours();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { readColours(); redraw(); });
 new ResizeObserver(resize).observe(canvas.parentElement);
+// A window that goes to a screen of another density keeps its size.
+addEventListener("resize", resize);
 addEventListener("hashchange", follow);
 resize();
 tellRows();
 tellDetails();
 follow();
-draw();
 canvas.focus();

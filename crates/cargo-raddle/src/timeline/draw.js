@@ -29,7 +29,8 @@ function resize() {
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   if (wasFit) view.scale = Math.min(Math.max(fitScale(), 0), 120);
   clamp();
-  redraw();
+  // At once: a canvas whose size is set has nothing on it, and is seen before the next frame is asked for.
+  draw();
 }
 
 function nanos(n) {
@@ -53,10 +54,13 @@ function fitted(text, room) {
 
 /// What stands in the box of an event: the row says whose it is where each task has its own.
 function label(e) {
-  const name = e.actor == null ? "" : actors[e.actor].name;
+  const whose = e.what === "spawned" && e.by != null ? e.by : e.actor;
+  const name = whose == null ? "" : actors[whose].name;
   if (e.what === "time moved") return "+" + nanos(e.at - e.from);
-  if (e.what === "polled") return view.byTask ? e.end : name + ": " + e.end;
-  return e.text;
+  const short = { polled: e.end, note: e.note, blocked: e.call }[e.what];
+  if (short) return view.byTask ? short : name + ": " + short;
+  const isSaid = view.byTask && name && e.text.startsWith(name);
+  return isSaid ? e.text.slice(name.length).replace(/^[: ]+/, "") : e.text;
 }
 
 function draw() {
@@ -185,7 +189,7 @@ function drawBoxes(from, to) {
     if (e.before != null) mark(x, y);
     if (scale > 34) {
       pen.fillStyle = e.what === "blocked" ? colours.paper : e.end === "panicked" ? colours.bad : colours.ink;
-      const shift = e.before != null ? 14 : 5;
+      const shift = e.before != null ? 17 : 5;
       pen.fillText(fitted(label(e), scale - shift - 4), x + shift, y + ROW / 2);
     }
   }

@@ -129,6 +129,56 @@ fn junit_and_annotations() {
 }
 
 #[test]
+fn nothing_stale_is_told() {
+    let package = crate::yard::own_package("stale");
+    let source = package.join("tests/it.rs");
+    let results = results();
+    let dir = results.path().to_str().unwrap();
+    let base = ["explore", "in_order", "--exact", "--no-keep", "--results", dir];
+    let explore = |words: &[&str]| raddle(&package, &[&base[..], words].concat());
+    let base_name = |told: &crate::run::Told| told.json("result")[0]["scenario"].clone();
+    let json = ["--message-format", "json"];
+    let first = explore(&[&json[..], &["-n", "50"]].concat());
+    assert_eq!((base_name(first.ends(0)), &first.json("result")[0]["seeds"]), ("it::in_order".into(), &50.into()));
+
+    // The test is another one now: what the old one came to is not gone on with.
+    let text = std::fs::read_to_string(&source).unwrap();
+    let other = text.replace("raddle::spawn(async { 7 })", "raddle::spawn(async { raddle::yield_now().await; 7 })");
+    assert_ne!(text, other);
+    crate::yard::write(&source, &other);
+    let told = explore(&[&json[..], &["-n", "80", "--resume"]].concat());
+    told.ends(0).says(&["warning: it::in_order begins anew: it was built or is explored differently now"]);
+    let (before, now) = (&first.json("result")[0], &told.json("result")[0]);
+    assert_eq!(now["seeds"], 80);
+    assert_ne!(before["digest"], now["digest"]);
+
+    // It cannot be built any more: neither old binaries are run nor old results told.
+    let kept = std::fs::read_to_string(results.path().join("results.jsonl")).unwrap();
+    crate::yard::write(&source, &format!("{other}\nthis is no Rust\n"));
+    for verb in [&["explore"][..], &["list"], &["replay", "in_order", "1"]] {
+        let told = raddle(&package, &[verb, &["-q"]].concat());
+        told.ends(3).says(&["error: the build failed: nothing was run"]);
+        assert_eq!(told.out, "");
+    }
+    assert_eq!(std::fs::read_to_string(results.path().join("results.jsonl")).unwrap(), kept);
+    crate::yard::write(&source, &text);
+}
+
+#[test]
+fn junit_tells_what_should_fail_and_does_not() {
+    let results = results();
+    let junit = results.path().join("junit.xml");
+    let (dir, file) = (results.path().to_str().unwrap(), junit.to_str().unwrap());
+    let base = ["explore", "expected", "-n", "40", "--no-keep", "--results", dir, "--junit", file];
+    raddle(yard(), &base).ends(1).says(&["it::expected_in_vain ", "should fail, and did not"]);
+    let failures = || std::fs::read_to_string(&junit).unwrap().matches("<failure message=\"should fail").count();
+    assert_eq!(failures(), 1);
+    // Another machine may have the seed at which it does.
+    raddle(yard(), &[&base[..], &["--shard", "1/2"]].concat()).ends(0);
+    assert_eq!(failures(), 0);
+}
+
+#[test]
 fn what_was_done_is_not_done_again() {
     let results = results();
     let dir = results.path().to_str().unwrap();

@@ -71,6 +71,39 @@ fn by_hand() {
 }
 
 #[test]
+fn tests_by_nextest() {
+    let is_there = std::process::Command::new("cargo").args(["nextest", "--version"]).output();
+    if !is_there.is_ok_and(|output| output.status.success()) {
+        eprintln!("NOT TESTED: tests spread by nextest. Install cargo-nextest.");
+        return;
+    }
+    let package = yard::own_package("by-nextest");
+    let text = smaller(&block("## Tests instead of seeds", "sh"), "2000", "8");
+    let lines: Vec<&str> = text.lines().collect();
+    let [archive, run] = lines[..] else { panic!("two lines: {text}") };
+    finish(&mut shell(&package, archive)).ends(0);
+    let mut all: Vec<String> = Vec::new();
+    for k in 1..=2 {
+        let line = smaller(run, "hash:3/8", &format!("hash:{k}/2 --no-fail-fast"));
+        let told = finish(&mut shell(&package, &line));
+        let result = |line: &str| {
+            let line = line.trim_start();
+            let is_one = ["PASS [", "FAIL ["].iter().any(|word| line.starts_with(word));
+            is_one.then(|| line.split_whitespace().next_back().unwrap_or_default().to_string())
+        };
+        // What fails is told once more at the end.
+        let told = told.err.split("Summary [").next().unwrap_or_default().to_string();
+        let mut here: Vec<String> = told.lines().filter_map(result).collect();
+        here.sort();
+        here.dedup();
+        all.extend(here);
+    }
+    all.sort();
+    let wanted = ["an_ordinary_test", "deep::within", "expected", "expected_in_vain", "in_order", "lost_update"];
+    assert_eq!(all, wanted, "each in one share, and none in both");
+}
+
+#[test]
 fn a_ci_matrix() {
     let package = folder("ci-matrix");
     let workflow = yaml(&block("## A CI matrix", "yaml"));

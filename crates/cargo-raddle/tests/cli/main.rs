@@ -11,6 +11,7 @@ mod seeds;
 mod shards;
 mod speed;
 mod stops;
+mod terminal;
 mod timeline;
 mod victims;
 mod yard;

@@ -8,7 +8,13 @@ fn help_teaches() {
     snapshot!("help", raddle(yard(), &["--help"]).shown());
     snapshot!("help_explore", raddle(yard(), &["explore", "-h"]).shown());
     for verb in ["list", "replay", "shrink", "diff", "seeds", "timeline", "merge", "completions", "man"] {
-        raddle(yard(), &[verb, "--help"]).ends(0).says(&["Usage: cargo raddle ", verb]);
+        raddle(yard(), &[verb, "--help"]).ends(0).says(&[
+            "Usage: cargo raddle ",
+            verb,
+            "Examples:",
+            "cargo raddle ",
+            verb,
+        ]);
     }
 }
 
@@ -79,6 +85,11 @@ fn completions_and_the_manual() {
     raddle(yard(), &["completions", "bash"]).ends(0).says(&["cargo__raddle,explore)", "--keep-going"]);
     raddle(yard(), &["completions", "fish"]).ends(0).says(&["complete -c cargo-raddle"]);
     raddle(yard(), &["man"]).ends(0).says(&[".TH", "explore"]);
+    for (verb, option) in [("explore", "keep\\-going"), ("replay", "trace"), ("timeline", "perfetto")] {
+        let option = format!("\\-\\-{option}");
+        raddle(yard(), &["man", verb]).ends(0).says(&[".TH", &format!("cargo-raddle-{verb}"), &option, "Examples:"]);
+    }
+    raddle(yard(), &["man", "dance"]).ends(2).says(&["error: there is no verb `dance`"]);
 }
 
 #[test]

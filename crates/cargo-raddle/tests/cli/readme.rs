@@ -28,6 +28,7 @@ fn bank() -> (PathBuf, String) {
     let _ = fs::remove_file(root.join("tests/it.rs"));
     write(&root.join("src/lib.rs"), lib);
     write(&root.join("tests/bank.rs"), test);
+    yard::fetch(&root);
     (root, printed.into())
 }
 

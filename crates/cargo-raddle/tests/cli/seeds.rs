@@ -1,7 +1,7 @@
 //! Kept seeds: written where the test is, listed, run again, dropped.
 
 use crate::run::{raddle, results};
-use crate::yard::own_package;
+use crate::yard::{own_package, write};
 use std::fs;
 
 #[test]
@@ -89,4 +89,37 @@ fn a_seed_file_that_cannot_be_written_loses_nothing() {
     let dir = results.path().to_str().unwrap();
     let told = raddle(&package, &["explore", "lost_update", "-n", "500", "--results", dir]);
     told.ends(1).says(&["it::lost_update failed: ", "not kept: ", "replay: "]);
+}
+
+#[test]
+fn a_seed_that_passes_under_one_strategy_stays_under_another() {
+    let package = own_package("kept-twice");
+    let own = r#"
+#[raddle::test]
+async fn in_turn() {
+    let first = Arc::new(AtomicU32::new(0));
+    let runners = [1, 2].map(|n| {
+        let first = first.clone();
+        raddle::spawn(async move { first.compare_exchange(0, n, SeqCst, SeqCst).is_ok() })
+    });
+    for runner in runners {
+        runner.await;
+    }
+    assert_eq!(first.load(SeqCst), 1, "overtaken");
+}
+"#;
+    let source = package.join("tests/it.rs");
+    write(&source, &(fs::read_to_string(&source).unwrap() + own));
+    let results = results();
+    let dir = results.path().to_str().unwrap();
+    let explore = ["explore", "in_turn", "--strategy", "random", "-n", "200", "--results", dir];
+    raddle(&package, &explore).ends(1);
+    let file = package.join("tests/seeds/it.txt");
+    let fails = fs::read_to_string(&file).unwrap();
+    let line = fails.lines().find(|line| line.starts_with("in_turn 0x")).expect("it was kept");
+    let seed = line.split(' ').nth(1).unwrap();
+    assert!(line.contains(" random "), "{line}");
+    fs::write(&file, format!("{fails}in_turn {seed} fifo # the same in plain order\n")).unwrap();
+    raddle(&package, &["seeds", "--prune", "--yes"]).ends(1).says(&["Dropped 1 seed"]);
+    assert_eq!(fs::read_to_string(&file).unwrap(), fails);
 }

@@ -115,6 +115,8 @@ fn the_page_works() {
         r#"
         check("it is drawn", state.ready === "yes" && Number(state.events) > 15);
         check("a leak is red", shows("--bad"));
+        dispatchEvent(new Event("resize"));
+        check("it is drawn at once when its size is set", shows("--bad"));
         check("nothing is selected", state.selected === "-1");
         check("the head tells the failure", document.getElementById("verdict").textContent.includes("blocks the loop"));
         check("no markup came from the run", document.querySelectorAll("main b, section b").length === 0);

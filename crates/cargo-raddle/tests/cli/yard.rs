@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 
 const BANK_LIB: &str = r#"#![forbid(unsafe_code)]
@@ -304,6 +305,7 @@ pub fn own_package(name: &str) -> PathBuf {
     write(&root.join("src/lib.rs"), "");
     write(&root.join("tests/it.rs"), BANK_IT);
     lock(&root);
+    fetch(&root);
     root
 }
 
@@ -313,11 +315,32 @@ fn manifest(name: &str) -> String {
     format!("{package}\n[dev-dependencies]\n{raddle}\n")
 }
 
-/// The versions that are here already: nothing has to be looked up.
+/// The repository's versions: nothing has to be looked up.
 fn lock(root: &Path) {
     let lock = root.join("Cargo.lock");
     if !lock.exists() {
         fs::copy(raddle().join("Cargo.lock"), lock).expect("the repository has its Cargo.lock");
+    }
+}
+
+/// Downloads what a project depends on, unless it is here. The tests build without the network, and where nothing but this
+/// crate has been built, some of it is missing.
+pub fn fetch(root: &Path) {
+    static HOST: OnceLock<Option<String>> = OnceLock::new();
+    let host = HOST.get_or_init(|| {
+        let told = Command::new("rustc").arg("-vV").output().ok()?;
+        let told = String::from_utf8(told.stdout).ok()?;
+        Some(told.lines().find_map(|line| line.strip_prefix("host: "))?.to_string())
+    });
+    let fetch = |words: &[&str]| {
+        let mut command = Command::new("cargo");
+        command.args(["fetch", "--quiet"]).args(words).current_dir(root);
+        // What is for other systems may stay where it is.
+        command.args(host.iter().flat_map(|host| ["--target", host])).output()
+    };
+    let is_here = |words: &[&str]| fetch(words).is_ok_and(|output| output.status.success());
+    if !is_here(&["--offline"]) && !is_here(&[]) {
+        eprintln!("{} cannot be given what it depends on: is there a network?", root.display());
     }
 }
 
@@ -339,6 +362,7 @@ fn write_yard() -> PathBuf {
     ];
     files.iter().for_each(|(path, text)| write(&root.join(path), text));
     lock(&root);
+    fetch(&root);
     root
 }
 
