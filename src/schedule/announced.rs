@@ -32,7 +32,7 @@ impl Operations {
     /// have in common, which is told apart by the waker.
     #[inline]
     pub fn wakes(&mut self, slot: u32, key: Key) {
-        let Some((by, waker)) = self.running.filter(|(by, _)| *by != slot) else { return };
+        let Some((_, waker)) = self.running.filter(|(by, _)| *by != slot) else { return };
         let entry = self.entry(slot);
         let is_known = entry.0 == key && entry.1.is_some();
         if !is_known {

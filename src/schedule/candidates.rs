@@ -462,6 +462,9 @@ impl<T: Payload> Ready<T> {
 
     #[inline(always)]
     fn take_otherwise(&self, index: usize) -> T {
+        if self.way.get() == 0 {
+            return self.take_from_the_ring(index);
+        }
         let payload = if self.has_stamps() { self.take_by_stamps(index) } else { self.take_from_the_ring(index) };
         if self.keeps_operations() {
             let taken = payload.candidate();

@@ -56,6 +56,18 @@ impl Delay {
 
 impl Strategy for Delay {
     fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
+        if self.delayed.is_empty()
+            && self.in_a_row <= self.patience
+            && self.at.last().is_none_or(|&at| at > self.decision)
+        {
+            // Whoever ran last goes on: that is all there is to most decisions.
+            let newest = candidates.newest();
+            if candidates.get(newest).key == self.last {
+                self.decision += 1;
+                self.in_a_row += 1;
+                return Pick::Candidate(newest);
+            }
+        }
         let (mut index, mut chosen) = self.front(candidates);
         while self.at.last().is_some_and(|&at| at <= self.decision) || self.in_a_row > self.patience {
             self.at.pop();
