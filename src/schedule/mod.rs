@@ -19,6 +19,7 @@ mod profile;
 mod promote;
 mod races;
 mod random;
+mod ranking;
 mod replay;
 mod reversal;
 mod surw;
