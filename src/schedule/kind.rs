@@ -46,8 +46,10 @@ pub enum StrategyKind {
         /// Decisions in a run; measured as for `pct` where `None`.
         length: Option<u64>,
     },
-    /// `reversal`: some of the races that a run made to measure shows go the other way round; what else there is to decide
-    /// is decided in plain order, with few switches, or at random (after Sen, PLDI 2008).
+    /// `reversal`: races that a run made to measure shows go the other way round, one after the other in the first runs, and
+    /// then some at random; what else there is to decide is decided in plain order, with few switches, or at random (after
+    /// Sen, PLDI 2008). Which runs are the first is told by the low 16 bits of a seed: those whose turn a portfolio gives to
+    /// this strategy.
     Reversal,
     /// `exhaustive`: every schedule, one after the other, until there is no more or the seeds are used up. Orders of two
     /// steps that are known not to race (see [`announce`](crate::announce)) count as one.

@@ -20,6 +20,7 @@ mod profile;
 mod promote;
 mod races;
 mod random;
+mod ranking;
 mod replay;
 mod reversal;
 mod surw;

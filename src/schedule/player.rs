@@ -2,6 +2,7 @@
 
 use super::{
     Active, Delay, Exhaustive, Pct, Pos, Profile, Promote, Promotion, Replay, Reversal, StrategyKind, Surw, Tree, Urw,
+    portfolio,
 };
 use crate::id::Key;
 use crate::prng::{Stream, StreamId};
@@ -55,7 +56,7 @@ impl Player {
             StrategyKind::Delay { delays, length } => Box::new(Delay::new(stream(), delays, length.unwrap_or(100))),
             StrategyKind::Reversal => {
                 let profile = profile();
-                Box::new(Reversal::new(stream(), profile.races(), profile.steps()))
+                Box::new(Reversal::new(stream(), profile.races(), profile.steps(), portfolio::turn(seed)))
             }
             StrategyKind::Exhaustive => Box::new(Exhaustive::new(self.tree.clone().unwrap_or_default())),
             StrategyKind::Replay(_) if !self.promotions.is_empty() => Box::new(Promote(self.promotions.clone())),

@@ -1,5 +1,6 @@
 //! The races of a program, measured: which steps of which tasks touch the same thing.
 
+use super::ranking::{self, Suspect};
 use crate::hash::{HashMap, HashSet};
 use crate::id::{Key, mix};
 use crate::operation::Access;
@@ -18,16 +19,19 @@ pub(crate) struct Races {
     /// of steps that do, in their order.
     resources: Vec<Vec<Vec<u32>>>,
     announced: bool,
+    /// What to turn round first.
+    ranked: Vec<Suspect>,
 }
 
 /// The same step of all tasks that did the same: a hundred tasks of one kind are one party to a race, not a hundred.
 #[derive(Debug)]
-struct Kind {
-    role: u64,
-    nth: u32,
-    access: Access,
-    /// Who takes such a step, in the order in which they did.
-    by: Vec<(Key, u64)>,
+pub(crate) struct Kind {
+    /// What the task does, in one number.
+    pub role: u64,
+    pub nth: u32,
+    pub access: Access,
+    /// Who takes such a step, and when, in the order in which they did.
+    pub by: Vec<(Key, u64)>,
 }
 
 impl Kind {
@@ -109,7 +113,18 @@ impl Races {
                 races.resources.push(parties);
             }
         }
+        races.ranked = ranking::rank(&races.kinds, &races.resources);
         races
+    }
+
+    /// The step that is of the kind in that place, and its task's number among those that take one.
+    pub fn mark(&self, kind: u32, member: u32) -> Mark {
+        self.kinds[kind as usize].mark(member as usize)
+    }
+
+    /// The race to turn round as the `nth` (from 0); `None` behind the last that is ranked.
+    pub fn ranked(&self, nth: u64) -> Option<&Suspect> {
+        self.ranked.get(usize::try_from(nth).ok()?)
     }
 
     /// Whether steps are counted by what was announced.

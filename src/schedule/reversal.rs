@@ -1,14 +1,19 @@
 //! A measured run with some of its races the other way round.
 
-use super::races::{Mark, Races};
+use super::races::{Mark, Races, Reversed};
 use super::{Candidate, Candidates, Pick, Strategy};
 use crate::hash::HashMap;
 use crate::id::Key;
 use crate::prng::Stream;
 
-/// Reversal: draws one to three of the [races](Races) that were measured, and has each go the other way round than it
-/// did, or has the two steps meet, one just before the other; whatever else there is to decide is decided as in plain
-/// order, with whoever ran last going on, or at random. Where nothing races it is a random walk.
+/// Reversal: has some of the [races](Races) that were measured go the other way round than they did; whatever else there is
+/// to decide is decided as in plain order, with whoever ran last going on, or at random. Where nothing races it is a random
+/// walk.
+///
+/// Its first turn has all tasks begin in the opposite order. Those that follow take the races one after the other, as they
+/// are [ranked](super::ranking), each alone: what needs one order to be other than usual, which is most bugs, is found
+/// without luck. Behind the last of them it draws one to three races, and has each go the other way round, or the two
+/// steps meet, one just before the other.
 ///
 /// Most bugs need few orders to be other than usual, and orders matter between steps that race: that is what active
 /// testing forces one race at a time (Sen: *Race Directed Random Testing of Concurrent Programs*, PLDI 2008), and partial
@@ -29,12 +34,17 @@ pub(crate) struct Reversal {
     involved: Vec<(Key, bool)>,
     last: Key,
     patience: u64,
+    /// Of a round in the opposite order: how many have not had their turn, and how many of these have yet to begin.
+    round: usize,
+    new: usize,
 }
 
 /// Who runs if no race says otherwise.
 #[derive(Clone, Copy)]
 enum Base {
     Oldest,
+    /// The same, but tasks begin in the opposite order.
+    Opposite,
     /// Whoever ran last, as long as it can.
     Last,
     Random,
@@ -44,7 +54,22 @@ enum Base {
 const LOOK_AT: usize = 32;
 
 impl Reversal {
-    pub fn new(mut stream: Stream, races: &Races, length: u64) -> Reversal {
+    /// The strategy for one run: `turn` says which of the ranked races; `None`, or a turn behind the last, draws some.
+    pub fn new(stream: Stream, races: &Races, length: u64, turn: Option<u64>) -> Reversal {
+        match turn {
+            Some(0) => return Reversal::with(stream, Base::Opposite, Vec::new(), races, length),
+            Some(turn) => {
+                if let Some(suspect) = races.ranked(turn - 1) {
+                    let base = if suspect.goes_on { Base::Last } else { Base::Oldest };
+                    return Reversal::with(stream, base, vec![suspect.reversed(races)], races, length);
+                }
+            }
+            None => {}
+        }
+        Reversal::draw(stream, races, length)
+    }
+
+    fn draw(mut stream: Stream, races: &Races, length: u64) -> Reversal {
         let (base, races_wanted) = match stream.below(8) {
             0 => (Base::Oldest, 1),
             1 => (Base::Oldest, 2 + stream.below(2)),
@@ -53,9 +78,16 @@ impl Reversal {
             5 | 6 => (Base::Random, 1),
             _ => (Base::Random, 2),
         };
+        let drawn: Vec<Reversed> = (0..races_wanted).map_while(|_| races.draw(&mut stream)).collect();
+        // Nothing to turn round: not the same schedule for every seed.
+        let base = if drawn.is_empty() { Base::Random } else { base };
+        Reversal::with(stream, base, drawn, races, length)
+    }
+
+    fn with(stream: Stream, base: Base, reversed: Vec<Reversed>, races: &Races, length: u64) -> Reversal {
         let mut before: HashMap<Mark, Vec<Mark>> = HashMap::default();
         let mut done = HashMap::default();
-        for race in (0..races_wanted).map_while(|_| races.draw(&mut stream)) {
+        for race in reversed {
             race.first.iter().chain(&race.then).for_each(|(who, _)| _ = done.insert(*who, 0));
             if let Some((one, other)) = race.meeting {
                 before.entry(one).or_default().push(other);
@@ -64,11 +96,28 @@ impl Reversal {
                 before.entry(then).or_default().extend(race.first.iter().filter(|first| first.0 != then.0));
             }
         }
-        // Nothing to turn round: not the same schedule for every seed.
-        let base = if before.is_empty() { Base::Random } else { base };
         let announced = races.are_announced();
         let patience = 10 * length + 1_000;
-        Reversal { stream, base, announced, before, done, involved: Vec::new(), last: Key::CLOCK, patience }
+        let (involved, last) = (Vec::new(), Key::CLOCK);
+        Reversal { stream, base, announced, before, done, involved, last, patience, round: 0, new: 0 }
+    }
+
+    /// Who runs in the opposite order: in each round all who were ready when it began, of those that have yet to take their
+    /// first step the newest first, then the others as they stand. (From the second round on, that order is the plain one.)
+    fn opposite(&mut self, candidates: &Candidates<'_>) -> usize {
+        if self.round == 0 {
+            let is_new = |&place: &usize| candidates.get(place).step == 0;
+            self.round = candidates.len();
+            self.new = candidates.by_age().filter(is_new).count();
+        }
+        self.round -= 1;
+        if self.new > 0 {
+            self.new -= 1;
+            // Whoever became ready since the round began stands behind.
+            let newest = candidates.by_age().nth(self.round).filter(|&place| candidates.get(place).step == 0);
+            return newest.unwrap_or(candidates.oldest());
+        }
+        candidates.oldest()
     }
 
     #[inline]
@@ -140,6 +189,7 @@ impl Strategy for Reversal {
         self.patience = self.patience.saturating_sub(1);
         let meant = match self.base {
             Base::Random => self.stream.below(candidates.len() as u32) as usize,
+            Base::Opposite => self.opposite(candidates),
             Base::Last if candidates.get(candidates.newest()).key == self.last => candidates.newest(),
             _ => candidates.oldest(),
         };
@@ -178,7 +228,7 @@ mod tests {
 
     /// Tasks that write 0, 1 and 2 one after the other, always ready: who ran, in order.
     fn play(seed: u64, races: &Races) -> Vec<u32> {
-        let mut reversal = Reversal::new(Stream::new(seed, 0), races, 12);
+        let mut reversal = Reversal::new(Stream::new(seed, 0), races, 12, None);
         let ready = Ready::new();
         let stub = |task: u32, step: u32| {
             let mut stub = Stub::new(Key::ROOT.child(task), step, (task, step));
@@ -227,7 +277,7 @@ mod tests {
     fn a_race_goes_the_other_way_round() {
         let races = measured();
         for seed in 0..500 {
-            let reversal = Reversal::new(Stream::new(seed, 0), &races, 12);
+            let reversal = Reversal::new(Stream::new(seed, 0), &races, 12, None);
             let [(&then, firsts)] = reversal.before.iter().collect::<Vec<_>>()[..] else { continue };
             let order = play(seed, &races);
             let at = |(who, nth): Mark| {

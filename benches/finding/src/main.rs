@@ -11,22 +11,26 @@ mod by_raddle;
 mod by_shuttle;
 mod cost;
 mod host;
+mod kept;
 mod programs;
 
 use by_raddle::Raddle;
 use by_shuttle::Shuttle;
+use kept::Kept;
 use programs::Program;
 use raddle::StrategyKind;
 use std::process::{Command, ExitCode, Stdio};
 
 const USAGE: &str = "\
-usage: raddle-finding [--quick] [--campaigns N] [--cap N] [--only PART,…] [--strategies NAME,…] [--raddle | --shuttle | --shrink | --rates N | --cost | --instructions]
+usage: raddle-finding [--quick] [--campaigns N] [--cap N] [--only PART,…] [--strategies NAME,…] [--keep FILE,…] [--raddle | --shuttle | --shrink | --rates N | --cost | --instructions]
 
   --quick             3 campaigns capped at 500 schedules
   --campaigns N       how many campaigns (20)
   --cap N             at most so many schedules in each (10,000)
   --only PART,…       the programs whose names have one of these in them
   --strategies NAME,… these of raddle's strategies
+  --keep FILE,…       takes cells that an earlier table of as many campaigns with the same cap has from there: shuttle's
+                      do not depend on raddle
   --shrink            instead: how short the first failure of each campaign of raddle's portfolio becomes
   --rates N           instead: of N schedules of each of raddle's strategies, how many in 1,000 fail
   --cost              instead: what a step of each of raddle's strategies takes, in steps of random
@@ -39,6 +43,7 @@ struct Options {
     cap: u64,
     only: Vec<String>,
     strategies: Vec<StrategyKind>,
+    keep: Vec<String>,
     raddle: bool,
     shuttle: bool,
     shrink: bool,
@@ -56,6 +61,7 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
         cap: 10_000,
         only: Vec::new(),
         strategies: Vec::new(),
+        keep: Vec::new(),
         raddle: true,
         shuttle: true,
         shrink: false,
@@ -72,6 +78,7 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
             "--campaigns" => options.campaigns = number(value()?)?,
             "--cap" => options.cap = number(value()?)?,
             "--only" => options.only = list(value()?),
+            "--keep" => options.keep = list(value()?),
             "--strategies" => names = list(value()?),
             "--shrink" => options.shrink = true,
             "--cost" => options.cost = Some(false),
@@ -116,13 +123,19 @@ fn main() -> ExitCode {
         rates(&options, runs);
     } else if options.shrink {
         shrink(&options);
-    } else {
-        table(&options);
+    } else if let Err(error) = table(&options) {
+        eprintln!("{error}");
+        return ExitCode::from(2);
     }
     ExitCode::SUCCESS
 }
 
-fn table(options: &Options) {
+fn table(options: &Options) -> Result<(), String> {
+    let first = format!(
+        "mean schedules to the first bug, {} campaigns capped at {}; in brackets how many campaigns found it, if not all",
+        options.campaigns, options.cap
+    );
+    let kept = Kept::read(&options.keep, &first)?;
     let mut columns: Vec<String> = Vec::new();
     if options.raddle {
         columns.extend(options.strategies.iter().map(|s| s.to_string()));
@@ -130,15 +143,17 @@ fn table(options: &Options) {
     if options.shuttle {
         columns.extend(by_shuttle::SCHEDULERS.iter().map(|s| format!("shuttle {s}")));
     }
-    println!(
-        "mean schedules to the first bug, {} campaigns capped at {}; in brackets how many campaigns found it, if not all",
-        options.campaigns, options.cap
-    );
+    println!("{first}");
     print!("{:16}", "");
     columns.iter().for_each(|column| print!(" {column:>14}"));
     println!();
     let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|part| name.contains(part.as_str()));
-    programs::all::<Raddle>().iter().filter(|program| wanted(program.name)).for_each(|program| row(options, program));
+    let all = programs::all::<Raddle>();
+    all.iter().filter(|program| wanted(program.name)).for_each(|program| row(options, program, &kept));
+    if !options.keep.is_empty() {
+        println!("kept from {}: {}", options.keep.join(", "), kept.columns(&columns).join(", "));
+    }
+    Ok(())
 }
 
 /// What each strategy is worth on each program, run by run: what a deal of the seeds is weighed by.
@@ -175,8 +190,15 @@ fn shrink(options: &Options) {
     }
 }
 
-fn row(options: &Options, by_raddle: &Program) {
+fn row(options: &Options, by_raddle: &Program, kept: &Kept) {
     print!("{:16}", by_raddle.name);
+    let was_kept = |column: &str| match kept.cell(by_raddle.name, column) {
+        Some(cell) => {
+            print!(" {cell:>14}");
+            true
+        }
+        None => false,
+    };
     let show = |run: &dyn Fn(u64) -> Option<u64>| {
         let found: Vec<Option<u64>> = (0..options.campaigns).map(run).collect();
         let hits = found.iter().flatten().count();
@@ -189,12 +211,12 @@ fn row(options: &Options, by_raddle: &Program) {
         let _ = std::io::Write::flush(&mut std::io::stdout());
     };
     if options.raddle {
-        for strategy in &options.strategies {
+        for strategy in options.strategies.iter().filter(|strategy| !was_kept(&strategy.to_string())) {
             show(&|campaign| by_raddle::campaign(by_raddle, strategy, campaign, options.cap));
         }
     }
     if options.shuttle {
-        for scheduler in by_shuttle::SCHEDULERS {
+        for scheduler in by_shuttle::SCHEDULERS.iter().filter(|scheduler| !was_kept(&format!("shuttle {scheduler}"))) {
             let found = campaigns_of_a_child(by_raddle.name, scheduler, options);
             show(&|campaign| found.get(campaign as usize).copied().flatten());
         }
