@@ -35,7 +35,8 @@ impl<P> Places<P> {
     #[inline(always)]
     pub fn len(&self) -> usize {
         // SAFETY: as in `at`.
-        unsafe { (&**self.0.get()).len() }
+        let row = unsafe { &*self.0.get() };
+        row.len()
     }
 
     /// The place `at`, for the length of one access.
@@ -97,7 +98,8 @@ impl<P> Places<P> {
     /// What is in one place goes to the other, ages included.
     pub fn swap(&self, one: usize, other: usize) {
         // SAFETY: as in `at`: this moves plain words.
-        unsafe { (&mut **self.0.get()).swap(one, other) }
+        let row = unsafe { &mut *self.0.get() };
+        row.swap(one, other);
     }
 
     /// Of the places `1..=last`, the one with the least age; 0 if there is none.
