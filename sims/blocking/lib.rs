@@ -4,7 +4,7 @@
 
 #![cfg(all(test, target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 
-use raddle::{Explore, StrategyKind};
+use raddle::Explore;
 use std::fmt::Debug;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -22,19 +22,6 @@ fn outcomes<T: Debug + Send + 'static>(job: fn() -> T) -> Vec<String> {
     let found = explore.run(move || async move { raddle::unblock(job).await });
     assert!(found.is_ok(), "{found}");
     found.outcomes().iter().map(|outcome| outcome.text().to_string()).collect()
-}
-
-/// [`outcomes`], for a job that has by `fifo` the result that it has outside of any run. (Not so those that tell how long they
-/// took, or in which order threads came.)
-#[track_caller]
-fn conforming_outcomes<T: Debug + Send + 'static>(job: fn() -> T) -> Vec<String> {
-    let explore = Explore::new().seeds(0..1).require_boundary(true).strategy(StrategyKind::Fifo);
-    let found = explore.run(move || async move { raddle::unblock(job).await });
-    assert!(found.is_ok(), "{found}");
-    let simulated: Vec<_> = found.outcomes().iter().map(|outcome| outcome.text().to_string()).collect();
-    let real = thread::spawn(job).join().expect("it does not panic");
-    assert_eq!(simulated, [format!("{real:?}")], "(by fifo, outside of a run)");
-    outcomes(job)
 }
 
 /// The first part of a name that nobody else has. The rest is drawn from the seed: it is the same in all worlds that run it,
@@ -88,7 +75,7 @@ fn a_database_with_three_writers() {
 
 #[test]
 fn compression() {
-    let found = conforming_outcomes(|| {
+    let found = outcomes(|| {
         let text = b"over and under ".repeat(1000);
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         encoder.write_all(&text).unwrap();
@@ -124,7 +111,7 @@ fn a_web_client_and_a_server_thread() {
 
 #[test]
 fn a_command() {
-    let found = conforming_outcomes(|| {
+    let found = outcomes(|| {
         let output = Command::new("sh").args(["-c", "cat; echo done"]).output().unwrap();
         (output.status.success(), String::from_utf8(output.stdout).unwrap())
     });
@@ -133,7 +120,7 @@ fn a_command() {
 
 #[test]
 fn temporary_files() {
-    let found = conforming_outcomes(|| {
+    let found = outcomes(|| {
         let mut file = tempfile::Builder::new().prefix(&own("file")).tempfile().unwrap();
         file.write_all(b"text").unwrap();
         let read = std::fs::read_to_string(file.path()).unwrap();
@@ -172,7 +159,7 @@ fn parking_lots_locks() {
 
 #[test]
 fn crossbeams_channels() {
-    let found = conforming_outcomes(|| {
+    let found = outcomes(|| {
         let (sender, receiver) = crossbeam_channel::bounded(1);
         let thread = thread::spawn(move || {
             (0..4).for_each(|n| {
@@ -191,7 +178,7 @@ fn crossbeams_channels() {
 #[test]
 fn rayons_pool() {
     use rayon::prelude::*;
-    let found = conforming_outcomes(|| {
+    let found = outcomes(|| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
         pool.install(|| (0..1000u64).into_par_iter().map(|n| n * n).sum::<u64>())
     });

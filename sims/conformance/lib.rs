@@ -3,10 +3,7 @@
 
 extern crate self as raddle;
 
-pub mod stories {
-    use raddle::{Explore, Found};
-    include!("stories.rs");
-}
+pub mod stories;
 
 use std::borrow::Cow;
 use std::fmt::Debug;

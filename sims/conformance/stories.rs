@@ -1,4 +1,6 @@
-// The stories, each file as it is. What `raddle` is in them is up to the crate that includes this.
+//! The stories, each file as it is. What `raddle` is in them is up to the crate whose module this is.
+
+use raddle::{Explore, Found};
 
 pub use ::{deadpool, moka};
 

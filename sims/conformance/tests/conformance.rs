@@ -3,10 +3,8 @@
 //! `sims/smol`, those with smol's own crates in `sims/isolated`, and blocking ones in `sims/blocking`.)
 
 #[allow(dead_code, reason = "the sides that are about a bug")]
-mod stories {
-    use raddle::{Explore, Found};
-    include!("../stories.rs");
-}
+#[path = "../stories.rs"]
+mod stories;
 
 use raddle::{Explore, StrategyKind};
 use raddle_sims_conformance as real;
