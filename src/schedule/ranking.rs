@@ -37,7 +37,8 @@ struct Race {
     is_guarded: bool,
 }
 
-/// At most so many races are ranked, and looked at so many kinds of step or task: a program may have any number.
+/// At most so many races are ranked, of one sort or of as many, and so many kinds of step or task are looked at for each
+/// thing that is touched: a program may have any number.
 const MOST_RACES: usize = 256;
 const MOST_STEPS: usize = 32;
 const MOST_ROLES: usize = 8;
@@ -81,10 +82,15 @@ fn began(kinds: &[Kind]) -> HashMap<Key, u64> {
 fn races(kinds: &[Kind], resources: &[Vec<Vec<u32>>]) -> Vec<Race> {
     let guards = Guards::of(kinds, resources);
     let mut races: Vec<Race> = Vec::new();
+    let mut sorts = 0;
     for (resource, parties) in resources.iter().enumerate() {
         for (place, one) in parties.iter().enumerate().take(MOST_ROLES) {
             for other in parties[place..].iter().take(MOST_ROLES) {
-                for (a, b) in pairs(one, other) {
+                sorts += 1;
+                if sorts > MOST_RACES {
+                    return races;
+                }
+                for (a, b) in pairs(one, other).take(MOST_RACES) {
                     let [x, y] = [a, b].map(|kind| &kinds[kind as usize]);
                     // Of tasks that did the same, the first and the last.
                     let member = if x.role == y.role { y.by.len() - 1 } else { 0 };
