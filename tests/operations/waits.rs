@@ -3,7 +3,7 @@
 use super::{MS, Operation, c, classes, quiet, table, time};
 use raddle::Class;
 use std::sync::atomic::AtomicU32;
-use std::sync::{Arc, Barrier, Condvar, Mutex, RwLock, mpsc};
+use std::sync::{Arc, Barrier, Condvar, Mutex, PoisonError, RwLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -114,8 +114,12 @@ fn locks() {
     ]);
 }
 
+/// Only one test at a time has children: some wait for whichever of them there is.
+static CHILDREN: Mutex<()> = Mutex::new(());
+
 #[test]
 fn threads_and_processes() {
+    let _mine = CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
     table(&[
         ("join", Class::Join, |_| thread::spawn(|| thread::sleep(MS)).join().unwrap()),
         ("Command", Class::Process, |_| {
@@ -162,6 +166,7 @@ fn threads_and_processes() {
 /// Whatever makes a process, what comes after it is seen: it would take a quarter of an hour otherwise.
 #[test]
 fn what_follows_a_process_is_seen() {
+    let _mine = CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
     fn and_sleep() {
         thread::sleep(Duration::from_secs(900));
     }
