@@ -142,8 +142,11 @@ impl Reversal {
     /// Who has to run for the one at `place` to run: itself, the one that it waits for, or nobody that could.
     #[inline]
     fn before(&mut self, place: usize, candidates: &Candidates<'_>) -> Option<usize> {
+        if self.before.is_empty() || self.patience == 0 {
+            return Some(place);
+        }
         let candidate = candidates.get(place);
-        if self.patience == 0 || !self.is_involved(&candidate) {
+        if !self.is_involved(&candidate) {
             return Some(place);
         }
         let nth = self.nth(&candidate);
@@ -155,6 +158,7 @@ impl Reversal {
             }
             return candidates.iter().position(|other| other.key == who);
         }
+        self.before.remove(&(candidate.key, nth));
         Some(place)
     }
 
@@ -170,7 +174,7 @@ impl Reversal {
     #[inline]
     fn runs(&mut self, candidate: &Candidate) {
         self.last = candidate.key;
-        if !self.is_involved(candidate) {
+        if self.before.is_empty() || !self.is_involved(candidate) {
             return;
         }
         let does = candidate.operation.is_some_and(|operation| operation.announced);
@@ -181,8 +185,13 @@ impl Reversal {
 }
 
 impl Strategy for Reversal {
+    /// What tasks do matters as long as one of them has to wait for another.
     fn wants_operations(&self) -> bool {
-        true
+        !self.before.is_empty()
+    }
+
+    fn wants_ages(&self) -> bool {
+        !matches!(self.base, Base::Random)
     }
 
     fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
@@ -193,6 +202,9 @@ impl Strategy for Reversal {
             Base::Last if candidates.get(candidates.newest()).key == self.last => candidates.newest(),
             _ => candidates.oldest(),
         };
+        if self.before.is_empty() && !matches!(self.base, Base::Last) {
+            return Pick::Candidate(meant);
+        }
         let mut found = self.before(meant, candidates);
         if found.is_none() {
             found = candidates.by_age().take(LOOK_AT).find_map(|place| self.before(place, candidates));
