@@ -235,7 +235,11 @@ impl fmt::Display for AwaitSite {
             (false, None) => write!(f, "{} awaits at a place that is not known", self.task)?,
         }
         self.what.iter().try_for_each(|what| write!(f, " ({what})"))?;
-        self.woken_by.iter().try_for_each(|by| write!(f, ", woken by {by}"))
+        match self.woken_by() {
+            Some(by) if by == self.task => f.write_str(", woken by itself"),
+            Some(by) => write!(f, ", woken by {by}"),
+            None => Ok(()),
+        }
     }
 }
 

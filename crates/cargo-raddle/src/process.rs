@@ -183,6 +183,7 @@ impl Drop for Process {
         // It would end by itself when the line is cut; but not if the user's code stands still.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        self.stderr.wait();
     }
 }
 

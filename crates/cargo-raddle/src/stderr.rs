@@ -13,28 +13,31 @@ const KEPT: usize = 16 << 10;
 /// The end of what a process has said on stderr.
 pub struct Tail {
     kept: Arc<Mutex<VecDeque<u8>>>,
-    reader: Option<JoinHandle<()>>,
+    readers: Vec<JoinHandle<()>>,
 }
 
 impl Tail {
     /// Reads both streams to their ends; `shows` passes them on to this program's stderr.
     pub fn follow(stderr: Option<ChildStderr>, stdout: Option<ChildStdout>, shows: bool) -> Tail {
-        if let Some(stdout) = stdout {
-            // Nobody waits for it: when the process has ended, what it printed has been read.
-            thread::spawn(move || pass_on(stdout));
-        }
         let kept = Arc::new(Mutex::new(VecDeque::new()));
         let into = kept.clone();
-        let reader = stderr.map(|stderr| thread::spawn(move || read(stderr, &into, shows)));
-        Tail { kept, reader }
+        let mut readers = Vec::new();
+        readers.extend(stdout.map(|stdout| thread::spawn(move || pass_on(stdout))));
+        readers.extend(stderr.map(|stderr| thread::spawn(move || read(stderr, &into, shows))));
+        Tail { kept, readers }
     }
 
-    /// What was said last. The process has ended: its pipe does so soon, unless a child of its own holds it.
-    pub fn take(&self) -> String {
+    /// Waits until all has been read. The process has ended: its pipes do so soon, unless a child of its own holds them.
+    pub fn wait(&self) {
         let begun = Instant::now();
-        while self.reader.as_ref().is_some_and(|r| !r.is_finished()) && begun.elapsed() < Duration::from_millis(500) {
-            thread::sleep(Duration::from_millis(1));
+        while !self.readers.iter().all(JoinHandle::is_finished) && begun.elapsed() < Duration::from_millis(500) {
+            thread::sleep(Duration::from_micros(200));
         }
+    }
+
+    /// What was said last.
+    pub fn take(&self) -> String {
+        self.wait();
         let bytes: Vec<u8> = lock(&self.kept).iter().copied().collect();
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let lines = text.lines().filter(|line| !is_harness(line));
