@@ -185,9 +185,10 @@ impl Reversal {
 }
 
 impl Strategy for Reversal {
-    /// What tasks do matters as long as one of them has to wait for another.
+    /// What tasks do matters as long as one of them has to wait for another. Who ran last is to be known of those who ran
+    /// alone, too, as it is in a run with a trace.
     fn wants_operations(&self) -> bool {
-        !self.before.is_empty()
+        !self.before.is_empty() || matches!(self.base, Base::Last)
     }
 
     fn wants_ages(&self) -> bool {

@@ -1,7 +1,7 @@
 //! list and explore on a workspace.
 
 use crate::run::{raddle, results, snapshot};
-use crate::yard::yard;
+use crate::yard::{own_package, write, yard};
 use serde_json::Value;
 
 /// What an exploration came to, without how long it took.
@@ -199,4 +199,27 @@ fn what_was_done_is_not_done_again() {
     let (other, warning) = sum(&["-n", "100", "--resume", "--strategy", "pct:2"]);
     assert_eq!(other["seeds"], 100, "seeds of another strategy are others");
     assert!(warning.contains("steady::hay begins anew"), "{warning}");
+}
+
+/// Every sixteenth seed or so goes another way each time: not the first, which is always run twice.
+const DIVERGES: &str = r#"
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+
+static RUNS: AtomicU32 = AtomicU32::new(0);
+
+#[raddle::test(strategy = "fifo", regressions = false)]
+async fn diverges() {
+    if raddle::rng().below(16) == 7 && RUNS.fetch_add(1, SeqCst) % 2 == 0 {
+        raddle::yield_now().await;
+    }
+}
+"#;
+
+#[test]
+fn every_seed_is_run_twice_if_asked_for() {
+    let package = own_package("check");
+    write(&package.join("tests/diverges.rs"), DIVERGES);
+    let dir = results();
+    let words = ["explore", "diverges", "-n", "200", "--check", "--results", dir.path().to_str().unwrap()];
+    raddle(&package, &words).ends(1).says(&["diverges failed: divergence: "]);
 }
