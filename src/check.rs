@@ -204,9 +204,18 @@ where
     let options = configure(Options::new());
     let test = Test::new(site, options, Location::caller()).map_err(|error| format!("{}: {error}", site.name));
     if let Err(text) = test.and_then(|test| test.run(|| sim::telling(scenario))) {
-        // Here, and not further down, so that the panic's place is the test's.
-        panic!("{text}");
+        fail(text, Location::caller());
     }
+}
+
+/// Fails the test that stands at `place`.
+///
+/// What is printed is what a panic prints, so that whatever looks for that finds it; but without the hint at backtraces
+/// behind it, or with `RUST_BACKTRACE=1` one of raddle's own frames: the last line is the one that replays the run.
+fn fail(text: String, place: &Location<'_>) -> ! {
+    let thread = std::thread::current();
+    eprintln!("\nthread '{}' panicked at {place}:\n{text}", thread.name().unwrap_or("<unnamed>"));
+    std::panic::resume_unwind(Box::new(text));
 }
 
 struct Test<'a> {

@@ -57,7 +57,7 @@ fn users_frames(stack: &str) -> String {
             continue;
         }
         kept += &format!("  {name}");
-        place.into_iter().for_each(|place| kept += &format!(" {}", place.trim_start()));
+        place.into_iter().for_each(|place| kept += &format!(" {}", place.trim_start().replacen("at ./", "at ", 1)));
         kept.push('\n');
     }
     kept

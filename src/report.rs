@@ -15,7 +15,7 @@ use crate::schedule::StrategyKind;
 use crate::seed::Seed;
 use crate::shorten::{AwaitSite, Critical, Shortened};
 use crate::token::Schedule;
-use crate::trace::{Style, Trace};
+use crate::trace::{MOST_COLUMNS, Style, Trace, What};
 use std::fmt::{self, Write};
 use std::time::Duration;
 
@@ -393,8 +393,10 @@ const MOST_LINES: usize = 60;
 const MOST_ITEMS: usize = 24;
 
 fn write_lanes(f: &mut impl Write, title: &str, trace: &Trace) -> fmt::Result {
-    writeln!(f, "  {title} (* marks a deviation: somebody ran before the one that had been ready for longest):")?;
-    let lanes = trace.render(Style { steps: true, most_lines: MOST_LINES });
+    let has_choices = trace.events().iter().any(|event| matches!(event.what, What::Chose { .. }));
+    let or = if has_choices { ", or a choice was not the plain one" } else { "" };
+    writeln!(f, "  {title} (* marks a deviation: somebody ran before the one that had been ready for longest{or}):")?;
+    let lanes = trace.render(Style { steps: true, most_lines: MOST_LINES, most_columns: MOST_COLUMNS });
     lanes.lines().try_for_each(|line| writeln!(f, "    {line}"))
 }
 
@@ -411,7 +413,11 @@ fn write_deviations(f: &mut impl Write, trace: &Trace, deviations: &[Deviation])
 
 pub(crate) fn tell_deviation(trace: &Trace, deviation: &Deviation) -> String {
     if let Some(number) = deviation.chosen() {
-        return format!("{} chose {number} (its choice number {})", trace.name_of(deviation.who), deviation.step);
+        let (who, nth) = (trace.name_of(deviation.who), deviation.step);
+        return match trace.choice(deviation) {
+            Some((event, Some(_))) => format!("{} (its choice number {nth})", trace.tell(event)),
+            _ => format!("{who} chose {number} (its choice number {nth})"),
+        };
     }
     let before = trace.name_of(deviation.before);
     if deviation.who == Key::CLOCK {
@@ -631,7 +637,7 @@ impl Failure {
         write_lanes(f, "interleaving", self.report.trace())?;
         if full {
             writeln!(f, "  the failing run itself, all of it:")?;
-            let lanes = self.original.trace().render(Style { steps: true, most_lines: usize::MAX });
+            let lanes = self.original.trace().lanes_with_steps();
             lanes.lines().try_for_each(|line| writeln!(f, "    {line}"))?;
         }
         if let Some(why) = self.report.boundary_off {

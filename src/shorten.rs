@@ -1,13 +1,14 @@
 //! A failing run made short: the fewest deviations, the smallest choices, and the schedule beside it that passes.
 
 use crate::deviation::Deviation;
+use crate::finding::FindingKind;
 use crate::id::Key;
 use crate::minimise::{minimise, smallest};
 use crate::run::{Lab, RunResult};
 use crate::schedule::{Player, Promotion, StrategyKind};
 use crate::seed::Seed;
 use crate::stacks;
-use crate::trace::{Source, Trace};
+use crate::trace::{Actor, ActorKind, Source, Trace};
 use std::fmt;
 
 /// The shortest run found that ends in the same way.
@@ -48,10 +49,11 @@ pub(crate) fn shorten(
     (kept, reruns) = (smaller, reruns + more);
     reruns += promote(lab, seed, &mut kept, budget - reruns, &same);
     reruns += with_fewer_tasks(lab, seed, &mut kept, budget - reruns, &same);
-    let run = play(lab, seed, &kept, true);
+    let mut run = play(lab, seed, &kept, true);
     if !same(&run) {
         return None;
     }
+    tell_awaits(lab, &kept, &mut run);
     let critical = critical(lab, seed, &kept, &same);
     let awaits = critical.as_ref().and_then(|critical| awaits(lab, seed, &kept, critical.deviation));
     Some(Shortened { run, deviations: kept, reruns, critical, awaits })
@@ -255,6 +257,51 @@ fn awaits(lab: &mut Lab<'_>, seed: Seed, kept: &[Deviation], critical: Deviation
     let player = Player { awaits, ..Player::plain(StrategyKind::Replay(kept.to_vec())) };
     let trace = lab.run(seed, &player, true).ended.trace?;
     Some(sides.map(|(who, step)| site(&trace, who, step)))
+}
+
+/// Of how many tasks that wait for ever it is told where.
+const MOST_WAITING: usize = 24;
+
+/// Adds to what is told of each task that never goes on where it awaits, by one more run.
+fn tell_awaits(lab: &mut Lab<'_>, kept: &[Deviation], run: &mut RunResult) {
+    let (Some(finding), Some(trace)) = (&mut run.ended.finding, &run.ended.trace) else { return };
+    if !matches!(finding.kind, FindingKind::Deadlock | FindingKind::Livelock | FindingKind::Pending) {
+        return;
+    }
+    let is_told = |name: &str, text: &str| text.lines().any(|line| is_about(line, name));
+    let waits = |actor: &&Actor| {
+        let is_task = matches!(actor.kind, ActorKind::Scenario | ActorKind::Task);
+        is_task && actor.polls > 0 && finding.details.iter().any(|text| is_told(&actor.name, text))
+    };
+    let waiting: Vec<&Actor> = trace.actors.iter().filter(waits).take(MOST_WAITING).collect();
+    if waiting.is_empty() {
+        return;
+    }
+    let awaits = waiting.iter().map(|actor| (actor.key, actor.polls - 1)).collect();
+    let player = Player { awaits, ..Player::plain(StrategyKind::Replay(kept.to_vec())) };
+    let Some(again) = lab.run(run.seed, &player, true).ended.trace else { return };
+    let told: Vec<(&str, String)> = waiting
+        .iter()
+        .filter_map(|actor| {
+            let at = |(who, poll, _): &&(Key, u32, Vec<usize>)| (*who, *poll) == (actor.key, actor.polls - 1);
+            let (_, _, stack) = again.awaits.iter().find(at)?;
+            let (place, what) = stacks::awaiting(&stacks::resolve(stack));
+            let what = what.map_or(String::new(), |what| format!(" ({what})"));
+            Some((actor.name.as_str(), format!("    awaits at {}{what}", place?)))
+        })
+        .collect();
+    for text in &mut finding.details {
+        let with_awaits = text.lines().flat_map(|line| {
+            let await_site = told.iter().find(|(name, _)| is_about(line, name)).map(|(_, told)| told.as_str());
+            std::iter::once(line).chain(await_site)
+        });
+        *text = with_awaits.collect::<Vec<_>>().join("\n");
+    }
+}
+
+/// Whether a line of a finding tells of the task of this name.
+fn is_about(line: &str, name: &str) -> bool {
+    line.trim_start().strip_prefix(name).is_some_and(|rest| rest.starts_with(" (spawned at "))
 }
 
 fn site(trace: &Trace, who: Key, step: u32) -> AwaitSite {

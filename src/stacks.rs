@@ -62,7 +62,7 @@ fn look_up(address: usize) -> Symbols {
 }
 
 /// Relative to where the test runs, if it is below that.
-fn shorten(file: &Path) -> String {
+pub(crate) fn shorten(file: &Path) -> String {
     let here = std::path::absolute(".").unwrap_or_default();
     file.strip_prefix(here).unwrap_or(file).display().to_string()
 }

@@ -6,7 +6,7 @@ use crate::beacon::{self, Beacon, LongPoll};
 use crate::boundary::watchdog::{processor_time, sample_stack};
 use crate::instant::Instant;
 use crate::seed::Seed;
-use crate::{frames, sites};
+use crate::{frames, sites, stacks};
 use std::fmt::Write;
 use std::io::Write as _;
 use std::sync::Once;
@@ -149,7 +149,7 @@ fn tell_frame(text: &mut String, address: usize) {
             return;
         }
         let place = match (symbol.filename(), symbol.lineno()) {
-            (Some(file), Some(line)) => format!(" at {}:{line}", file.display()),
+            (Some(file), Some(line)) => format!(" at {}:{line}", stacks::shorten(file)),
             _ => String::new(),
         };
         let _ = writeln!(text, "    {name}{place}");

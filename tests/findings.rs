@@ -194,8 +194,8 @@ fn a_task_that_spins() {
             "canary failed: livelock: still running after 500 steps, at 0 ns virtual",
             "step 500 of 500",
             "the busiest tasks:",
-            "spinner: 499 polls",
-            "spawned at tests/findings.rs:",
+            "spinner (spawned at tests/findings.rs:",
+            "): 499 polls",
             "what to do: a task that waits in a loop must wait for something",
         ],
         || async {
@@ -332,6 +332,9 @@ fn tasks_that_are_still_pending() {
         Sim::new().deny_pending(true),
         &[
             "canary failed: pending tasks: 2 still alive when the scenario returned: heartbeat, writer",
+            "still alive:",
+            "heartbeat (spawned at tests/findings.rs:",
+            "writer (spawned at tests/findings.rs:",
             "what to do: await or cancel every task",
         ],
         scenario,

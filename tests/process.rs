@@ -305,6 +305,10 @@ fn a_test_that_fails_and_is_replayed() {
         ],
     );
     let replay = first.lines().last().unwrap().trim_start().strip_prefix("replay: ").unwrap();
+    // What a panic has behind its message is not there.
+    let told = project.test("the_last_comes_first", &[("RUST_BACKTRACE", "1"), ("RADDLE_REGRESSIONS", "off")]);
+    assert!(told.err.contains("thread 'the_last_comes_first' panicked at tests/transfers.rs:"), "{told:?}");
+    assert!(!told.err.contains("stack backtrace:") && !told.err.contains("note: "), "{told:?}");
     let (seed, cargo) = replay.split_once(' ').unwrap();
     assert_eq!(cargo, "cargo test -p bank --test transfers -- --exact the_last_comes_first");
     let seed = seed.strip_prefix("RADDLE_SEED=").unwrap();

@@ -173,6 +173,9 @@ fn event(trace: &Trace, event: &Event) -> String {
             object.text("what", "time moved").number("from", from.as_nanos()).index("before", *before)
         }
         What::Dropped { actor } => object.text("what", "dropped").index("actor", Some(*actor)),
+        What::Chose { by, number, .. } => {
+            object.text("what", "chose").index("actor", Some(*by)).number("number", u64::from(*number))
+        }
         What::Blocked { by, call } => object.text("what", "blocked").index("actor", *by).text("call", call),
         What::Note { by, text } => object.text("what", "note").index("actor", *by).text("note", text),
     }

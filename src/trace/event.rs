@@ -3,6 +3,7 @@
 use crate::id::Key;
 use crate::instant::Instant;
 use std::panic::Location;
+use std::time::Duration;
 
 /// What sort of participant an [`Actor`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,6 +156,17 @@ pub enum What {
     Dropped {
         /// Whose.
         actor: u32,
+    },
+    /// A choice came to another number than the plain one, 0: the scenario's own, or how long something is under way.
+    Chose {
+        /// Who made it.
+        by: u32,
+        /// Which of its choices, from 0.
+        nth: u32,
+        /// The number.
+        number: u32,
+        /// How long what was sent is under way, if that was chosen.
+        latency: Option<Duration>,
     },
     /// A blocking call on the loop, at its first occurrence.
     Blocked {

@@ -8,6 +8,7 @@ use crate::instant::Instant;
 use crate::operation::Operation;
 use std::collections::VecDeque;
 use std::panic::Location;
+use std::time::Duration;
 
 /// Everything that happened in one run.
 #[derive(Clone, Debug, Default)]
@@ -41,8 +42,11 @@ impl Trace {
 
     /// The step at which `deviation` was made; `None` if its event was not kept.
     pub(crate) fn step_of(&self, deviation: &Deviation) -> Option<u64> {
+        if deviation.chosen().is_some() {
+            return self.choice(deviation).map(|(event, _)| event.step);
+        }
         if deviation.who != Key::CLOCK {
-            return self.step_number(deviation.who, deviation.step).filter(|_| deviation.chosen().is_none());
+            return self.step_number(deviation.who, deviation.step);
         }
         let is_it = |what: &What| match *what {
             What::TimeMoved { before: Some(before), .. } => self.actors[before as usize].key == deviation.before,
@@ -52,6 +56,16 @@ impl Trace {
         let same = |d: &&Deviation| (d.who, d.before) == (deviation.who, deviation.before);
         let nth = self.deviations.iter().take_while(|d| *d != deviation).filter(same).count();
         self.events.iter().filter(|event| is_it(&event.what)).nth(nth).map(|event| event.step)
+    }
+
+    /// The event of a choice, and the latency that was chosen if it was one.
+    pub(crate) fn choice(&self, deviation: &Deviation) -> Option<(&Event, Option<Duration>)> {
+        self.events.iter().find_map(|event| match event.what {
+            What::Chose { by, nth, latency, .. } if nth == deviation.step => {
+                (self.actors[by as usize].key == deviation.who).then_some((event, latency))
+            }
+            _ => None,
+        })
     }
 
     /// How many have taken a step.

@@ -8,4 +8,4 @@ mod wire;
 pub use event::{Actor, ActorKind, Event, PollEnd, Source, What};
 pub(crate) use log::Log;
 pub use log::Trace;
-pub(crate) use render::Style;
+pub(crate) use render::{MOST_COLUMNS, Style};

@@ -4,6 +4,9 @@ use super::event::{Actor, ActorKind, Event, PollEnd, Source, What};
 use super::log::Trace;
 use crate::instant::Instant;
 
+/// How wide a trace is at most that is read in a terminal, where the lanes of many threads would not fit.
+pub(crate) const MOST_COLUMNS: usize = 132;
+
 /// How a trace is written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Style {
@@ -11,6 +14,8 @@ pub(crate) struct Style {
     pub steps: bool,
     /// At most so many lines; those in the middle are left out.
     pub most_lines: usize,
+    /// Where lanes side by side would be wider than that, all threads share one, and each line in it says whose it is.
+    pub most_columns: usize,
 }
 
 /// A line in the making.
@@ -27,16 +32,16 @@ struct Line {
 impl Trace {
     /// Lanes, one event a line: virtual time, who ran and who had woken it, deviations marked with `*`.
     pub fn lanes(&self) -> String {
-        self.render(Style { steps: false, most_lines: usize::MAX })
+        self.render(Style { steps: false, most_lines: usize::MAX, most_columns: usize::MAX })
     }
 
     /// The same with the number of each event's step.
     pub(crate) fn lanes_with_steps(&self) -> String {
-        self.render(Style { steps: true, most_lines: usize::MAX })
+        self.render(Style { steps: true, most_lines: usize::MAX, most_columns: MOST_COLUMNS })
     }
 
     pub(crate) fn render(&self, style: Style) -> String {
-        let lanes = self.lane_names();
+        let mut lanes = self.lane_names();
         let mut lines = self.lines();
         let left_out = lines.len().saturating_sub(style.most_lines);
         let head = style.most_lines / 2;
@@ -46,12 +51,23 @@ impl Trace {
         let times: Vec<String> = lines.iter().map(|line| line.at.to_string()).collect();
         let time_width = times.iter().map(String::len).max().unwrap_or(0).max(4);
         let step_width = lines.iter().map(|l| l.step.to_string().len()).max().unwrap_or(1).max(4);
-        let widths: Vec<usize> = (0..lanes.len())
-            .map(|lane| {
-                let texts = lines.iter().filter(|l| l.lane == lane).map(|l| l.text.chars().count());
-                texts.max().unwrap_or(0).max(lanes[lane].len())
-            })
-            .collect();
+        let measure = |lanes: &[String], lines: &[Line]| -> Vec<usize> {
+            let mut widths: Vec<usize> = lanes.iter().map(|name| name.chars().count()).collect();
+            lines.iter().for_each(|line| widths[line.lane] = widths[line.lane].max(line.text.chars().count()));
+            widths
+        };
+        let mut widths = measure(&lanes, &lines);
+        let front = if style.steps { step_width + 2 } else { 0 } + time_width + 3;
+        let across = front + widths.iter().sum::<usize>() + 3 * (widths.len() - 1);
+        if lanes.len() > 2 && across > style.most_columns {
+            for line in lines.iter_mut().filter(|line| line.lane > 0) {
+                line.text = format!("{}: {}", lanes[line.lane], line.text);
+                line.lane = 1;
+            }
+            lanes.truncate(1);
+            lanes.push("threads".into());
+            widths = measure(&lanes, &lines);
+        }
         let mut out = String::new();
         let mut row = |step: &str, time: &str, mark: &str, cells: &dyn Fn(usize) -> String| {
             let mut row = String::new();
@@ -111,7 +127,7 @@ impl Trace {
             if !self.is_news(event) {
                 continue;
             }
-            let deviates = self.overtaken(event).is_some();
+            let deviates = self.overtaken(event).is_some() || matches!(event.what, What::Chose { .. });
             let poll = match event.what {
                 What::Polled { actor, end, .. } if !deviates => Some((actor, end, 1)),
                 _ => None,
@@ -191,6 +207,10 @@ impl Trace {
                 format!("-- time moves by {moved}{}", before(overtaken))
             }
             What::Dropped { actor } => format!("{} is dropped", name(actor)),
+            What::Chose { by, latency: Some(latency), .. } => {
+                format!("what {} sends takes {}", name(by), Instant::START + *latency)
+            }
+            What::Chose { by, number, .. } => format!("{} chooses {number}", name(by)),
             What::Blocked { by, call } => match by {
                 Some(by) => format!("{} BLOCKS THE LOOP: {call}", name(by)),
                 None => format!("BLOCKS THE LOOP: {call}"),

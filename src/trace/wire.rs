@@ -97,6 +97,13 @@ impl Parcel for What {
                 by.put(sink);
                 text.put(sink);
             }
+            What::Chose { by, nth, number, latency } => {
+                kind(8);
+                by.put(sink);
+                nth.put(sink);
+                number.put(sink);
+                latency.put(sink);
+            }
         }
     }
 
@@ -115,6 +122,10 @@ impl Parcel for What {
             5 => What::Dropped { actor: Parcel::take(from)? },
             6 => What::Blocked { by: Parcel::take(from)?, call: Parcel::take(from)? },
             7 => What::Note { by: Parcel::take(from)?, text: Parcel::take(from)? },
+            8 => {
+                let (by, nth, number) = (Parcel::take(from)?, Parcel::take(from)?, Parcel::take(from)?);
+                What::Chose { by, nth, number, latency: Parcel::take(from)? }
+            }
             _ => return None,
         })
     }

@@ -7,6 +7,8 @@ use crate::id::Key;
 use crate::operation::Operation;
 use crate::prng::{Stream, StreamId};
 use crate::schedule::Active;
+use crate::trace::What;
+use std::time::Duration;
 
 /// The choices of a run so far.
 #[derive(Default)]
@@ -37,31 +39,36 @@ impl Choices {
 impl World {
     /// A number below `n`, chosen by whoever runs.
     pub fn choose(&self, n: u32) -> u32 {
-        self.answer(|choices, seed| choices.stream(seed).below(n), |other, who, nth| other.choose(who, nth, n))
+        let draw = |choices: &mut Choices, seed| choices.stream(seed).below(n);
+        self.answer(draw, |other, who, nth| other.choose(who, nth, n), |_| None)
     }
 
-    /// How long what whoever runs sends is under way, as a number below `n`; 0 is the plain one.
+    /// How long what whoever runs sends is under way, from `shortest`, which is the plain choice, to `longest`: in steps of
+    /// a microsecond.
     #[cfg(all(unix, feature = "smol"))]
-    pub fn latency(&self, n: u32) -> u32 {
+    pub fn latency(&self, shortest: u32, longest: u32) -> Duration {
+        let latency = |longer: u32| Duration::from_micros(u64::from(shortest + longer));
         if self.closing.get() {
-            return 0;
+            return latency(0);
         }
+        let n = longest - shortest + 1;
         let draw = |choices: &mut Choices, seed| {
             choices.latencies.get_or_insert_with(|| Stream::new(seed, StreamId::Latency as u64)).below(n)
         };
-        self.answer(draw, |other, who, nth| other.latency(who, nth, n))
+        latency(self.answer(draw, |other, who, nth| other.latency(who, nth, n), |number| Some(latency(number))))
     }
 
     /// True `numerator` times in `denominator`.
     pub fn chance(&self, numerator: u32, denominator: u32) -> bool {
         let draw = |choices: &mut Choices, seed| u32::from(choices.stream(seed).below(denominator) < numerator);
-        numerator > 0 && self.answer(draw, |other, who, nth| other.choose(who, nth, 2)) == 1
+        numerator > 0 && self.answer(draw, |other, who, nth| other.choose(who, nth, 2), |_| None) == 1
     }
 
     fn answer(
         &self,
         draw: impl FnOnce(&mut Choices, u64) -> u32,
         ask: impl FnOnce(&Active, Key, u32) -> Option<u32>,
+        latency: impl FnOnce(u32) -> Option<Duration>,
     ) -> u32 {
         let who = self.running.get().key;
         let mut choices = self.choices.borrow_mut();
@@ -75,7 +82,12 @@ impl World {
         self.mix(u64::from(chosen) ^ 0x6368_6f69_6365);
         if chosen != 0 {
             self.deviations.set(self.deviations.get() + 1);
-            self.record(|log| log.deviation(Deviation { who, step: nth, before: Key::CHOICE, before_step: chosen }));
+            self.record(|log| {
+                log.deviation(Deviation { who, step: nth, before: Key::CHOICE, before_step: chosen });
+                if let Some(by) = log.index(who) {
+                    log.event(What::Chose { by, nth, number: chosen, latency: latency(chosen) });
+                }
+            });
         }
         chosen
     }

@@ -57,8 +57,10 @@ impl World {
         if let Some(log) = log.as_ref() {
             let mut busiest: Vec<&Actor> = log.actors().iter().filter(|a| !a.ended).collect();
             busiest.sort_by_key(|a| std::cmp::Reverse(a.polls));
-            let told =
-                busiest.iter().take(5).map(|a| format!("  {}: {} polls, spawned at {}", a.name, a.polls, a.spawned_at));
+            let told = busiest
+                .iter()
+                .take(5)
+                .map(|a| format!("  {} (spawned at {}): {} polls", a.name, a.spawned_at, a.polls));
             finding.details.push(format!("the busiest tasks:\n{}", told.collect::<Vec<_>>().join("\n")));
         }
         drop(log);
@@ -114,7 +116,7 @@ impl World {
                     .into(),
             );
         }
-        let (told, lost) = self.tell_waiting();
+        let (told, lost) = self.tell_alive("waiting");
         if queued == 0 && !lost.is_empty() {
             finding.message =
                 format!("lost wakeup: {} can never be woken, nobody holds its waker any more", lost.join(", "));
@@ -132,8 +134,8 @@ impl World {
         self.workers.borrow().iter().filter(|w| w.waker.is_some() && w.job.is_none()).count()
     }
 
-    /// Who waits, in a traced run: a paragraph, and the names of those that nobody can wake.
-    fn tell_waiting(&self) -> (Option<String>, Vec<String>) {
+    /// Who is alive, in a traced run: a paragraph below `title`, and the names of those that nobody can wake.
+    fn tell_alive(&self, title: &str) -> (Option<String>, Vec<String>) {
         let wakers = self.live_wakers();
         let log = self.log.borrow();
         let Some(log) = log.as_ref() else { return (None, Vec::new()) };
@@ -179,7 +181,7 @@ impl World {
             }
             lines.push(line);
         }
-        (Some(format!("waiting:\n{}", lines.join("\n"))), lost)
+        (Some(format!("{title}:\n{}", lines.join("\n"))), lost)
     }
 
     /// What the worker behind `actor` waits for, and in which job.
@@ -209,7 +211,9 @@ impl World {
             };
             let message = format!("{pending} still alive when the scenario returned{named}");
             let hint = "await or cancel every task before returning, or drop `deny_pending`";
-            self.find(Finding::new(FindingKind::Pending, message).hint(hint));
+            let mut finding = Finding::new(FindingKind::Pending, message).hint(hint);
+            finding.details.extend(self.tell_alive("still alive").0);
+            self.find(finding);
         }
         let (steps, digest, elapsed) = (self.steps(), self.digest.get(), self.now());
         let panicked = leaked || self.finding.borrow().as_ref().is_some_and(|f| f.kind == FindingKind::Panic);

@@ -139,7 +139,8 @@ impl World {
             return;
         }
         let Ok(mut log) = self.log.try_borrow_mut() else { return };
-        if let Some(log) = log.as_mut().filter(|log| log.wants_await(key)) {
+        // What is dropped at the end wakes, too, but awaits nothing.
+        if let Some(log) = log.as_mut().filter(|log| !log.closing && log.wants_await(key)) {
             let _quiet = kernel::quiet();
             let mut stack = vec![0; DEEPEST];
             let depth = kernel::backtrace(&mut stack);

@@ -39,8 +39,8 @@ pub fn run(options: &cli::Diff, global: &Global) -> Result<u8> {
 /// shows better in what follows, if anything does.
 fn parting(a: &Run, b: &Run) -> Option<usize> {
     let begun = |event: &Event| {
-        let Event { step, at, worker, what, actor, by, before, woken, from, call, note, .. } = event.clone();
-        (step, at, worker, what, actor, (by, before, woken, from, call, note))
+        let Event { step, at, worker, what, actor, by, before, woken, from, call, note, number, .. } = event.clone();
+        (step, at, worker, what, actor, (by, before, woken, from, call, note, number))
     };
     let pairs = || a.events.iter().zip(&b.events);
     let first = pairs().position(|(x, y)| begun(x) != begun(y));
@@ -55,7 +55,7 @@ const WIDTH: usize = 56;
 fn side_by_side(a: &Run, b: &Run, place: usize, context: usize, which: [&Which; 2]) -> String {
     let cell = |run: &Run, place: usize| {
         run.events.get(place).map_or(String::new(), |event| {
-            let mark = if event.before.is_some() { "*" } else { " " };
+            let mark = if event.deviates() { "*" } else { " " };
             fitted(&format!("{:>5} {:>9} {mark} {}", event.step, nanos(event.at), event.text), WIDTH)
         })
     };

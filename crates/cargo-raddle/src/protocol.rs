@@ -174,6 +174,15 @@ pub struct Event {
     pub call: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u64>,
+}
+
+impl Event {
+    /// Whether the schedule leaves the plain order here.
+    pub fn deviates(&self) -> bool {
+        self.before.is_some() || self.what == "chose"
+    }
 }
 
 /// What became of a seed that was to be kept.

@@ -21,7 +21,7 @@ pub(super) struct Weather;
 impl Weather {
     /// How long something is under way that whoever runs sends now.
     pub fn delay(&self, world: &World) -> Duration {
-        Duration::from_micros(u64::from(SHORTEST + world.latency(LONGEST - SHORTEST + 1)))
+        world.latency(SHORTEST, LONGEST)
     }
 
     /// When something arrives that is sent now, behind what arrives at `before`.

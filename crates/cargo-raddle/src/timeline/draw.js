@@ -186,7 +186,7 @@ function drawBoxes(from, to) {
       pen.lineWidth = 1.5;
       pen.strokeRect(x + 1, y + inset, Math.max(scale - 2, 2), ROW - 2 * inset);
     }
-    if (e.before != null) mark(x, y);
+    if (e.before != null || e.what === "chose") mark(x, y);
     if (scale > 34) {
       pen.fillStyle = e.what === "blocked" ? colours.paper : e.end === "panicked" ? colours.bad : colours.ink;
       const shift = e.before != null ? 17 : 5;

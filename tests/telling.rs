@@ -1,0 +1,117 @@
+//! What a failure tells beside what went wrong: where each task waits, what was chosen, and no more columns than fit.
+
+use async_lock::Mutex;
+use raddle::{Explore, Finding, FindingKind, Sim, StrategyKind};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Everything that is told of the only failure there is in plain order, which is of this kind.
+fn told<Fut>(kind: FindingKind, explore: Explore, scenario: impl Fn() -> Fut + Send) -> String
+where
+    Fut: Future<Output = ()> + 'static,
+{
+    let found = explore.seeds(0..1).strategy(StrategyKind::Fifo).run(scenario);
+    let [failure] = found.failures() else { panic!("{found}") };
+    assert_eq!(failure.finding().map(Finding::kind), Some(kind), "{failure}");
+    failure.to_string()
+}
+
+async fn two_locks() {
+    let (one, two) = (Arc::new(Mutex::new(())), Arc::new(Mutex::new(())));
+    let (first, second) = (one.clone(), two.clone());
+    let there = raddle::task("there").spawn(async move {
+        let _one = first.lock().await;
+        raddle::yield_now().await;
+        second.lock().await; // there waits
+    });
+    let back = raddle::task("back").spawn(async move {
+        let _two = two.lock().await;
+        one.lock().await; // back waits
+    });
+    there.await; // the scenario waits
+    back.await;
+}
+
+/// The line of this file that has the words `at` in a comment.
+fn line_of(at: &str) -> usize {
+    let source = include_str!("telling.rs");
+    1 + source.lines().position(|line| line.contains(&format!("// {at}"))).expect("it is there")
+}
+
+/// That `task` is told to await at the line that says so, and what.
+fn awaits(text: &str, task: &str, comment: &str, what: &str) {
+    let after = text.lines().skip_while(|line| !line.trim_start().starts_with(&format!("{task} (spawned at ")));
+    let line = after.skip(1).next().map(str::trim);
+    assert_eq!(line, Some(&*format!("awaits at tests/telling.rs:{}{what}", line_of(comment))), "{text}");
+}
+
+#[test]
+fn a_deadlock_tells_where_each_task_waits() {
+    let text = told(FindingKind::Deadlock, Explore::new(), two_locks);
+    awaits(&text, "scenario", "the scenario waits", "");
+    awaits(&text, "there", "there waits", " (async_lock::mutex::Lock)");
+    awaits(&text, "back", "back waits", " (async_lock::mutex::Lock)");
+}
+
+#[test]
+fn so_do_a_livelock_and_tasks_that_are_left_behind() {
+    let spins = || async {
+        raddle::task("spinner")
+            .spawn(async {
+                loop {
+                    futures_lite::future::yield_now().await; // spins
+                }
+            })
+            .await;
+    };
+    let text = told(FindingKind::Livelock, Explore::new().max_steps(200), spins);
+    awaits(&text, "spinner", "spins", " (futures_lite::future::YieldNow)");
+
+    let leaves = || async {
+        let (sender, receiver) = async_channel::bounded::<u8>(1);
+        let consumer = raddle::task("consumer").spawn(async move {
+            let _kept = sender;
+            receiver.recv().await // is left
+        });
+        consumer.detach();
+        raddle::yield_now().await;
+    };
+    let text = told(FindingKind::Pending, Explore::new().deny_pending(true), leaves);
+    awaits(&text, "consumer", "is left", " (async_channel::Recv)");
+}
+
+#[test]
+fn a_choice_stands_where_it_was_made() {
+    let scenario = || async {
+        raddle::yield_now().await;
+        assert_ne!(raddle::choose(3), 2);
+    };
+    let found = Explore::new().strategy(StrategyKind::Random).run(scenario);
+    let [failure] = found.failures() else { panic!("{found}") };
+    let text = failure.to_string();
+    assert!(text.contains("\n    step   2  scenario chose 2 (its choice number 0)\n"), "{text}");
+    assert!(text.contains("       2       * scenario chooses 2\n"), "{text}");
+    assert!(text.contains(", or a choice was not the plain one):\n"), "{text}");
+}
+
+#[test]
+fn lanes_that_do_not_fit_are_one() {
+    let jobs = |count: usize| {
+        let report = Sim::new().strategy(StrategyKind::Fifo).pool_threads(count).run(move || async move {
+            let job =
+                || raddle::task("a-job-of-some-length").unblock(|| raddle::thread::sleep(Duration::from_millis(1)));
+            let jobs: Vec<_> = (0..count).map(|_| job()).collect();
+            for job in jobs {
+                job.await;
+            }
+            panic!("to be told");
+        });
+        report.to_string()
+    };
+    let few = jobs(2);
+    assert!(few.contains("| worker-1 ") && few.contains("| worker-2\n"), "{few}");
+    let many = jobs(9);
+    assert!(many.contains("| threads\n"), "{many}");
+    assert!(many.contains("| worker-9: a-job-of-some-length#9 begins\n"), "{many}");
+    assert!(many.lines().all(|line| line.chars().count() <= 136), "{many}");
+}
