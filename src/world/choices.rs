@@ -16,7 +16,40 @@ pub(super) struct Choices {
     made: HashMap<Key, u32>,
     stream: Option<Stream>,
     #[cfg(all(unix, feature = "smol"))]
-    latencies: Option<Stream>,
+    latencies: Option<(Spread, Stream)>,
+}
+
+/// How the latencies of a run differ from each other. What a program does takes no time, so that things meet at one moment
+/// only if what led to them took as long: were all latencies drawn alone, hardly any would, and no seed have the orders in
+/// which such things can happen. Each run has one of the three, as in Groce et al., Swarm Testing, ISSTA 2012.
+#[cfg(all(unix, feature = "smol"))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spread {
+    /// All are the shortest.
+    Even,
+    /// Of a few lengths.
+    Coarse,
+    /// Of any length.
+    Fine,
+}
+
+#[cfg(all(unix, feature = "smol"))]
+impl Spread {
+    /// So far from each other are the lengths of a coarse one, in microseconds.
+    const STRIDE: u32 = 50;
+
+    fn drawn(stream: &mut Stream) -> Spread {
+        [Spread::Even, Spread::Coarse, Spread::Fine][stream.below(3) as usize]
+    }
+
+    /// A number below `n`.
+    fn draw(self, stream: &mut Stream, n: u32) -> u32 {
+        match self {
+            Spread::Even => 0,
+            Spread::Coarse => stream.below(n.div_ceil(Spread::STRIDE)) * Spread::STRIDE,
+            Spread::Fine => stream.below(n),
+        }
+    }
 }
 
 impl Choices {
@@ -53,7 +86,11 @@ impl World {
         }
         let n = longest - shortest + 1;
         let draw = |choices: &mut Choices, seed| {
-            choices.latencies.get_or_insert_with(|| Stream::new(seed, StreamId::Latency as u64)).below(n)
+            let (spread, stream) = choices.latencies.get_or_insert_with(|| {
+                let mut stream = Stream::new(seed, StreamId::Latency as u64);
+                (Spread::drawn(&mut stream), stream)
+            });
+            spread.draw(stream, n)
         };
         latency(self.answer(draw, |other, who, nth| other.latency(who, nth, n), |number| Some(latency(number))))
     }
@@ -96,5 +133,30 @@ impl World {
     pub fn announce(&self, operation: Operation) {
         let running = self.running.get();
         self.ready.announce(running.slot, running.key, operation);
+    }
+}
+
+#[cfg(all(test, unix, feature = "smol"))]
+mod tests {
+    use super::*;
+    use crate::hash::HashSet;
+
+    #[test]
+    fn every_spread_is_some_runs_and_stays_within_its_bounds() {
+        let mut seen = HashSet::default();
+        for seed in 0..64 {
+            let mut stream = Stream::new(seed, StreamId::Latency as u64);
+            let spread = Spread::drawn(&mut stream);
+            let drawn: Vec<u32> = (0..200).map(|_| spread.draw(&mut stream, 951)).collect();
+            assert!(drawn.iter().all(|&n| n < 951));
+            let lengths: HashSet<u32> = drawn.iter().copied().collect();
+            match spread {
+                Spread::Even => assert_eq!(lengths.len(), 1),
+                Spread::Coarse => assert!(lengths.len() > 15 && drawn.iter().all(|n| n % 50 == 0)),
+                Spread::Fine => assert!(lengths.len() > 100),
+            }
+            seen.insert(spread as u8);
+        }
+        assert_eq!(seen.len(), 3);
     }
 }

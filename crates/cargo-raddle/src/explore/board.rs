@@ -20,8 +20,8 @@ pub struct Slot {
     pub scenario: Scenario,
     pub dealer: Dealer,
     pub tally: Tally,
-    /// Kept seeds that have not been dealt yet.
-    kept: Vec<Kept>,
+    /// What comes before all seeds, as long as it has not been dealt.
+    first: First,
     /// Stretches in the order in which they were dealt, with their records once those are there.
     pending: BTreeMap<Place, Option<Vec<Record>>>,
     /// Known once one of its processes has called.
@@ -36,8 +36,23 @@ pub struct Slot {
     closed: bool,
 }
 
-/// Where records belong: the kept seeds (`None`) before the stretch that begins with a number.
+/// Where records belong: what comes first (`None`) before the stretch that begins with a number.
 pub type Place = Option<u64>;
+
+/// What comes before the seeds.
+#[derive(Clone, Debug, Default)]
+pub struct First {
+    /// Whether a run in plain order is to fail as well: the portfolio has none of its own.
+    pub in_plain_order: bool,
+    /// Seeds that failed before.
+    pub kept: Vec<Kept>,
+}
+
+impl First {
+    fn is_empty(&self) -> bool {
+        !self.in_plain_order && self.kept.is_empty()
+    }
+}
 
 /// What a test says of itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,13 +64,13 @@ pub struct About {
 }
 
 impl Slot {
-    pub fn new(scenario: Scenario, kept: Vec<Kept>, dealer: Dealer, tally: Tally) -> Slot {
+    pub fn new(scenario: Scenario, first: First, dealer: Dealer, tally: Tally) -> Slot {
         let closed = tally.is_over;
         Slot {
             scenario,
             dealer,
             tally,
-            kept,
+            first,
             pending: BTreeMap::new(),
             about: None,
             broken: None,
@@ -67,7 +82,7 @@ impl Slot {
     }
 
     fn is_open(&mut self) -> bool {
-        !self.closed && (!self.kept.is_empty() || !self.dealer.is_empty())
+        !self.closed && (!self.first.is_empty() || !self.dealer.is_empty())
     }
 
     /// Whether nothing more will come of it.
@@ -88,10 +103,10 @@ impl Slot {
 
 /// What a worker is to do.
 pub enum Task {
-    /// Seeds that failed before.
-    Recheck {
+    /// What comes before the seeds.
+    Begin {
         slot: usize,
-        kept: Vec<Kept>,
+        first: First,
     },
     Explore {
         slot: usize,
@@ -153,9 +168,9 @@ impl Board {
         };
         let jobs = self.jobs;
         let entry = &mut self.slots[slot];
-        let task = match std::mem::take(&mut entry.kept) {
-            kept if kept.is_empty() => Task::Explore { slot, range: entry.dealer.deal(entry.stretch(jobs))? },
-            kept => Task::Recheck { slot, kept },
+        let task = match std::mem::take(&mut entry.first) {
+            first if first.is_empty() => Task::Explore { slot, range: entry.dealer.deal(entry.stretch(jobs))? },
+            first => Task::Begin { slot, first },
         };
         entry.at_work += 1;
         entry.pending.insert(if let Task::Explore { range, .. } = &task { Some(range.start) } else { None }, None);

@@ -17,7 +17,7 @@ use crate::protocol::Kept;
 use crate::scenario::{self, Scenario};
 use crate::shell::{BAD, Shell, WARNING, count, fitted, width};
 use crate::{github, interrupt, seedfile};
-use board::{Board, Slot};
+use board::{Board, First, Slot};
 use dealer::Dealer;
 use display::Display;
 use record::{Failure, Tally};
@@ -109,11 +109,19 @@ fn slots(options: &cli::Explore, scenarios: Vec<Scenario>, file: &Path, shell: &
         // Of many machines the first has the kept seeds; what is gone on with has had them.
         let is_first = options.shard.is_none_or(|shard| shard.k == 1) && before.is_none();
         let kept = if is_first && keeps_seeds(&scenario) { seedfile::of(&scenario)? } else { Vec::new() };
-        let mut slot = Slot::new(scenario, kept, Dealer::new(end, options.shard, done), tally);
+        let in_plain_order = is_first && is_portfolio(&scenario, options);
+        let mut slot =
+            Slot::new(scenario, First { in_plain_order, kept }, Dealer::new(end, options.shard, done), tally);
         slot.about = before.map(Saved::about);
         Ok(slot)
     };
     scenarios.into_iter().map(slot).collect()
+}
+
+/// Whether its seeds are dealt over the strategies: under `cargo test` such a test has a run in plain order first.
+fn is_portfolio(scenario: &Scenario, options: &cli::Explore) -> bool {
+    let strategy = options.strategy.as_deref().or(scenario.setting("strategy"));
+    matches!(strategy, None | Some("portfolio"))
 }
 
 /// Whether the test goes through its kept seeds first, as it does under `cargo test`.

@@ -1,6 +1,6 @@
 //! One worker: keeps a process at work, and outlives it.
 
-use super::board::{About, Board, News, Place, Task};
+use super::board::{About, Board, First, News, Place, Task};
 use super::record::{Found, Record};
 use crate::error::Error;
 use crate::process::{Death, Launch, Process, Silence, indented};
@@ -57,13 +57,13 @@ pub fn work(board: &Mutex<Board>, manner: &Manner, tell: &Sender<Happening>) {
         // Not in the condition, where the lock would be held throughout the body.
         let task = lock(board).deal(mine);
         let Some(task) = task else { return };
-        if let Task::Explore { slot, .. } | Task::Recheck { slot, .. } = task
+        if let Task::Explore { slot, .. } | Task::Begin { slot, .. } = task
             && mine.is_none_or(|(before, _)| before != slot)
         {
             mine = Some((slot, Instant::now()));
         }
         let happenings = match task {
-            Task::Recheck { slot, kept } => hand.work_on(slot, None, |hand| hand.records_of_kept(slot, &kept)),
+            Task::Begin { slot, first } => hand.work_on(slot, None, |hand| hand.first_records(slot, &first)),
             Task::Explore { slot, range } => {
                 hand.work_on(slot, Some(range.start), |hand| hand.records(slot, range.clone()))
             }
@@ -73,6 +73,9 @@ pub fn work(board: &Mutex<Board>, manner: &Manner, tell: &Sender<Happening>) {
         happenings.into_iter().for_each(|happening| drop(tell.send(happening)));
     }
 }
+
+/// The strategy that takes steps in plain order, whatever the seed.
+const PLAIN: &str = "fifo";
 
 struct Hand<'a> {
     board: &'a Mutex<Board>,
@@ -221,27 +224,38 @@ impl Hand<'_> {
         Ok(records)
     }
 
-    /// The records of seeds that failed before, each under the strategy it was kept with.
-    fn records_of_kept(&mut self, slot: usize, kept: &[KeptSeed]) -> Result<Vec<Record>, Failed> {
+    /// The records of seeds that failed before, each under the strategy it was kept with; then of the plain order, if that
+    /// is to be tried. That is no seed of those that are counted, so there is none unless it fails.
+    fn first_records(&mut self, slot: usize, first: &First) -> Result<Vec<Record>, Failed> {
         let mut records = Vec::new();
-        for (nth, KeptSeed { seed, strategy, .. }) in kept.iter().enumerate() {
-            let check = if self.manner.check { "all" } else { "off" };
-            let question = |_| format!("explore first={seed} count=1 check={check} stop=first strategy={strategy}");
-            let record = match self.ask(slot, question)? {
-                Ok(Answer::Explored(explored)) => Record::new(0, 1, explored, !self.manner.keep_going),
-                Ok(_) => return Err(Failed::Broken("answered something else than it was asked".into())),
-                Err(death) => {
-                    let again = self.ask(slot, question)?.is_err();
-                    Record::of_death(0, of_death(*seed, &death, again), !self.manner.keep_going)
-                }
-            };
+        for (nth, KeptSeed { seed, strategy, .. }) in first.kept.iter().enumerate() {
+            let record = self.record_of_one(slot, *seed, strategy)?;
             let stops = record.stops;
             records.push(record.of_kept(nth as u64, strategy));
             if stops {
-                break;
+                return Ok(records);
+            }
+        }
+        if first.in_plain_order {
+            let record = self.record_of_one(slot, Seed(0), PLAIN)?;
+            if !record.findings.is_empty() {
+                records.push(record.of_kept(first.kept.len() as u64, PLAIN));
             }
         }
         Ok(records)
+    }
+
+    fn record_of_one(&mut self, slot: usize, seed: Seed, strategy: &str) -> Result<Record, Failed> {
+        let check = if self.manner.check { "all" } else { "off" };
+        let question = |_| format!("explore first={seed} count=1 check={check} stop=first strategy={strategy}");
+        Ok(match self.ask(slot, question)? {
+            Ok(Answer::Explored(explored)) => Record::new(0, 1, explored, !self.manner.keep_going),
+            Ok(_) => return Err(Failed::Broken("answered something else than it was asked".into())),
+            Err(death) => {
+                let again = self.ask(slot, question)?.is_err();
+                Record::of_death(0, of_death(seed, &death, again), !self.manner.keep_going)
+            }
+        })
     }
 
     /// Finds out all about a failure, and has its seed kept.
