@@ -40,8 +40,8 @@ fn line_of(at: &str) -> usize {
 
 /// That `task` is told to await at the line that says so, and what.
 fn awaits(text: &str, task: &str, comment: &str, what: &str) {
-    let after = text.lines().skip_while(|line| !line.trim_start().starts_with(&format!("{task} (spawned at ")));
-    let line = after.skip(1).next().map(str::trim);
+    let mut after = text.lines().skip_while(|line| !line.trim_start().starts_with(&format!("{task} (spawned at ")));
+    let line = after.nth(1).map(str::trim);
     assert_eq!(line, Some(&*format!("awaits at tests/telling.rs:{}{what}", line_of(comment))), "{text}");
 }
 
