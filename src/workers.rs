@@ -18,10 +18,8 @@ use crate::prng;
 use crate::sites::Site;
 use crate::trace::{ActorKind, PollEnd, What};
 use crate::world::{Birth, Probe, Running, Worker, World, is_native, of_worker};
-use std::future::Future;
 use std::panic::Location;
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 /// A job is queued; the pool may wake or start workers for it.
@@ -38,10 +36,8 @@ fn pool_does<R>(world: &World, f: impl FnOnce(&mut Pool<Runnable>, &mut dyn FnMu
         Effect::Start(worker) => starts.push(worker),
         Effect::Wake(worker) => {
             // A wake goes to the ready set, and comes back to no worker.
-            world.worker(of_worker(worker), |w| {
-                w.notified = true;
-                w.waker.iter().for_each(Waker::wake_by_ref);
-            });
+            world.worker(of_worker(worker), |w| w.notified = true);
+            world.wake_worker(of_worker(worker));
         }
     });
     starts.into_iter().for_each(|worker| start(world, worker));
@@ -61,58 +57,41 @@ fn start(world: &World, number: u32) {
         let hint = "lower the number of threads with `pool_threads`, or raise the system's limit";
         return world.find(Finding::new(FindingKind::Setup, message).hint(hint));
     }
-    let site = Site { at: Location::caller(), type_name: std::any::type_name::<Turn>, given: Some("worker") };
+    let site = Site { at: Location::caller(), type_name: std::any::type_name::<Worker>, given: Some("worker") };
     let birth = Birth { kind: ActorKind::Worker, site, name: Some(&name), key: Some(key) };
-    // Not on the loop, perhaps: a job may queue another. The task itself may be polled on the loop only, and is.
-    world.spawn(&birth, Turn { index }).detach();
+    // Not on the loop, perhaps: a job may queue another. The thread gets its turns from the loop only.
+    world.spawn_thread(&birth, index, take_turn);
 }
 
-/// The task that gives sim thread `index` its turns.
-pub(crate) struct Turn {
-    pub index: u32,
-}
-
-impl Future for Turn {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let index = self.index;
-        let _quiet = kernel::quiet();
-        context::with("a worker's turn", |world| {
-            let own = world.running();
-            let (job, is_idle) = world.worker(index, |worker| {
-                worker.starting = false;
-                if worker.waker.as_ref().is_none_or(|w| !w.will_wake(cx.waker())) {
-                    worker.waker = Some(cx.waker().clone());
-                }
-                (worker.job, worker.is_idle)
-            });
-            if is_idle && !wants_its_thread(world, index) {
-                return Poll::Pending;
-            }
-            match job {
-                Some(job) => world.set_running(job),
-                None if is_native(index) => world.native_runs(index, own),
-                None => {}
-            }
-            let resumed = world.threads.resume(index as usize);
-            world.set_running(own);
-            match resumed {
-                threads::Resumed::Suspended => Poll::Pending,
-                threads::Resumed::Finished(None) => {
-                    let ended = world.worker(index, std::mem::take);
-                    if is_native(index) {
-                        world.native_ended(index);
-                    } else if !ended.quit {
-                        // Its idleness ended it, not the run: the next worker of this number is a new thread.
-                        world.retire_worker(index);
-                    }
-                    Poll::Ready(())
-                }
-                threads::Resumed::Finished(Some(payload)) => std::panic::resume_unwind(payload),
-            }
-        })
+/// On the loop, with calls unseen: sim thread `index` has its turn. `Ready` when it has ended.
+pub(crate) fn take_turn(world: &World, index: u32) -> Poll<()> {
+    let own = world.running();
+    let (job, is_idle) = world.worker(index, |worker| {
+        worker.starting = false;
+        (worker.job, worker.is_idle)
+    });
+    if is_idle && !wants_its_thread(world, index) {
+        return Poll::Pending;
     }
+    match job {
+        Some(job) => world.set_running(job),
+        None if is_native(index) => world.native_runs(index, own),
+        None => {}
+    }
+    let resumed = world.threads.resume(index as usize);
+    world.set_running(own);
+    let threads::Resumed::Finished(panicked) = resumed else { return Poll::Pending };
+    if let Some(payload) = panicked {
+        world.task_panicked(&*payload);
+    }
+    let ended = world.worker(index, std::mem::take);
+    if is_native(index) {
+        world.native_ended(index);
+    } else if !ended.quit {
+        // Its idleness ended it, not the run: the next worker of this number is a new thread.
+        world.retire_worker(index);
+    }
+    Poll::Ready(())
 }
 
 /// What the thread of worker `number` runs.
@@ -173,7 +152,7 @@ pub(crate) fn release_thread() {
 }
 
 fn run_job(index: u32, own: Running, job: Runnable) {
-    let running = Running { slot: job.metadata().slot, key: job.metadata().key };
+    let running = Running { slot: job.metadata().slot(), key: job.metadata().key };
     context::with("a worker", |world| {
         world.worker(index, |worker| {
             worker.job = Some(running);
@@ -290,18 +269,23 @@ fn wants_its_thread(world: &World, index: u32) -> bool {
         return false;
     }
     let is_anybody_ready = world.is_anybody_ready();
-    world.worker(index, |worker| {
-        (worker.is_idle, worker.next) = (false, job);
-        if is_anybody_ready {
-            // As at any switch point: which job begins first is open.
-            worker.waker.iter().for_each(Waker::wake_by_ref);
-        }
-    });
+    world.worker(index, |worker| (worker.is_idle, worker.next) = (false, job));
+    if is_anybody_ready {
+        // As at any switch point: which job begins first is open.
+        world.wake_worker(index);
+    }
     !is_anybody_ready
 }
 
 fn wake_myself(index: u32) {
-    context::with("a worker", |world| world.worker(index, |w| w.waker.iter().for_each(Waker::wake_by_ref)));
+    context::with("a worker", |world| {
+        if world.is_traced() {
+            // As by a waker, which tells.
+            let key = world.worker(index, |w| w.key);
+            key.into_iter().for_each(|key| world.saw_await(key));
+        }
+        world.wake_worker(index);
+    });
 }
 
 #[track_caller]
@@ -412,8 +396,7 @@ pub(crate) fn wake_futex(world: &World, word: usize, count: u32) -> u32 {
     while woken < count {
         let Some(worker) = world.futex_wake(word) else { break };
         woken += 1;
-        let waker = worker.and_then(|index| world.worker(index, |w| w.waker.clone()));
-        waker.into_iter().for_each(Waker::wake);
+        worker.into_iter().for_each(|index| world.wake_worker(index));
     }
     woken
 }

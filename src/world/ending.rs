@@ -316,8 +316,7 @@ impl World {
         let (ready, waiting): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(_, probe)| probe.is_ready());
         *self.outside.borrow_mut() = waiting;
         for &(index, _) in &ready {
-            let waker = self.worker(index, |w| w.waker.clone());
-            waker.into_iter().for_each(|waker| waker.wake());
+            self.wake_worker(index);
         }
         let tasks = self.look_for_tasks_outside();
         futexes > 0 || !ready.is_empty() || tasks
@@ -391,6 +390,15 @@ impl World {
     fn wake_tasks(&self) {
         let wakers = self.registry.borrow().wakers();
         wakers.into_iter().for_each(|(_, waker)| waker.wake());
+        let threads: Vec<u32> = self.living_threads(|_| true);
+        threads.into_iter().for_each(|index| self.wake_worker(index));
+    }
+
+    /// The sim threads that have been started and have not ended.
+    fn living_threads(&self, such: impl Fn(&Worker) -> bool) -> Vec<u32> {
+        let workers = self.workers.borrow();
+        let such = workers.iter().enumerate().filter(|(_, worker)| worker.waker.is_some() && such(worker));
+        such.map(|(index, _)| index as u32).collect()
     }
 
     fn only_workers_left(&self) -> bool {
@@ -402,13 +410,9 @@ impl World {
     fn run_workers(&self, leak: bool, budget: &mut u32) {
         while *budget > 0 {
             match self.pop_ready() {
-                Some(runnable) if self.is_worker(&runnable) => {
+                Some(runnable) if runnable.metadata().is_of_a_thread() => {
                     *budget -= 1;
-                    let meta = runnable.metadata();
-                    self.running.set(Running { slot: meta.slot, key: meta.key });
-                    kernel::watch(self.selector.get());
-                    runnable.run();
-                    kernel::look_away(self.selector.get());
+                    self.give_turn_between(runnable);
                     self.running.set(NOBODY);
                 }
                 Some(runnable) => self.let_go(runnable, leak),
@@ -422,18 +426,10 @@ impl World {
         self.workers.borrow().iter().step_by(2).any(|w| w.job.is_some())
     }
 
-    fn is_worker(&self, runnable: &Runnable) -> bool {
-        self.thread_of(runnable.metadata().key).is_some()
-    }
-
     /// Tells idle workers to end.
     fn send_workers_home(&self) {
-        let quit = |worker: &mut Worker| {
-            worker.quit = true;
-            worker.waker.clone()
-        };
-        let idle: Vec<_> = self.workers.borrow_mut().iter_mut().filter(|w| w.job.is_none()).filter_map(quit).collect();
-        idle.into_iter().for_each(|waker| waker.wake());
+        self.workers.borrow_mut().iter_mut().filter(|w| w.job.is_none()).for_each(|w| w.quit = true);
+        self.living_threads(|worker| worker.job.is_none()).into_iter().for_each(|index| self.wake_worker(index));
     }
 
     /// Gives up workers whose jobs would wait for ever: all names, and those of native threads.

@@ -20,6 +20,7 @@ mod spans;
 mod standing;
 mod telling;
 mod timer_fds;
+mod turns;
 mod words;
 
 pub(crate) use ending::Ended;
@@ -27,6 +28,7 @@ pub(crate) use natives::{is_native, of_worker};
 pub use options::Options;
 pub(crate) use recording::Birth;
 pub(crate) use standing::Probe;
+pub(crate) use turns::TakesTurn;
 
 use crate::beacon::{self, Beacon};
 use crate::boundary::home::AtHome;
@@ -148,8 +150,14 @@ pub(crate) struct Worker {
     pub key: Option<Key>,
     /// It has been started, and not been polled yet.
     pub starting: bool,
-    /// Wakes the task that gives the worker its turns.
+    /// What it does when it has its turn.
+    pub turn: Option<TakesTurn>,
+    /// Wakes it, wherever that is asked for; this thread has [`World::wake_worker`].
     pub waker: Option<Waker>,
+    /// What stands for it in the ready set, while it waits.
+    pub stand_in: Option<Runnable>,
+    /// It has been woken since it had its turn last.
+    pub woken: bool,
     /// It waits for a job, and the pool may notify it.
     pub is_idle: bool,
     /// Whether the pool has notified it since it began to wait.
@@ -433,7 +441,7 @@ impl World {
     #[inline(never)]
     fn prepare_traced(&self, birth: &Birth<'_>) -> TaskMeta {
         let meta = self.prepare_plain(birth);
-        self.record_birth(meta.slot, meta.key, birth);
+        self.record_birth(meta.slot(), meta.key, birth);
         meta
     }
 
@@ -630,16 +638,20 @@ impl World {
 
         self.count_step(beacon);
         let meta = runnable.metadata();
-        let (slot, key) = (meta.slot, meta.key);
+        let (slot, key) = (meta.slot(), meta.key);
         beacon.site.store(meta.site(), Ordering::Relaxed);
         self.running.set(Running { slot, key });
         self.mix(key.get());
         #[cfg(feature = "tracing")]
         let span = self.span(runnable.metadata());
-        let selector = self.selector.get();
-        kernel::watch(selector);
-        runnable.run();
-        kernel::look_away(selector);
+        if runnable.metadata().is_of_a_thread() {
+            self.give_turn(runnable);
+        } else {
+            let selector = self.selector.get();
+            kernel::watch(selector);
+            runnable.run();
+            kernel::look_away(selector);
+        }
         #[cfg(feature = "tracing")]
         drop(span);
         if traced {
@@ -716,8 +728,8 @@ impl World {
     pub fn spawn_scenario(&self, site: Site, scenario: impl FnOnce() -> Scenario) {
         let birth = Birth { kind: ActorKind::Scenario, site, name: Some("scenario"), key: Some(Key::ROOT) };
         let meta = self.prepare(&birth);
-        self.running.set(Running { slot: meta.slot, key: Key::ROOT });
-        let slot = meta.slot;
+        let slot = meta.slot();
+        self.running.set(Running { slot, key: Key::ROOT });
         let future = match catch_unwind(AssertUnwindSafe(scenario)) {
             Ok(future) => future,
             Err(payload) => {

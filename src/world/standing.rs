@@ -1,7 +1,7 @@
 //! A loop that stands still, and threads that wait: what the system calls of a world's threads do to it.
 
 use super::telling::in_short;
-use super::{Running, World};
+use super::World;
 use crate::boundary::kernel;
 use crate::boundary::threads::Backend;
 use crate::id::Key;
@@ -179,10 +179,7 @@ impl World {
         self.count_step(self.beacon);
         let meta = runnable.metadata();
         self.mix(meta.key.get());
-        let own = self.running.get();
-        self.running.set(Running { slot: meta.slot, key: meta.key });
-        runnable.run();
-        self.running.set(own);
+        self.give_turn_between(runnable);
         true
     }
 
