@@ -17,7 +17,7 @@ use crate::pool::{Effect, Pool};
 use crate::prng;
 use crate::sites::Site;
 use crate::trace::{ActorKind, PollEnd, What};
-use crate::world::{Birth, Probe, Running, Worker, World, is_native, of_worker};
+use crate::world::{Birth, Probe, Running, Worker, World, is_native, number_of, of_worker};
 use std::panic::Location;
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -29,14 +29,14 @@ pub(crate) fn push_job(world: &World, job: Runnable) {
 
 /// Lets `f` act on the pool, and does what the pool wants done.
 #[inline]
-fn pool_does<R>(world: &World, f: impl FnOnce(&mut Pool<Runnable>, &mut dyn FnMut(Effect)) -> R) -> R {
+fn pool_does<R>(world: &World, f: impl FnOnce(&mut Pool<Runnable>, &mut dyn FnMut(Effect<Runnable>)) -> R) -> R {
     // Hardly ever any. They come after all wakes, as the pool has them.
     let mut starts = Vec::new();
     let result = f(&mut world.pool.borrow_mut(), &mut |effect| match effect {
         Effect::Start(worker) => starts.push(worker),
-        Effect::Wake(worker) => {
+        Effect::Give(worker, job) => {
             // A wake goes to the ready set, and comes back to no worker.
-            world.worker(of_worker(worker), |w| w.notified = true);
+            world.worker(of_worker(worker), |w| w.next = Some(job));
             world.wake_worker(of_worker(worker));
         }
     });
@@ -70,7 +70,8 @@ pub(crate) fn take_turn(world: &World, index: u32) -> Poll<()> {
         worker.starting = false;
         (worker.job, worker.is_idle)
     });
-    if is_idle && !wants_its_thread(world, index) {
+    // What comes before a job begins, it does not need its thread for.
+    if is_idle && !begins(world, index) {
         return Poll::Pending;
     }
     match job {
@@ -101,12 +102,15 @@ fn main(world: &'static Turned<World>, number: u32) {
         let before = Residue::of_this_thread();
         let own = context::with("a worker", |world| {
             prepare_thread(world, 1 + u64::from(number));
-            world.pool.borrow_mut().begin(number);
+            world.pool.borrow_mut().begin();
             world.running()
         });
         let armed = context::with("a worker", World::arm_worker);
-        while let Some(job) = next_job(number) {
-            run_job(index, own, job);
+        let selector = kernel::selector();
+        let mut ended = None;
+        while let Some((job, running)) = next_job(number, own, ended) {
+            run_job(selector, job);
+            ended = Some(running);
         }
         drop(armed);
         kernel::adopt(None);
@@ -151,33 +155,36 @@ pub(crate) fn release_thread() {
     hooks::entropy(None);
 }
 
-fn run_job(index: u32, own: Running, job: Runnable) {
-    let running = Running { slot: job.metadata().slot(), key: job.metadata().key };
-    context::with("a worker", |world| {
-        world.worker(index, |worker| {
-            worker.job = Some(running);
-            worker.job_site = Some(job.metadata().site());
-        });
-        world.set_running(running);
-        if world.is_traced() {
-            record_begin(world, running);
-        }
-    });
+/// Has the `job` that this worker has begun done.
+fn run_job(selector: kernel::Selector, job: Runnable) {
     #[cfg(feature = "tracing")]
     let span = context::with("a worker", |world| world.span(job.metadata()));
-    let selector = kernel::selector();
     kernel::watch(selector);
     job.run();
     kernel::look_away(selector);
     #[cfg(feature = "tracing")]
     drop(span);
-    context::with("a worker", |world| {
-        world.worker(index, |worker| (worker.job, worker.job_site) = (None, None));
-        world.set_running(own);
-        if world.is_traced() {
-            record_end(world, running);
-        }
-    });
+}
+
+/// Worker `index` is in `job` from now on.
+fn job_begins(world: &World, index: u32, job: &Runnable) -> Running {
+    let meta = job.metadata();
+    let running = Running { slot: meta.slot(), key: meta.key };
+    world.worker(index, |worker| (worker.job, worker.job_site) = (Some(running), Some(meta.site())));
+    world.set_running(running);
+    if world.is_traced() {
+        record_begin(world, running);
+    }
+    running
+}
+
+/// Worker `index` was in the job `running`, and is itself again.
+fn job_ended(world: &World, index: u32, own: Running, running: Running) {
+    world.worker(index, |worker| (worker.job, worker.job_site) = (None, None));
+    world.set_running(own);
+    if world.is_traced() {
+        record_end(world, running);
+    }
 }
 
 #[cold]
@@ -204,26 +211,33 @@ fn record_end(world: &World, running: Running) {
     world.poll_ended(PollEnd::Pending);
 }
 
-/// On worker `number`: the next job, which is to begin now; `None` if the worker is to end.
-fn next_job(number: u32) -> Option<Runnable> {
+/// On worker `number`, whose last job has `ended`: the next, which has begun; `None` if the worker is to end.
+fn next_job(number: u32, own: Running, ended: Option<Running>) -> Option<(Runnable, Running)> {
     let index = of_worker(number);
-    let (job, quit) = context::with("a worker", |world| {
+    let (queued, is_over) = context::with("a worker", |world| {
+        if let Some(ended) = ended {
+            job_ended(world, index, own, ended);
+        }
         let job = pool_does(world, |pool, effect| pool.pop(effect));
+        let is_over = job.is_none() && world.worker(index, |w| w.quit);
         if job.is_none() {
             becomes_idle(world, number);
         }
-        (job, world.worker(index, |w| w.quit))
+        (job, is_over)
     });
-    if job.is_some() {
+    match &queued {
         // Which job begins first is open, and with it who takes the next.
-        switch_point(index);
-        return job;
+        Some(_) => {
+            switch_point(index);
+        }
+        None if is_over => return None,
+        None => threads::suspend(),
     }
-    if quit {
-        return None;
-    }
-    threads::suspend();
-    context::with("a worker", |world| world.worker(index, |w| w.next.take()))
+    context::with("a worker", |world| {
+        let job = queued.or_else(|| world.worker(index, |w| w.next.take()))?;
+        let running = job_begins(world, index, &job);
+        Some((job, running))
+    })
 }
 
 /// Worker `number` has found no job: it waits for one, as long as it is kept alive.
@@ -234,7 +248,7 @@ fn becomes_idle(world: &World, number: u32) {
         pool.keep_alive()
     };
     let waker = world.worker(of_worker(number), |worker| {
-        (worker.is_idle, worker.notified, worker.until) = (true, false, None);
+        (worker.is_idle, worker.until) = (true, None);
         keep_alive.and_then(|_| worker.waker.clone())
     });
     if let Some((after, waker)) = keep_alive.zip(waker) {
@@ -244,37 +258,19 @@ fn becomes_idle(world: &World, number: u32) {
     }
 }
 
-/// On the loop, when an idle worker has its turn: whether that goes to its thread, for a job that begins or to end. What
-/// comes before, it does not need its thread for, and switching to it would be most of what a job costs.
-fn wants_its_thread(world: &World, index: u32) -> bool {
-    let number = index / 2;
-    let (quit, notified, until) = world.worker(index, |w| (w.quit, w.notified, w.until));
-    if quit {
-        return true;
-    }
-    if !notified {
+/// On the loop, when an idle worker has its turn: whether that goes to its thread, for a job that begins or to end.
+fn begins(world: &World, index: u32) -> bool {
+    let (quit, has_job, until) = world.worker(index, |w| (w.quit, w.next.is_some(), w.until));
+    if !has_job {
         let is_late = until.is_some_and(|(deadline, _)| world.now() >= deadline);
-        return is_late && world.pool.borrow_mut().retire(number);
+        return quit || is_late && world.pool.borrow_mut().retire(number_of(index));
     }
     if let Some((_, timer)) = until {
         world.cancel_timer(timer);
     }
-    let job = pool_does(world, |pool, effect| {
-        pool.begin(number);
-        pool.pop(effect)
-    });
-    if job.is_none() {
-        // Somebody else was first.
-        becomes_idle(world, number);
-        return false;
-    }
-    let is_anybody_ready = world.is_anybody_ready();
-    world.worker(index, |worker| (worker.is_idle, worker.next) = (false, job));
-    if is_anybody_ready {
-        // As at any switch point: which job begins first is open.
-        world.wake_worker(index);
-    }
-    !is_anybody_ready
+    world.worker(index, |worker| worker.is_idle = false);
+    pool_does(world, |pool, effect| pool.begin_given(effect));
+    true
 }
 
 fn wake_myself(index: u32) {

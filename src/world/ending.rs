@@ -1,6 +1,6 @@
 //! How runs end: the findings of the scheduler itself, and the winding up.
 
-use super::{NOBODY, Running, Worker, World, is_native};
+use super::{NOBODY, Running, Worker, World, is_native, number_of};
 use crate::beacon;
 use crate::boundary::kernel;
 use crate::boundary::threads::Backend;
@@ -367,9 +367,17 @@ impl World {
     fn drop_queued_jobs(&self, leak: bool) {
         loop {
             let job = self.pool.borrow_mut().drain();
-            let Some(job) = job else { break };
+            let Some(job) = job.or_else(|| self.take_a_job_back()) else { break };
             self.let_go(job, leak);
         }
+    }
+
+    /// A job that a worker was given, and has not begun.
+    fn take_a_job_back(&self) -> Option<Runnable> {
+        let mut workers = self.workers.borrow_mut();
+        let (index, job) = workers.iter_mut().enumerate().find_map(|(index, w)| Some((index as u32, w.next.take()?)))?;
+        self.pool.borrow_mut().take_back(number_of(index));
+        Some(job)
     }
 
     fn let_go(&self, runnable: Runnable, leak: bool) {
@@ -449,8 +457,6 @@ impl World {
                 natives.extend(name.clone().map(|name| if self.traced.get() { name } else { "a thread".into() }));
             }
             names.extend(name);
-            // One that never began, on a worker that never had another turn: what it holds may be in others' hands.
-            std::mem::forget(worker.next);
         }
         self.workers.borrow_mut().clear();
         (names, natives)

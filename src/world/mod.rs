@@ -24,7 +24,7 @@ mod turns;
 mod words;
 
 pub(crate) use ending::Ended;
-pub(crate) use natives::{is_native, of_worker};
+pub(crate) use natives::{is_native, number_of, of_worker};
 pub use options::Options;
 pub(crate) use recording::Birth;
 pub(crate) use standing::Probe;
@@ -158,13 +158,11 @@ pub(crate) struct Worker {
     pub stand_in: Option<Runnable>,
     /// It has been woken since it had its turn last.
     pub woken: bool,
-    /// It waits for a job, and the pool may notify it.
+    /// It waits for a job, and the pool may give it one.
     pub is_idle: bool,
-    /// Whether the pool has notified it since it began to wait.
-    pub notified: bool,
     /// Until when it waits, if not for ever.
     pub until: Option<(Instant, TimerId)>,
-    /// The job that it has taken, and that begins when its thread has the turn.
+    /// The job that it was given, and that begins when it has its turn.
     pub next: Option<Runnable>,
     /// The run is over: it is to end.
     pub quit: bool,

@@ -16,6 +16,11 @@ pub(crate) const fn of_worker(number: u32) -> u32 {
     number * 2
 }
 
+/// The number in the pool of the worker that is sim thread `index`.
+pub(crate) const fn number_of(index: u32) -> u32 {
+    index / 2
+}
+
 const fn of_native(place: usize) -> u32 {
     place as u32 * 2 + 1
 }
