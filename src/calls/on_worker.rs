@@ -103,6 +103,13 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
             Answer::Pass
         }
         Op::Write { fd: 1 | 2, .. } | Op::WaitChild { .. } => Answer::Pass,
+        // At a position: what would wait for others has none and refuses, so that this is a file, and nobody asks which.
+        Op::Read { call: "pread", .. } | Op::Write { call: "pwrite", .. } => {
+            if !call.is_libcs {
+                workers::switch_point(index);
+            }
+            Answer::Pass
+        }
         _ => {
             let kind = match call.op {
                 Op::Read { fd, .. } | Op::Write { fd, .. } => Some(kernel::kind_of(fd)),
