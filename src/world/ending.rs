@@ -218,6 +218,7 @@ impl World {
         let (abandoned, outliving) =
             if self.registry.borrow().len() > 0 { self.wind_up(panicked) } else { Default::default() };
         self.release_natives();
+        self.forget_openings();
         // All have ended: the next run counts them anew.
         self.workers.borrow_mut().clear();
         #[cfg(feature = "smol")]
@@ -313,7 +314,7 @@ impl World {
     fn look_outside_closely(&self) -> bool {
         let futexes = self.futexes_changed();
         let waiting = self.outside.take();
-        let (ready, waiting): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(_, probe)| probe.is_ready());
+        let (ready, waiting): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(_, probe)| probe.is_ready(self));
         *self.outside.borrow_mut() = waiting;
         for &(index, _) in &ready {
             self.wake_worker(index);

@@ -8,6 +8,7 @@ mod bare;
 mod choices;
 mod dying;
 mod ending;
+mod fifos;
 mod natives;
 #[cfg(feature = "smol")]
 mod nested;
@@ -91,6 +92,9 @@ pub(crate) struct World {
     /// Child processes that have been started, and not waited for.
     pub children: Cell<u32>,
     timer_fds: RefCell<Vec<timer_fds::TimerFd>>,
+    /// Threads that open FIFOs.
+    openings: RefCell<Vec<fifos::Opening>>,
+    next_opening: Cell<u64>,
     /// Sockets of the system that have been used.
     sockets: RefCell<Vec<sockets::Socket>>,
     /// Workers that wait for something outside the world.
@@ -243,6 +247,8 @@ impl World {
             own_words: RefCell::new(Vec::new()),
             children: Cell::new(0),
             timer_fds: RefCell::new(Vec::new()),
+            openings: RefCell::new(Vec::new()),
+            next_opening: Cell::new(0),
             sockets: RefCell::new(Vec::new()),
             outside: RefCell::new(Vec::new()),
             #[cfg(all(unix, feature = "smol"))]

@@ -17,13 +17,16 @@ pub(crate) enum Probe {
     Descriptor { fd: i32, write: bool },
     /// One of those that the call is about is ready.
     Call(kernel::Call),
+    /// The other end of the FIFO of this opening has been opened.
+    Opening(u64),
 }
 
 impl Probe {
-    pub fn is_ready(self) -> bool {
+    pub fn is_ready(self, world: &World) -> bool {
         match self {
             Probe::Descriptor { fd, write } => kernel::is_ready(fd, write),
             Probe::Call(call) => kernel::is_over(&call),
+            Probe::Opening(id) => world.fifo_is_open(id),
         }
     }
 }

@@ -50,6 +50,8 @@
 mod arch;
 mod call;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+mod fifo;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 #[path = "linux.rs"]
 mod imp;
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri))))]
@@ -68,8 +70,9 @@ mod waits;
 pub(super) use arch::{direct, direct_sleep};
 pub use call::{Answer, Call, Kind, Op, Timeout};
 pub use imp::{
-    Ends, backtrace, clear_sets, ends_of, exported, fire_timer, is_nonblocking, is_over, is_ready, is_static, is_tcp,
-    kind_of, name_of, peek, perform, perform_for, perform_now, poke, settle, stop_timer, word_is, write_part,
+    Ends, backtrace, clear_sets, close, ends_of, exported, fire_timer, has_writer, have_wait, is_nonblocking, is_over,
+    is_ready, is_static, is_tcp, kind_of, name_of, open_fifo, opens_fifo, peek, perform, perform_for, perform_now, poke,
+    settle, stop_timer, word_is, write_part,
 };
 
 use super::overflow;
