@@ -34,6 +34,8 @@ mod original;
 mod processes;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 mod syscall_x86_64;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+mod vfork_x86_64;
 #[cfg(test)]
 mod tests;
 

@@ -42,8 +42,11 @@
 //!    in it ends the process instead of going on wrongly.
 //! 4. *A trap while SIGSYS is masked ends the process.* Masks are set by a system call as well, so that one is answered here:
 //!    it is applied to the mask the handler returns to, with SIGSYS taken out.
-//! 5. *A call that returns twice* (clone, fork, vfork) must not be carried out on the handler's frame: the selector is left
-//!    at ALLOW and the instruction runs again, where it stands.
+//! 5. *A call that returns twice* and whose child goes on with the same memory, or on another stack (clone, vfork), must not
+//!    be carried out on the handler's frame: the selector is left at ALLOW and the instruction runs again, where it stands.
+//!    What its caller does from there on to the end of its turn is not seen; those who call the functions `vfork` and `clone`
+//!    do not come here (`hooks/`). A child with a copy of it all (fork) has the handler's frame as well: that is carried out
+//!    here, and the child is let go with the selector at ALLOW.
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 #[path = "x86_64.rs"]
@@ -85,7 +88,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 const LEAST_REALTIME: u64 = 900_000_000_000_000_000;
 
 const ALLOW: u8 = 0;
-const BLOCK: u8 = 1;
+pub(super) const BLOCK: u8 = 1;
 
 /// Answers a call. It may suspend the thread, and it may allocate; it must not panic.
 pub type Handler = fn(&Call) -> Answer;
@@ -238,6 +241,19 @@ pub fn process_starts() {
 /// The child process that was started last is over, and has been waited for. Not to be told with calls watched.
 pub fn process_ended() {
     imp::process_ended();
+}
+
+/// The same of one that is made by a call which returns twice: from here on calls are unseen. The byte to set to BLOCK when
+/// the caller goes on; null if there is none.
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+pub(super) fn process_starts_unseen() -> *mut u8 {
+    let quiet = quiet();
+    if quiet.was_watched() {
+        process_starts();
+    }
+    let byte = quiet.restore.map_or(std::ptr::null_mut(), |selector| selector.byte.as_ptr());
+    std::mem::forget(quiet);
+    byte
 }
 
 impl Drop for Quiet {
