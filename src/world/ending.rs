@@ -376,7 +376,8 @@ impl World {
     /// A job that a worker was given, and has not begun.
     fn take_a_job_back(&self) -> Option<Runnable> {
         let mut workers = self.workers.borrow_mut();
-        let (index, job) = workers.iter_mut().enumerate().find_map(|(index, w)| Some((index as u32, w.next.take()?)))?;
+        let (index, job) =
+            workers.iter_mut().enumerate().find_map(|(index, w)| Some((index as u32, w.next.take()?)))?;
         self.pool.borrow_mut().take_back(number_of(index));
         Some(job)
     }

@@ -1,7 +1,7 @@
 //! A loop that stands still, and threads that wait: what the system calls of a world's threads do to it.
 
-use super::telling::in_short;
 use super::World;
+use super::telling::in_short;
 use crate::boundary::kernel;
 use crate::boundary::threads::Backend;
 use crate::id::Key;

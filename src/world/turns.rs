@@ -35,7 +35,8 @@ impl Hears for Wakes {
             }
             world.saw_await(self.key);
             // Its number may be another thread's by now.
-            let is_it = |worker: &mut Worker| worker.waker.as_ref().is_some_and(|w| w.data() == ptr::from_ref(self).cast());
+            let is_it =
+                |worker: &mut Worker| worker.waker.as_ref().is_some_and(|w| w.data() == ptr::from_ref(self).cast());
             if world.worker(self.index, is_it) {
                 world.wake_worker(self.index);
             }

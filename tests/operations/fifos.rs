@@ -105,7 +105,8 @@ fn nobody_comes() {
         assert_eq!(finding.kind(), FindingKind::Leak, "{report}");
         assert!(report.leaks()[0].to_string().contains("/fifo\""), "{report}");
         // And the descriptor is not kept.
-        let names = std::fs::read_dir("/proc/self/fd").unwrap().filter_map(|fd| std::fs::read_link(fd.unwrap().path()).ok());
+        let names =
+            std::fs::read_dir("/proc/self/fd").unwrap().filter_map(|fd| std::fs::read_link(fd.unwrap().path()).ok());
         assert_eq!(names.filter(|name| name == &things.path("fifo")).count(), 0);
     }
 }

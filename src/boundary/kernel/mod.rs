@@ -74,8 +74,8 @@ pub(super) use arch::{direct, direct_sleep};
 pub use call::{Answer, Call, Kind, Op, Timeout};
 pub use imp::{
     Ends, backtrace, clear_sets, close, ends_of, exported, fire_timer, has_writer, have_wait, is_nonblocking, is_over,
-    is_ready, is_static, is_tcp, kind_of, name_of, open_fifo, opens_fifo, peek, perform, perform_for, perform_now, poke,
-    settle, stop_timer, word_is, write_part,
+    is_ready, is_static, is_tcp, kind_of, name_of, open_fifo, opens_fifo, peek, perform, perform_for, perform_now,
+    poke, settle, stop_timer, word_is, write_part,
 };
 
 use super::overflow;
