@@ -1,6 +1,6 @@
 //! The workers of the blocking pool: sim threads that take jobs from its queue, and what a job may call to wait.
 //!
-//! To the scheduler a worker is a task like any other: its poll gives the thread the turn until it suspends itself.
+//! To the scheduler a worker is a candidate as a task is: a step of it gives its thread the turn until that suspends itself.
 
 mod block_on;
 
