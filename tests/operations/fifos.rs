@@ -7,6 +7,8 @@ use std::fs::File;
 use std::io::{BufRead, Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::PoisonError;
 use std::thread;
 
 fn fifo(things: &Things) -> PathBuf {
@@ -89,6 +91,33 @@ fn two_jobs_meet() {
         });
         assert!(found.is_ok(), "{found}");
     }
+}
+
+/// At the other end may be another process.
+#[test]
+fn a_child_meets_a_job() {
+    let _mine = super::waits::CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
+    let things = Things::new();
+    let path = fifo(&things);
+    let found = Explore::new().seeds(0..4).require_boundary(true).check(raddle::Check::All).run(move || {
+        let (reads, writes) = (path.clone(), path.clone());
+        async move {
+            let reading = raddle::unblock(move || {
+                let mut child = Command::new("sh").args(["-c", "echo hello >$0"]).arg(&reads).spawn().unwrap();
+                let read = std::io::read_to_string(File::open(&reads).unwrap()).unwrap();
+                assert!(child.wait().unwrap().success());
+                read
+            });
+            assert_eq!(reading.await, "hello\n");
+            let writing = raddle::unblock(move || {
+                let child = Command::new("cat").arg(&writes).stdout(Stdio::piped()).spawn().unwrap();
+                to_write(&writes).write_all(b"hello").unwrap();
+                child.wait_with_output().unwrap().stdout
+            });
+            assert_eq!(writing.await, b"hello");
+        }
+    });
+    assert!(found.is_ok(), "{found}");
 }
 
 /// Whose other end nobody opens: on the loop the run is over, and says at which call.

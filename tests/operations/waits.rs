@@ -115,7 +115,7 @@ fn locks() {
 }
 
 /// Only one test at a time has children: some wait for whichever of them there is.
-static CHILDREN: Mutex<()> = Mutex::new(());
+pub(super) static CHILDREN: Mutex<()> = Mutex::new(());
 
 #[test]
 fn threads_and_processes() {
