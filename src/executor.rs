@@ -64,27 +64,49 @@ pub(crate) trait Host: 'static {
     fn drop_panicked(&self, payload: Box<dyn Any + Send>);
 }
 
+/// One bit of [`TaskMeta::place`]: half as many tasks at a time are still two thousand million.
+const OF_A_THREAD: u32 = 1 << 31;
+
 /// What raddle keeps with each task. Opaque.
 #[derive(Debug)]
 pub struct TaskMeta {
     /// The run it belongs to, and the number of the site that it was spawned at.
     run: Labelled<RunMark>,
     pub(crate) key: Key,
-    pub(crate) slot: u32,
+    /// Its place in the registry, and whether it is a sim thread's.
+    place: u32,
     /// How often it has been made ready: its own steps. Not counted where nobody asks, see [`Payload::is_ready_again`].
     steps: AtomicU32,
 }
 
 impl TaskMeta {
     pub(crate) fn new(run: RunTag, slot: u32, key: Key, site: SiteId) -> TaskMeta {
-        TaskMeta { run: run.with(site), slot, key, steps: AtomicU32::new(0) }
+        debug_assert!(slot & OF_A_THREAD == 0);
+        TaskMeta { run: run.with(site), place: slot, key, steps: AtomicU32::new(0) }
+    }
+
+    /// The same for what stands for a sim thread in the ready set: see [`stand_in`].
+    pub(crate) fn of_a_thread(self) -> TaskMeta {
+        TaskMeta { place: self.place | OF_A_THREAD, ..self }
+    }
+
+    /// Its place in the registry.
+    #[inline(always)]
+    pub(crate) fn slot(&self) -> u32 {
+        self.place & !OF_A_THREAD
+    }
+
+    /// Whether it stands for a sim thread.
+    #[inline(always)]
+    pub(crate) fn is_of_a_thread(&self) -> bool {
+        self.place & OF_A_THREAD != 0
     }
 
     /// The task as a strategy sees it. The step it is about to take was counted when it became ready.
     #[inline]
     pub(crate) fn candidate(&self) -> Candidate {
         let step = self.steps.load(Ordering::Relaxed).wrapping_sub(1);
-        Candidate { key: self.key, step, slot: self.slot, operation: None }
+        Candidate { key: self.key, step, slot: self.slot(), operation: None }
     }
 
     /// The number of the run it belongs to.
@@ -287,7 +309,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let slot = meta.slot;
+    let slot = meta.slot();
     let tracked = move |_: &TaskMeta| Tracked::<F, H>::new(future, slot, traced);
     async_task::Builder::new().metadata(meta).propagate_panic(true).spawn(tracked, schedule::<H>)
 }
@@ -299,9 +321,19 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    let slot = meta.slot;
+    let slot = meta.slot();
     let tracked = move |_: &TaskMeta| Tracked::<F, H>::new(future, slot, traced);
     async_task::Builder::new().metadata(meta).propagate_panic(true).spawn_local(tracked, schedule::<H>)
+}
+
+/// Makes what stands for a sim thread in the ready set. It is never run and has no waker: whoever takes it out gives the
+/// thread its turn instead, and keeps it until the thread is woken. A task's own way round, run and woken by async-task,
+/// would be a third of what a job costs.
+pub(crate) fn stand_in(meta: TaskMeta) -> Runnable {
+    let future = |_: &TaskMeta| std::future::pending::<()>();
+    let (runnable, task) = async_task::Builder::new().metadata(meta.of_a_thread()).spawn(future, drop::<Runnable>);
+    task.detach();
+    runnable
 }
 
 /// Makes a job: a future that never waits, for the pool's queue.
@@ -311,7 +343,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let slot = meta.slot;
+    let slot = meta.slot();
     let tracked = move |_: &TaskMeta| Tracked::<F, H>::new(future, slot, traced);
     async_task::Builder::new().metadata(meta).propagate_panic(true).spawn(tracked, schedule_job::<H>)
 }

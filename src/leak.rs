@@ -155,6 +155,12 @@ impl Leak {
         if self.holder.is_none() {
             self.holder.clone_from(&other.holder);
         }
+        // Who was kept waiting is seen when the last of them is over.
+        let is_new = |names: &[String], name: &&String| !names.contains(name);
+        let ready: Vec<_> = other.ready.iter().filter(|name| is_new(&self.ready, name)).cloned().collect();
+        let late: Vec<_> = other.late.iter().filter(|name| is_new(&self.late, name)).cloned().collect();
+        self.ready.extend(ready);
+        self.late.extend(late);
     }
 
     /// What can be said about whom it waited for, besides the call.

@@ -10,7 +10,7 @@ use crate::prng;
 use crate::sentinel::{Class, Detail, Touch, verdict};
 use crate::sites::Site;
 use crate::trace::{ActorKind, PollEnd, What};
-use crate::workers::{self, Turn};
+use crate::workers;
 use crate::world::{Birth as TaskBirth, World};
 use std::panic::Location;
 
@@ -64,11 +64,11 @@ impl Nursery for Worlds {
 
 /// Makes the task that gives native thread `index` its turns.
 fn begin(world: &World, index: u32) {
-    let site = Site { at: Location::caller(), type_name: std::any::type_name::<Turn>, given: Some("thread") };
+    let site = Site { at: Location::caller(), type_name: std::any::type_name::<Worlds>, given: Some("thread") };
     let key = world.next_child_key();
     world.worker(index, |worker| worker.key = Some(key));
     let birth = TaskBirth { kind: ActorKind::Thread, site, name: None, key: Some(key) };
-    world.spawn(&birth, Turn { index }).detach();
+    world.spawn_thread(&birth, index, workers::take_turn);
     if let Some(creator) = threads::current() {
         // Who goes first is open.
         workers::switch_point(creator as u32);

@@ -10,7 +10,8 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt;
 use std::panic::{self, PanicHookInfo};
 use std::sync::Once;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 /// Wraps the process's panic hook, once. Outside runs the hook that was there before does what it did.
 pub(crate) fn install() {
@@ -19,11 +20,71 @@ pub(crate) fn install() {
         overflow::watch(tell_overflow);
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
+            let _telling = Telling::begin();
             if !note(info) {
                 before(info);
             }
         }));
     });
+}
+
+/// How many threads tell of a panic now. Who does may hold std's lock of backtraces, for as long as symbols take.
+static TELLING: AtomicU32 = AtomicU32::new(0);
+
+/// How many are about to fork this process, and wait until nobody tells.
+static FORKING: AtomicU32 = AtomicU32::new(0);
+
+struct Telling;
+
+impl Telling {
+    /// Waits for those who fork; `None` if that takes too long: they may wait for this thread.
+    fn begin() -> Option<Telling> {
+        const MOST: u32 = 10_000;
+        let _quiet = kernel::quiet();
+        for _ in 0..MOST {
+            TELLING.fetch_add(1, Ordering::SeqCst);
+            let telling = Telling;
+            if FORKING.load(Ordering::SeqCst) == 0 {
+                return Some(telling);
+            }
+            drop(telling);
+            std::thread::yield_now();
+        }
+        None
+    }
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        TELLING.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// For the time of a fork: no thread tells of a panic, so that the new process can. (If one does not come to its end, it is
+/// not waited for for ever.)
+pub(crate) fn hold() -> impl Sized {
+    const EVERY: Duration = Duration::from_micros(100);
+    const MOST: u32 = 20_000;
+    struct Forking;
+    impl Drop for Forking {
+        fn drop(&mut self) {
+            FORKING.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+    FORKING.fetch_add(1, Ordering::SeqCst);
+    let forking = Forking;
+    (0..MOST).take_while(|_| TELLING.load(Ordering::SeqCst) > 0).for_each(|_| std::thread::sleep(EVERY));
+    forking
+}
+
+/// In a forked process: there are no other threads.
+pub(crate) fn alone() {
+    // Where it is so anyway nothing is written: the process would have to copy a page for it.
+    for count in [&TELLING, &FORKING] {
+        if count.load(Ordering::Relaxed) != 0 {
+            count.store(0, Ordering::Relaxed);
+        }
+    }
 }
 
 /// True if the panic belongs to a run, which will tell of it.

@@ -14,6 +14,8 @@ struct Entry {
     waker: Option<Waker>,
     /// How many children it has spawned; the next free place if it is free itself.
     number: u32,
+    /// The sim thread behind it, or [`NONE`].
+    thread: u32,
 }
 
 const NONE: u32 = u32::MAX;
@@ -36,14 +38,25 @@ impl Registry {
             Some(entry) => {
                 let slot = self.free;
                 self.free = entry.number;
-                entry.number = 0;
+                (entry.number, entry.thread) = (0, NONE);
                 slot
             }
             None => {
-                self.entries.push(Entry { waker: None, number: 0 });
+                self.entries.push(Entry { waker: None, number: 0, thread: NONE });
                 self.entries.len() as u32 - 1
             }
         }
+    }
+
+    /// What is in `slot` stands for this sim thread.
+    pub fn stands_for(&mut self, slot: u32, thread: u32) {
+        self.entries[slot as usize].thread = thread;
+    }
+
+    /// The sim thread that what is in `slot` stands for.
+    #[inline]
+    pub fn thread(&self, slot: u32) -> Option<u32> {
+        self.entries.get(slot as usize).map(|entry| entry.thread).filter(|&thread| thread != NONE)
     }
 
     /// The task in `slot` waits, and is woken by `waker`.

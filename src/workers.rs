@@ -1,6 +1,6 @@
 //! The workers of the blocking pool: sim threads that take jobs from its queue, and what a job may call to wait.
 //!
-//! To the scheduler a worker is a task like any other: its poll gives the thread the turn until it suspends itself.
+//! To the scheduler a worker is a candidate as a task is: a step of it gives its thread the turn until that suspends itself.
 
 mod block_on;
 
@@ -17,11 +17,9 @@ use crate::pool::{Effect, Pool};
 use crate::prng;
 use crate::sites::Site;
 use crate::trace::{ActorKind, PollEnd, What};
-use crate::world::{Birth, Probe, Running, Worker, World, is_native, of_worker};
-use std::future::Future;
+use crate::world::{Birth, Probe, Running, Worker, World, is_native, number_of, of_worker};
 use std::panic::Location;
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 /// A job is queued; the pool may wake or start workers for it.
@@ -31,17 +29,15 @@ pub(crate) fn push_job(world: &World, job: Runnable) {
 
 /// Lets `f` act on the pool, and does what the pool wants done.
 #[inline]
-fn pool_does<R>(world: &World, f: impl FnOnce(&mut Pool<Runnable>, &mut dyn FnMut(Effect)) -> R) -> R {
+fn pool_does<R>(world: &World, f: impl FnOnce(&mut Pool<Runnable>, &mut dyn FnMut(Effect<Runnable>)) -> R) -> R {
     // Hardly ever any. They come after all wakes, as the pool has them.
     let mut starts = Vec::new();
     let result = f(&mut world.pool.borrow_mut(), &mut |effect| match effect {
         Effect::Start(worker) => starts.push(worker),
-        Effect::Wake(worker) => {
+        Effect::Give(worker, job) => {
             // A wake goes to the ready set, and comes back to no worker.
-            world.worker(of_worker(worker), |w| {
-                w.notified = true;
-                w.waker.iter().for_each(Waker::wake_by_ref);
-            });
+            world.worker(of_worker(worker), |w| w.next = Some(job));
+            world.wake_worker(of_worker(worker));
         }
     });
     starts.into_iter().for_each(|worker| start(world, worker));
@@ -61,58 +57,42 @@ fn start(world: &World, number: u32) {
         let hint = "lower the number of threads with `pool_threads`, or raise the system's limit";
         return world.find(Finding::new(FindingKind::Setup, message).hint(hint));
     }
-    let site = Site { at: Location::caller(), type_name: std::any::type_name::<Turn>, given: Some("worker") };
+    let site = Site { at: Location::caller(), type_name: std::any::type_name::<Worker>, given: Some("worker") };
     let birth = Birth { kind: ActorKind::Worker, site, name: Some(&name), key: Some(key) };
-    // Not on the loop, perhaps: a job may queue another. The task itself may be polled on the loop only, and is.
-    world.spawn(&birth, Turn { index }).detach();
+    // Not on the loop, perhaps: a job may queue another. The thread gets its turns from the loop only.
+    world.spawn_thread(&birth, index, take_turn);
 }
 
-/// The task that gives sim thread `index` its turns.
-pub(crate) struct Turn {
-    pub index: u32,
-}
-
-impl Future for Turn {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let index = self.index;
-        let _quiet = kernel::quiet();
-        context::with("a worker's turn", |world| {
-            let own = world.running();
-            let (job, is_idle) = world.worker(index, |worker| {
-                worker.starting = false;
-                if worker.waker.as_ref().is_none_or(|w| !w.will_wake(cx.waker())) {
-                    worker.waker = Some(cx.waker().clone());
-                }
-                (worker.job, worker.is_idle)
-            });
-            if is_idle && !wants_its_thread(world, index) {
-                return Poll::Pending;
-            }
-            match job {
-                Some(job) => world.set_running(job),
-                None if is_native(index) => world.native_runs(index, own),
-                None => {}
-            }
-            let resumed = world.threads.resume(index as usize);
-            world.set_running(own);
-            match resumed {
-                threads::Resumed::Suspended => Poll::Pending,
-                threads::Resumed::Finished(None) => {
-                    let ended = world.worker(index, std::mem::take);
-                    if is_native(index) {
-                        world.native_ended(index);
-                    } else if !ended.quit {
-                        // Its idleness ended it, not the run: the next worker of this number is a new thread.
-                        world.retire_worker(index);
-                    }
-                    Poll::Ready(())
-                }
-                threads::Resumed::Finished(Some(payload)) => std::panic::resume_unwind(payload),
-            }
-        })
+/// On the loop, with calls unseen: sim thread `index` has its turn. `Ready` when it has ended.
+pub(crate) fn take_turn(world: &World, index: u32) -> Poll<()> {
+    let own = world.running();
+    let (job, is_idle) = world.worker(index, |worker| {
+        worker.starting = false;
+        (worker.job, worker.is_idle)
+    });
+    // What comes before a job begins, it does not need its thread for.
+    if is_idle && !begins(world, index) {
+        return Poll::Pending;
     }
+    match job {
+        Some(job) => world.set_running(job),
+        None if is_native(index) => world.native_runs(index, own),
+        None => {}
+    }
+    let resumed = world.threads.resume(index as usize);
+    world.set_running(own);
+    let threads::Resumed::Finished(panicked) = resumed else { return Poll::Pending };
+    if let Some(payload) = panicked {
+        world.task_panicked(&*payload);
+    }
+    let ended = world.worker(index, std::mem::take);
+    if is_native(index) {
+        world.native_ended(index);
+    } else if !ended.quit {
+        // Its idleness ended it, not the run: the next worker of this number is a new thread.
+        world.retire_worker(index);
+    }
+    Poll::Ready(())
 }
 
 /// What the thread of worker `number` runs.
@@ -122,12 +102,15 @@ fn main(world: &'static Turned<World>, number: u32) {
         let before = Residue::of_this_thread();
         let own = context::with("a worker", |world| {
             prepare_thread(world, 1 + u64::from(number));
-            world.pool.borrow_mut().begin(number);
+            world.pool.borrow_mut().begin();
             world.running()
         });
         let armed = context::with("a worker", World::arm_worker);
-        while let Some(job) = next_job(number) {
-            run_job(index, own, job);
+        let selector = kernel::selector();
+        let mut ended = None;
+        while let Some((job, running)) = next_job(number, own, ended) {
+            run_job(selector, job);
+            ended = Some(running);
         }
         drop(armed);
         kernel::adopt(None);
@@ -172,33 +155,36 @@ pub(crate) fn release_thread() {
     hooks::entropy(None);
 }
 
-fn run_job(index: u32, own: Running, job: Runnable) {
-    let running = Running { slot: job.metadata().slot, key: job.metadata().key };
-    context::with("a worker", |world| {
-        world.worker(index, |worker| {
-            worker.job = Some(running);
-            worker.job_site = Some(job.metadata().site());
-        });
-        world.set_running(running);
-        if world.is_traced() {
-            record_begin(world, running);
-        }
-    });
+/// Has the `job` that this worker has begun done.
+fn run_job(selector: kernel::Selector, job: Runnable) {
     #[cfg(feature = "tracing")]
     let span = context::with("a worker", |world| world.span(job.metadata()));
-    let selector = kernel::selector();
     kernel::watch(selector);
     job.run();
     kernel::look_away(selector);
     #[cfg(feature = "tracing")]
     drop(span);
-    context::with("a worker", |world| {
-        world.worker(index, |worker| (worker.job, worker.job_site) = (None, None));
-        world.set_running(own);
-        if world.is_traced() {
-            record_end(world, running);
-        }
-    });
+}
+
+/// Worker `index` is in `job` from now on.
+fn job_begins(world: &World, index: u32, job: &Runnable) -> Running {
+    let meta = job.metadata();
+    let running = Running { slot: meta.slot(), key: meta.key };
+    world.worker(index, |worker| (worker.job, worker.job_site) = (Some(running), Some(meta.site())));
+    world.set_running(running);
+    if world.is_traced() {
+        record_begin(world, running);
+    }
+    running
+}
+
+/// Worker `index` was in the job `running`, and is itself again.
+fn job_ended(world: &World, index: u32, own: Running, running: Running) {
+    world.worker(index, |worker| (worker.job, worker.job_site) = (None, None));
+    world.set_running(own);
+    if world.is_traced() {
+        record_end(world, running);
+    }
 }
 
 #[cold]
@@ -225,26 +211,33 @@ fn record_end(world: &World, running: Running) {
     world.poll_ended(PollEnd::Pending);
 }
 
-/// On worker `number`: the next job, which is to begin now; `None` if the worker is to end.
-fn next_job(number: u32) -> Option<Runnable> {
+/// On worker `number`, whose last job has `ended`: the next, which has begun; `None` if the worker is to end.
+fn next_job(number: u32, own: Running, ended: Option<Running>) -> Option<(Runnable, Running)> {
     let index = of_worker(number);
-    let (job, quit) = context::with("a worker", |world| {
+    let (queued, is_over) = context::with("a worker", |world| {
+        if let Some(ended) = ended {
+            job_ended(world, index, own, ended);
+        }
         let job = pool_does(world, |pool, effect| pool.pop(effect));
+        let is_over = job.is_none() && world.worker(index, |w| w.quit);
         if job.is_none() {
             becomes_idle(world, number);
         }
-        (job, world.worker(index, |w| w.quit))
+        (job, is_over)
     });
-    if job.is_some() {
+    match &queued {
         // Which job begins first is open, and with it who takes the next.
-        switch_point(index);
-        return job;
+        Some(_) => {
+            switch_point(index);
+        }
+        None if is_over => return None,
+        None => threads::suspend(),
     }
-    if quit {
-        return None;
-    }
-    threads::suspend();
-    context::with("a worker", |world| world.worker(index, |w| w.next.take()))
+    context::with("a worker", |world| {
+        let job = queued.or_else(|| world.worker(index, |w| w.next.take()))?;
+        let running = job_begins(world, index, &job);
+        Some((job, running))
+    })
 }
 
 /// Worker `number` has found no job: it waits for one, as long as it is kept alive.
@@ -255,7 +248,7 @@ fn becomes_idle(world: &World, number: u32) {
         pool.keep_alive()
     };
     let waker = world.worker(of_worker(number), |worker| {
-        (worker.is_idle, worker.notified, worker.until) = (true, false, None);
+        (worker.is_idle, worker.until) = (true, None);
         keep_alive.and_then(|_| worker.waker.clone())
     });
     if let Some((after, waker)) = keep_alive.zip(waker) {
@@ -265,43 +258,30 @@ fn becomes_idle(world: &World, number: u32) {
     }
 }
 
-/// On the loop, when an idle worker has its turn: whether that goes to its thread, for a job that begins or to end. What
-/// comes before, it does not need its thread for, and switching to it would be most of what a job costs.
-fn wants_its_thread(world: &World, index: u32) -> bool {
-    let number = index / 2;
-    let (quit, notified, until) = world.worker(index, |w| (w.quit, w.notified, w.until));
-    if quit {
-        return true;
-    }
-    if !notified {
+/// On the loop, when an idle worker has its turn: whether that goes to its thread, for a job that begins or to end.
+fn begins(world: &World, index: u32) -> bool {
+    let (quit, has_job, until) = world.worker(index, |w| (w.quit, w.next.is_some(), w.until));
+    if !has_job {
         let is_late = until.is_some_and(|(deadline, _)| world.now() >= deadline);
-        return is_late && world.pool.borrow_mut().retire(number);
+        return quit || is_late && world.pool.borrow_mut().retire(number_of(index));
     }
     if let Some((_, timer)) = until {
         world.cancel_timer(timer);
     }
-    let job = pool_does(world, |pool, effect| {
-        pool.begin(number);
-        pool.pop(effect)
-    });
-    if job.is_none() {
-        // Somebody else was first.
-        becomes_idle(world, number);
-        return false;
-    }
-    let is_anybody_ready = world.is_anybody_ready();
-    world.worker(index, |worker| {
-        (worker.is_idle, worker.next) = (false, job);
-        if is_anybody_ready {
-            // As at any switch point: which job begins first is open.
-            worker.waker.iter().for_each(Waker::wake_by_ref);
-        }
-    });
-    !is_anybody_ready
+    world.worker(index, |worker| worker.is_idle = false);
+    pool_does(world, |pool, effect| pool.begin_given(effect));
+    true
 }
 
 fn wake_myself(index: u32) {
-    context::with("a worker", |world| world.worker(index, |w| w.waker.iter().for_each(Waker::wake_by_ref)));
+    context::with("a worker", |world| {
+        if world.is_traced() {
+            // As by a waker, which tells.
+            let key = world.worker(index, |w| w.key);
+            key.into_iter().for_each(|key| world.saw_await(key));
+        }
+        world.wake_worker(index);
+    });
 }
 
 #[track_caller]
@@ -412,8 +392,7 @@ pub(crate) fn wake_futex(world: &World, word: usize, count: u32) -> u32 {
     while woken < count {
         let Some(worker) = world.futex_wake(word) else { break };
         woken += 1;
-        let waker = worker.and_then(|index| world.worker(index, |w| w.waker.clone()));
-        waker.into_iter().for_each(Waker::wake);
+        worker.into_iter().for_each(|index| world.wake_worker(index));
     }
     woken
 }

@@ -407,6 +407,39 @@ fn what_differs_from_process_to_process_is_a_divergence() {
     assert_eq!(found.first_failure().and_then(|f| f.finding()).map(Finding::kind), Some(FindingKind::Divergence));
 }
 
+/// Other tests of the process may be telling of panics of their own, with stacks, which takes locks.
+#[test]
+#[ignore = "a victim"]
+fn panics_beside_others_that_do() {
+    if !common::is_victim() {
+        return;
+    }
+    // A run before that: from then on the hook is raddle's.
+    assert!(Sim::new().run(|| async {}).is_ok());
+    let is_over = std::sync::Arc::new(AtomicU32::new(0));
+    let others = [0, 1].map(|_| {
+        let is_over = is_over.clone();
+        std::thread::spawn(move || {
+            while is_over.load(Ordering::Relaxed) == 0 {
+                assert!(std::panic::catch_unwind(|| panic!("another")).is_err());
+            }
+        })
+    });
+    let kinds = [(); 8].map(|()| {
+        let report = dies_within(Duration::from_secs(5), || async { panic!("mine") });
+        found(&report).kind()
+    });
+    is_over.store(1, Ordering::Relaxed);
+    others.into_iter().for_each(|other| other.join().unwrap());
+    println!("found: {kinds:?}");
+}
+
+#[test]
+fn panics_are_told_beside_others() {
+    let told = common::run(common::command("panics_beside_others_that_do").env("RUST_BACKTRACE", "1"));
+    told.says(&[&format!("found: {:?}", [FindingKind::Panic; 8])]);
+}
+
 // ---- nothing is left behind
 
 fn descriptors() -> usize {

@@ -210,6 +210,19 @@ fn a_leak_is_told_with_all_that_it_cost() {
     }
 }
 
+/// As an optimised build makes of a loop: two calls, each at a place of its own in the code, but at one line of it.
+#[test]
+fn what_two_calls_at_one_line_cost_is_told_of_both() {
+    let report = run(|| async {
+        raddle::task("ready").spawn(async { raddle::sleep(30 * MS).await }).detach();
+        raddle::yield_now().await;
+        let _ = (std::thread::sleep(20 * MS), std::thread::sleep(20 * MS));
+        raddle::yield_now().await;
+    });
+    let [leak] = report.leaks() else { panic!("one line: {:?}", report.leaks()) };
+    assert_eq!((leak.count(), leak.stood_still(), leak.late()), (2, 40 * MS, &["ready".to_string()][..]));
+}
+
 #[test]
 fn names_are_told() {
     let report = run(|| async { drop(std::fs::File::open("/etc/hosts")) });

@@ -4,7 +4,8 @@
 
 #![cfg(all(test, target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 
-use raddle::Explore;
+use raddle::{Explore, StrategyKind};
+use std::collections::HashSet;
 use std::fmt::Debug;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -15,13 +16,23 @@ use std::time::{Duration, Instant};
 
 const MS: Duration = Duration::from_millis(1);
 
-/// What `job` gives under each of a few seeds, every one of which is run twice.
+/// What `job` gives under each of a few seeds of three strategies, every one of which is run twice.
 #[track_caller]
 fn outcomes<T: Debug + Send + 'static>(job: fn() -> T) -> Vec<String> {
-    let explore = Explore::new().seeds(0..8).require_boundary(true).check(raddle::Check::All);
-    let found = explore.run(move || async move { raddle::unblock(job).await });
-    assert!(found.is_ok(), "{found}");
-    found.outcomes().iter().map(|outcome| outcome.text().to_string()).collect()
+    let mut outcomes: Vec<String> = Vec::new();
+    for strategy in strategies() {
+        let explore = Explore::new().seeds(0..8).strategy(strategy).require_boundary(true).check(raddle::Check::All);
+        let found = explore.run(move || async move { raddle::unblock(job).await });
+        assert!(found.is_ok(), "{found}");
+        outcomes.extend(found.outcomes().iter().map(|outcome| outcome.text().to_string()));
+    }
+    outcomes.sort();
+    outcomes.dedup();
+    outcomes
+}
+
+fn strategies() -> [StrategyKind; 3] {
+    [StrategyKind::Random, StrategyKind::Pct { depth: 3, length: None }, StrategyKind::Urw]
 }
 
 /// The first part of a name that nobody else has. The rest is drawn from the seed: it is the same in all worlds that run it,
@@ -67,10 +78,14 @@ fn a_database_with_three_writers() {
         assert!(before.elapsed() >= 900 * MS, "one after the other");
         order
     };
-    let explore = Explore::new().seeds(0..4).require_boundary(true).check(raddle::Check::All);
-    let found = explore.run(move || raddle::unblock(job));
-    assert!(found.is_ok(), "{found}");
-    assert!(found.outcomes().len() > 1, "the seed decides who writes when: {found}");
+    let mut orders = HashSet::new();
+    for strategy in strategies() {
+        let explore = Explore::new().seeds(0..3).strategy(strategy).require_boundary(true).check(raddle::Check::All);
+        let found = explore.run(move || raddle::unblock(job));
+        assert!(found.is_ok(), "{found}");
+        orders.extend(found.outcomes().iter().map(|outcome| outcome.text().to_string()));
+    }
+    assert!(orders.len() > 1, "the seed decides who writes when: {orders:?}");
 }
 
 #[test]

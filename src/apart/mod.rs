@@ -12,7 +12,7 @@ use crate::finding::{Finding, FindingKind};
 use crate::parcel::{Parcel, Reader};
 use crate::schedule::Tree;
 use crate::world::{Ended, Options, Returned, World, payload_text};
-use crate::{context, sites, stacks, watchdog};
+use crate::{context, panics, sites, stacks, watchdog};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
@@ -61,7 +61,9 @@ impl Apart {
         beacon.steps.store(0, Ordering::Relaxed);
         beacon.now.store(0, Ordering::Relaxed);
         let known = stacks::known();
-        let held = (beacon::hold(beacon), sites::hold(), stacks::hold(), kernel::hold());
+        // First of all: who tells of a panic may want one of the others.
+        let telling = panics::hold();
+        let held = (telling, beacon::hold(beacon), sites::hold(), stacks::hold(), kernel::hold());
         let mut watch = Watch { beacon, patience: options.watchdog, seen: (0, 0), still_for: Duration::ZERO, ticks: 0 };
         let last_words = |say: &mut dyn FnMut(&[u8])| {
             context::try_with(|world| world.last_words(&mut Saying(say)));
@@ -69,6 +71,7 @@ impl Apart {
         let there = |answer: &mut Answer| {
             let mut put = |bytes: &[u8]| answer.put(bytes);
             let answer = &mut Saying(&mut put);
+            panics::alone();
             beacon::keep_only(beacon);
             *beacon::lock(&beacon.thread) = Some(this_thread());
             kernel::rearm();

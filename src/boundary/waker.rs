@@ -19,6 +19,9 @@ pub fn waker<T: Hears>(this: Arc<T>) -> Waker {
     unsafe { Waker::from_raw(raw) }
 }
 
+/// Never inlined: each part of an optimised build would have a table of its own, and a clone would not be known for one
+/// ([`Waker::will_wake`]).
+#[inline(never)]
 fn table<T: Hears>() -> &'static RawWakerVTable {
     const { &RawWakerVTable::new(clone::<T>, wake::<T>, wake_by_ref::<T>, drop_one::<T>) }
 }

@@ -49,11 +49,25 @@ pub(super) fn on_loop(world: &World, call: &Call) -> Answer {
                 let (verb, words) = in_words(call.op);
                 world.saw_blocking(class, verb, words)
             });
+            if let Op::Open { .. } = call.op {
+                return open(world, call, incident);
+            }
             transfers::transfer(world, call, None, &mut |is_over| {
                 stand_until(world, incident, None, is_over) == Stood::Done
             })
         }
     }
+}
+
+/// The loop opens a file, which waits if it is a FIFO.
+fn open(world: &World, call: &Call, incident: Option<usize>) -> Answer {
+    transfers::open(world, call, &mut |_, is_over| {
+        let stood = stand_until(world, incident, None, is_over);
+        if stood == Stood::Never {
+            never(world, incident, Class::File, "open", None);
+        }
+        stood == Stood::Done
+    })
 }
 
 /// The loop waits for descriptors.

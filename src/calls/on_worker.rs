@@ -79,7 +79,7 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
         }
         Op::WaitChild { hang: true } => {
             let probe = Probe::Call(*call);
-            workers::wait_outside(index, "a child process", None, probe, &mut || probe.is_ready());
+            workers::wait_outside(index, "a child process", None, probe, &mut || probe.is_ready(world));
             world.children.set(world.children.get().saturating_sub(1));
             Answer::Pass
         }
@@ -87,7 +87,14 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
             workers::give_way(index);
             Answer::Return(0)
         }
-        Op::Open { .. } | Op::Name { .. } | Op::Disk { .. } | Op::Connect { .. } => {
+        Op::Open { .. } => {
+            may_switch(index, call);
+            transfers::open(world, call, &mut |id, is_over| {
+                let probe = Probe::Opening(id);
+                workers::wait_outside(index, "the other end of a FIFO", None, probe, &mut || is_over())
+            })
+        }
+        Op::Name { .. } | Op::Disk { .. } | Op::Connect { .. } => {
             may_switch(index, call);
             if let Op::Connect { fd, .. } = call.op {
                 world.knows_socket(fd);
@@ -103,6 +110,13 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
             Answer::Pass
         }
         Op::Write { fd: 1 | 2, .. } | Op::WaitChild { .. } => Answer::Pass,
+        // At a position: what would wait for others has none and refuses, so that this is a file, and nobody asks which.
+        Op::Read { call: "pread", .. } | Op::Write { call: "pwrite", .. } => {
+            if !call.is_libcs {
+                workers::switch_point(index);
+            }
+            Answer::Pass
+        }
         _ => {
             let kind = match call.op {
                 Op::Read { fd, .. } | Op::Write { fd, .. } => Some(kernel::kind_of(fd)),

@@ -2,6 +2,7 @@
 
 use super::random;
 use crate::boundary::kernel::{self, Answer, Call, Kind, Op};
+use crate::context;
 use crate::world::{Probe, World};
 
 /// Waits until something is over; false if it cannot be waited for in the world.
@@ -71,6 +72,20 @@ pub(super) fn transfer(world: &World, call: &Call, kind: Option<Kind>, wait: &mu
             }
             and_look(world, result)
         }
+    }
+}
+
+/// Opens a file. If that is a FIFO with nobody at its other end, `wait` waits until there is: it gets the opening's number
+/// and what finds out whether it is over, and says whether it is.
+pub(super) fn open(world: &World, call: &Call, wait: &mut dyn FnMut(u64, &dyn Fn() -> bool) -> bool) -> Answer {
+    let Some(writes) = kernel::opens_fifo(call) else { return Answer::Pass };
+    let id = world.opens_fifo(call, writes);
+    let is_over = || context::try_with(|world| world.fifo_is_open(id)).unwrap_or(true);
+    let is_open = is_over() || wait(id, &is_over);
+    match world.fifo_opened(id) {
+        // Whoever waits at the other end learns of it.
+        Some(result) if is_open => and_look(world, result),
+        _ => Answer::Pass,
     }
 }
 

@@ -113,7 +113,7 @@ where
     F::Output: Send + 'static,
 {
     let berth = Arc::new(Berth::default());
-    let slot = meta.slot;
+    let slot = meta.slot();
     let passenger = {
         let leave = Leave(berth.clone());
         move |(): &()| Passenger::<F, H> { tracked: Tracked::new(future, slot, traced), leave }
@@ -139,5 +139,5 @@ where
 /// A future that is looked after as those of tasks are: its panics, its end, and who could wake it. For tasks that
 /// somebody else's executor runs.
 pub(crate) fn tracked<H: Host, F: Future>(meta: &TaskMeta, traced: bool, future: F) -> Tracked<F, H> {
-    Tracked::new(future, meta.slot, traced)
+    Tracked::new(future, meta.slot(), traced)
 }

@@ -1,6 +1,6 @@
 //! How runs end: the findings of the scheduler itself, and the winding up.
 
-use super::{NOBODY, Running, Worker, World, is_native};
+use super::{NOBODY, Running, Worker, World, is_native, number_of};
 use crate::beacon;
 use crate::boundary::kernel;
 use crate::boundary::threads::Backend;
@@ -222,6 +222,7 @@ impl World {
         let (abandoned, outliving) =
             if self.registry.borrow().len() > 0 { self.wind_up(panicked) } else { Default::default() };
         self.release_natives();
+        self.forget_openings();
         // All have ended: the next run counts them anew.
         self.workers.borrow_mut().clear();
         #[cfg(feature = "smol")]
@@ -317,11 +318,10 @@ impl World {
     fn look_outside_closely(&self) -> bool {
         let futexes = self.futexes_changed();
         let waiting = self.outside.take();
-        let (ready, waiting): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(_, probe)| probe.is_ready());
+        let (ready, waiting): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(_, probe)| probe.is_ready(self));
         *self.outside.borrow_mut() = waiting;
         for &(index, _) in &ready {
-            let waker = self.worker(index, |w| w.waker.clone());
-            waker.into_iter().for_each(|waker| waker.wake());
+            self.wake_worker(index);
         }
         let tasks = self.look_for_tasks_outside();
         futexes > 0 || !ready.is_empty() || tasks
@@ -372,9 +372,18 @@ impl World {
     fn drop_queued_jobs(&self, leak: bool) {
         loop {
             let job = self.pool.borrow_mut().drain();
-            let Some(job) = job else { break };
+            let Some(job) = job.or_else(|| self.take_a_job_back()) else { break };
             self.let_go(job, leak);
         }
+    }
+
+    /// A job that a worker was given, and has not begun.
+    fn take_a_job_back(&self) -> Option<Runnable> {
+        let mut workers = self.workers.borrow_mut();
+        let (index, job) =
+            workers.iter_mut().enumerate().find_map(|(index, w)| Some((index as u32, w.next.take()?)))?;
+        self.pool.borrow_mut().take_back(number_of(index));
+        Some(job)
     }
 
     fn let_go(&self, runnable: Runnable, leak: bool) {
@@ -395,6 +404,15 @@ impl World {
     fn wake_tasks(&self) {
         let wakers = self.registry.borrow().wakers();
         wakers.into_iter().for_each(|(_, waker)| waker.wake());
+        let threads: Vec<u32> = self.living_threads(|_| true);
+        threads.into_iter().for_each(|index| self.wake_worker(index));
+    }
+
+    /// The sim threads that have been started and have not ended.
+    fn living_threads(&self, such: impl Fn(&Worker) -> bool) -> Vec<u32> {
+        let workers = self.workers.borrow();
+        let such = workers.iter().enumerate().filter(|(_, worker)| worker.waker.is_some() && such(worker));
+        such.map(|(index, _)| index as u32).collect()
     }
 
     fn only_workers_left(&self) -> bool {
@@ -406,13 +424,9 @@ impl World {
     fn run_workers(&self, leak: bool, budget: &mut u32) {
         while *budget > 0 {
             match self.pop_ready() {
-                Some(runnable) if self.is_worker(&runnable) => {
+                Some(runnable) if runnable.metadata().is_of_a_thread() => {
                     *budget -= 1;
-                    let meta = runnable.metadata();
-                    self.running.set(Running { slot: meta.slot, key: meta.key });
-                    kernel::watch(self.selector.get());
-                    runnable.run();
-                    kernel::look_away(self.selector.get());
+                    self.give_turn_between(runnable);
                     self.running.set(NOBODY);
                 }
                 Some(runnable) => self.let_go(runnable, leak),
@@ -426,18 +440,10 @@ impl World {
         self.workers.borrow().iter().step_by(2).any(|w| w.job.is_some())
     }
 
-    fn is_worker(&self, runnable: &Runnable) -> bool {
-        self.thread_of(runnable.metadata().key).is_some()
-    }
-
     /// Tells idle workers to end.
     fn send_workers_home(&self) {
-        let quit = |worker: &mut Worker| {
-            worker.quit = true;
-            worker.waker.clone()
-        };
-        let idle: Vec<_> = self.workers.borrow_mut().iter_mut().filter(|w| w.job.is_none()).filter_map(quit).collect();
-        idle.into_iter().for_each(|waker| waker.wake());
+        self.workers.borrow_mut().iter_mut().filter(|w| w.job.is_none()).for_each(|w| w.quit = true);
+        self.living_threads(|worker| worker.job.is_none()).into_iter().for_each(|index| self.wake_worker(index));
     }
 
     /// Gives up workers whose jobs would wait for ever: all names, and those of native threads.
@@ -457,8 +463,6 @@ impl World {
                 natives.extend(name.clone().map(|name| if self.traced.get() { name } else { "a thread".into() }));
             }
             names.extend(name);
-            // One that never began, on a worker that never had another turn: what it holds may be in others' hands.
-            std::mem::forget(worker.next);
         }
         self.workers.borrow_mut().clear();
         (names, natives)

@@ -8,6 +8,7 @@ mod bare;
 mod choices;
 mod dying;
 mod ending;
+mod fifos;
 mod natives;
 #[cfg(feature = "smol")]
 mod nested;
@@ -20,13 +21,15 @@ mod spans;
 mod standing;
 mod telling;
 mod timer_fds;
+mod turns;
 mod words;
 
 pub(crate) use ending::Ended;
-pub(crate) use natives::{is_native, of_worker};
+pub(crate) use natives::{is_native, number_of, of_worker};
 pub use options::Options;
 pub(crate) use recording::Birth;
 pub(crate) use standing::Probe;
+pub(crate) use turns::TakesTurn;
 
 use crate::beacon::{self, Beacon};
 use crate::boundary::home::AtHome;
@@ -89,6 +92,9 @@ pub(crate) struct World {
     /// Child processes that have been started, and not waited for.
     pub children: Cell<u32>,
     timer_fds: RefCell<Vec<timer_fds::TimerFd>>,
+    /// Threads that open FIFOs.
+    openings: RefCell<Vec<fifos::Opening>>,
+    next_opening: Cell<u64>,
     /// Sockets of the system that have been used.
     sockets: RefCell<Vec<sockets::Socket>>,
     /// Workers that wait for something outside the world.
@@ -148,15 +154,19 @@ pub(crate) struct Worker {
     pub key: Option<Key>,
     /// It has been started, and not been polled yet.
     pub starting: bool,
-    /// Wakes the task that gives the worker its turns.
+    /// What it does when it has its turn.
+    pub turn: Option<TakesTurn>,
+    /// Wakes it, wherever that is asked for; this thread has [`World::wake_worker`].
     pub waker: Option<Waker>,
-    /// It waits for a job, and the pool may notify it.
+    /// What stands for it in the ready set, while it waits.
+    pub stand_in: Option<Runnable>,
+    /// It has been woken since it had its turn last.
+    pub woken: bool,
+    /// It waits for a job, and the pool may give it one.
     pub is_idle: bool,
-    /// Whether the pool has notified it since it began to wait.
-    pub notified: bool,
     /// Until when it waits, if not for ever.
     pub until: Option<(Instant, TimerId)>,
-    /// The job that it has taken, and that begins when its thread has the turn.
+    /// The job that it was given, and that begins when it has its turn.
     pub next: Option<Runnable>,
     /// The run is over: it is to end.
     pub quit: bool,
@@ -237,6 +247,8 @@ impl World {
             own_words: RefCell::new(Vec::new()),
             children: Cell::new(0),
             timer_fds: RefCell::new(Vec::new()),
+            openings: RefCell::new(Vec::new()),
+            next_opening: Cell::new(0),
             sockets: RefCell::new(Vec::new()),
             outside: RefCell::new(Vec::new()),
             #[cfg(all(unix, feature = "smol"))]
@@ -433,7 +445,7 @@ impl World {
     #[inline(never)]
     fn prepare_traced(&self, birth: &Birth<'_>) -> TaskMeta {
         let meta = self.prepare_plain(birth);
-        self.record_birth(meta.slot, meta.key, birth);
+        self.record_birth(meta.slot(), meta.key, birth);
         meta
     }
 
@@ -630,16 +642,20 @@ impl World {
 
         self.count_step(beacon);
         let meta = runnable.metadata();
-        let (slot, key) = (meta.slot, meta.key);
+        let (slot, key) = (meta.slot(), meta.key);
         beacon.site.store(meta.site(), Ordering::Relaxed);
         self.running.set(Running { slot, key });
         self.mix(key.get());
         #[cfg(feature = "tracing")]
         let span = self.span(runnable.metadata());
-        let selector = self.selector.get();
-        kernel::watch(selector);
-        runnable.run();
-        kernel::look_away(selector);
+        if runnable.metadata().is_of_a_thread() {
+            self.give_turn(runnable);
+        } else {
+            let selector = self.selector.get();
+            kernel::watch(selector);
+            runnable.run();
+            kernel::look_away(selector);
+        }
         #[cfg(feature = "tracing")]
         drop(span);
         if traced {
@@ -716,8 +732,8 @@ impl World {
     pub fn spawn_scenario(&self, site: Site, scenario: impl FnOnce() -> Scenario) {
         let birth = Birth { kind: ActorKind::Scenario, site, name: Some("scenario"), key: Some(Key::ROOT) };
         let meta = self.prepare(&birth);
-        self.running.set(Running { slot: meta.slot, key: Key::ROOT });
-        let slot = meta.slot;
+        let slot = meta.slot();
+        self.running.set(Running { slot, key: Key::ROOT });
         let future = match catch_unwind(AssertUnwindSafe(scenario)) {
             Ok(future) => future,
             Err(payload) => {

@@ -10,11 +10,15 @@ use crate::id::Key;
 use crate::sentinel::Detail;
 use std::ffi::c_void;
 use std::fmt::Write;
-use std::task::Waker;
 
 /// The sim thread of worker `number` of the pool.
 pub(crate) const fn of_worker(number: u32) -> u32 {
     number * 2
+}
+
+/// The number in the pool of the worker that is sim thread `index`.
+pub(crate) const fn number_of(index: u32) -> u32 {
+    index / 2
 }
 
 const fn of_native(place: usize) -> u32 {
@@ -113,8 +117,7 @@ impl World {
             return;
         };
         for joiner in joiners {
-            let waker = self.worker(joiner, |w| w.waker.clone());
-            waker.into_iter().for_each(Waker::wake);
+            self.wake_worker(joiner);
         }
         if is_detached {
             self.found_panic_of(index);

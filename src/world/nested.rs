@@ -57,7 +57,7 @@ impl World {
         let _back = Back(self, self.running.get(), self.beacon.site.load(Ordering::Relaxed));
         self.count_step(self.beacon);
         self.beacon.site.store(meta.site(), Ordering::Relaxed);
-        self.running.set(Running { slot: meta.slot, key: meta.key });
+        self.running.set(Running { slot: meta.slot(), key: meta.key });
         self.mix(meta.key.get());
         poll();
         if self.traced.get() {

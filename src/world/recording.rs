@@ -134,7 +134,8 @@ impl World {
     }
 
     /// Somebody keeps the waker of the task `key`, which awaits something if it is the one that runs.
-    fn saw_await(&self, key: Key) {
+    #[inline]
+    pub fn saw_await(&self, key: Key) {
         if !self.traced.get() || self.running.get().key != key {
             return;
         }

@@ -1,7 +1,7 @@
 //! A loop that stands still, and threads that wait: what the system calls of a world's threads do to it.
 
+use super::World;
 use super::telling::in_short;
-use super::{Running, World};
 use crate::boundary::kernel;
 use crate::boundary::threads::Backend;
 use crate::id::Key;
@@ -17,13 +17,16 @@ pub(crate) enum Probe {
     Descriptor { fd: i32, write: bool },
     /// One of those that the call is about is ready.
     Call(kernel::Call),
+    /// The other end of the FIFO of this opening has been opened.
+    Opening(u64),
 }
 
 impl Probe {
-    pub fn is_ready(self) -> bool {
+    pub fn is_ready(self, world: &World) -> bool {
         match self {
             Probe::Descriptor { fd, write } => kernel::is_ready(fd, write),
             Probe::Call(call) => kernel::is_over(&call),
+            Probe::Opening(id) => world.fifo_is_open(id),
         }
     }
 }
@@ -179,10 +182,7 @@ impl World {
         self.count_step(self.beacon);
         let meta = runnable.metadata();
         self.mix(meta.key.get());
-        let own = self.running.get();
-        self.running.set(Running { slot: meta.slot, key: meta.key });
-        runnable.run();
-        self.running.set(own);
+        self.give_turn_between(runnable);
         true
     }
 

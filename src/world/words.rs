@@ -3,7 +3,6 @@
 use super::World;
 use crate::boundary::{kernel, threads};
 use crate::sentinel::Holder;
-use std::task::Waker;
 
 /// A thread that waits for a word of memory.
 pub(crate) struct FutexWaiter {
@@ -101,18 +100,15 @@ impl World {
 
     /// Waiters whose word was changed by somebody whose wake-up was not seen: they are woken. How many there were.
     pub fn futexes_changed(&self) -> usize {
-        let mut wakers: Vec<Waker> = Vec::new();
+        let mut woken: Vec<u32> = Vec::new();
         {
             let mut futexes = self.futexes.borrow_mut();
-            let workers = self.workers.borrow();
             for waiter in futexes.iter_mut().filter(|w| !w.woken && !kernel::word_is(w.word, w.value)) {
                 waiter.woken = true;
-                let waker = waiter.worker.and_then(|index| workers.get(index as usize)?.waker.clone());
-                wakers.extend(waker);
+                woken.extend(waiter.worker);
             }
         }
-        let count = wakers.len();
-        wakers.into_iter().for_each(Waker::wake);
-        count
+        woken.iter().for_each(|&index| self.wake_worker(index));
+        woken.len()
     }
 }

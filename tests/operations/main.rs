@@ -4,6 +4,7 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 
 mod descriptors;
+mod fifos;
 mod files;
 mod sockets;
 mod waits;

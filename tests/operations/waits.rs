@@ -115,7 +115,7 @@ fn locks() {
 }
 
 /// Only one test at a time has children: some wait for whichever of them there is.
-static CHILDREN: Mutex<()> = Mutex::new(());
+pub(super) static CHILDREN: Mutex<()> = Mutex::new(());
 
 #[test]
 fn threads_and_processes() {
@@ -164,13 +164,26 @@ fn threads_and_processes() {
 }
 
 /// Whatever makes a process, what comes after it is seen: it would take a quarter of an hour otherwise.
+/// What a caller of `vfork` may do: next to nothing.
+#[inline(never)]
+fn vfork_and_exit() -> i32 {
+    unsafe extern "C" {
+        fn vfork() -> i32;
+    }
+    let pid = c!(vfork());
+    if pid == 0 {
+        c!(libc::_exit(0));
+    }
+    pid
+}
+
 #[test]
 fn what_follows_a_process_is_seen() {
     let _mine = CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
     fn and_sleep() {
         thread::sleep(Duration::from_secs(900));
     }
-    let makers: [(&str, Operation); 4] = [
+    let makers: [(&str, Operation); 8] = [
         ("Command", |_| {
             std::process::Command::new("true").spawn().unwrap().wait().unwrap();
             and_sleep();
@@ -192,7 +205,35 @@ fn what_follows_a_process_is_seen() {
             assert_eq!(c!(libc::waitpid(pid, std::ptr::null_mut(), 0)), pid);
             and_sleep();
         }),
+        ("vfork", |_| {
+            let pid = vfork_and_exit();
+            assert_eq!(c!(libc::waitpid(pid, std::ptr::null_mut(), 0)), pid);
+            and_sleep();
+        }),
+        ("clone", |_| {
+            extern "C" fn exit(_: *mut libc::c_void) -> i32 {
+                7
+            }
+            let mut stack = vec![0u128; 4096];
+            let top = stack.as_mut_ptr_range().end.cast();
+            let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+            let pid = c!(libc::clone(exit, top, flags, std::ptr::null_mut()));
+            let mut status = 0;
+            assert_eq!(c!(libc::waitpid(pid, &mut status, 0)), pid);
+            assert_eq!(libc::WEXITSTATUS(status), 7);
+            and_sleep();
+        }),
+        ("the call fork", |_| fork_by(|| c!(libc::syscall(libc::SYS_fork)))),
+        ("the call clone", |_| fork_by(|| c!(libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0)))),
     ];
+    fn fork_by(call: fn() -> i64) {
+        let pid = call() as i32;
+        if pid == 0 {
+            c!(libc::_exit(0));
+        }
+        assert_eq!(c!(libc::waitpid(pid, std::ptr::null_mut(), 0)), pid);
+        and_sleep();
+    }
     for (name, make) in makers {
         let found = classes(false, make);
         assert!(found.contains(&Class::Process) && found.contains(&Class::Sleep), "{name}: {found:?}");

@@ -36,6 +36,8 @@ mod processes;
 mod syscall_x86_64;
 #[cfg(test)]
 mod tests;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+mod vfork_x86_64;
 
 /// What `CLOCK_REALTIME` says at virtual time 0: 2000-01-01T00:00:00Z, in seconds since 1970.
 pub const REALTIME_ORIGIN: u64 = 946_684_800;

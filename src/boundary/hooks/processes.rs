@@ -1,8 +1,7 @@
 //! What makes processes: done with system calls unseen, and told to the kernel room first.
 //!
 //! These functions mask every signal, and their child returns from a system call on a stack of its own: neither goes well
-//! with calls that are answered in a signal handler. `vfork` has no function here: it returns twice to its caller, so that its
-//! instruction is trapped, and what its caller does from there on to the end of its turn is not seen.
+//! with calls that are answered in a signal handler. (`vfork` is in a file of its own.)
 
 use super::super::kernel;
 use super::original::Original;
@@ -81,6 +80,49 @@ pub unsafe extern "C" fn fork() -> libc::pid_t {
     let (pid, quiet) = unseen(|| unsafe { mem::transmute::<*mut c_void, Fork>(original)() });
     if pid == 0 {
         // The child has no turn in the world: what it calls is the kernel's, until it executes something else.
+        mem::forget(quiet);
+    }
+    pid
+}
+
+/// `clone(2)`, of which the last three arguments may be missing: some words of the caller's then, which nobody looks at.
+///
+/// # Safety
+/// As the original.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn clone(
+    function: *mut c_void,
+    stack: *mut c_void,
+    flags: c_int,
+    argument: *mut c_void,
+    parent: *mut c_void,
+    tls: *mut c_void,
+    child: *mut c_void,
+) -> c_int {
+    type Clone = unsafe extern "C" fn(
+        *mut c_void,
+        *mut c_void,
+        c_int,
+        *mut c_void,
+        *mut c_void,
+        *mut c_void,
+        *mut c_void,
+    ) -> c_int;
+    static ORIGINAL: Original = Original::new(c"clone");
+    let original = ORIGINAL.address();
+    if original.is_null() {
+        return fail(-1);
+    }
+    // SAFETY: libc's function of this name gets its arguments where this one got them. The child does not return here.
+    let clone = || unsafe {
+        mem::transmute::<*mut c_void, Clone>(original)(function, stack, flags, argument, parent, tls, child)
+    };
+    if flags & libc::CLONE_THREAD != 0 {
+        return clone();
+    }
+    let (pid, quiet) = unseen(clone);
+    if flags & libc::CLONE_VM != 0 && flags & libc::CLONE_VFORK == 0 {
+        // The two go on side by side, with one selector: better nothing is seen than what the child does.
         mem::forget(quiet);
     }
     pid

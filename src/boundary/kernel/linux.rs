@@ -3,6 +3,7 @@
 use super::super::instrument::{self, Instrument};
 use super::arch::{raw, trap};
 use super::call::{Answer, Call, Op};
+pub use super::fifo::{close, has_writer, have_wait, open_fifo, opens_fifo};
 pub use super::loopback::{Ends, ends_of, is_tcp, settle};
 pub use super::memory::{backtrace, exported, is_static, peek, poke, word_is};
 pub use super::waits::{

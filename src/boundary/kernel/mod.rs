@@ -42,13 +42,18 @@
 //!    in it ends the process instead of going on wrongly.
 //! 4. *A trap while SIGSYS is masked ends the process.* Masks are set by a system call as well, so that one is answered here:
 //!    it is applied to the mask the handler returns to, with SIGSYS taken out.
-//! 5. *A call that returns twice* (clone, fork, vfork) must not be carried out on the handler's frame: the selector is left
-//!    at ALLOW and the instruction runs again, where it stands.
+//! 5. *A call that returns twice* and whose child goes on with the same memory, or on another stack (clone, vfork), must not
+//!    be carried out on the handler's frame: the selector is left at ALLOW and the instruction runs again, where it stands.
+//!    What its caller does from there on to the end of its turn is not seen; those who call the functions `vfork` and `clone`
+//!    do not come here (`hooks/`). A child with a copy of it all (fork) has the handler's frame as well: that is carried out
+//!    here, and the child is let go with the selector at ALLOW.
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 #[path = "x86_64.rs"]
 mod arch;
 mod call;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+mod fifo;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 #[path = "linux.rs"]
 mod imp;
@@ -68,8 +73,9 @@ mod waits;
 pub(super) use arch::{direct, direct_sleep};
 pub use call::{Answer, Call, Kind, Op, Timeout};
 pub use imp::{
-    Ends, backtrace, clear_sets, ends_of, exported, fire_timer, is_nonblocking, is_over, is_ready, is_static, is_tcp,
-    kind_of, name_of, peek, perform, perform_for, perform_now, poke, settle, stop_timer, word_is, write_part,
+    Ends, backtrace, clear_sets, close, ends_of, exported, fire_timer, has_writer, have_wait, is_nonblocking, is_over,
+    is_ready, is_static, is_tcp, kind_of, name_of, open_fifo, opens_fifo, peek, perform, perform_for, perform_now,
+    poke, settle, stop_timer, word_is, write_part,
 };
 
 use super::overflow;
@@ -82,7 +88,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 const LEAST_REALTIME: u64 = 900_000_000_000_000_000;
 
 const ALLOW: u8 = 0;
-const BLOCK: u8 = 1;
+pub(super) const BLOCK: u8 = 1;
 
 /// Answers a call. It may suspend the thread, and it may allocate; it must not panic.
 pub type Handler = fn(&Call) -> Answer;
@@ -235,6 +241,19 @@ pub fn process_starts() {
 /// The child process that was started last is over, and has been waited for. Not to be told with calls watched.
 pub fn process_ended() {
     imp::process_ended();
+}
+
+/// The same of one that is made by a call which returns twice: from here on calls are unseen. The byte to set to BLOCK when
+/// the caller goes on; null if there is none.
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+pub(super) fn process_starts_unseen() -> *mut u8 {
+    let quiet = quiet();
+    if quiet.was_watched() {
+        process_starts();
+    }
+    let byte = quiet.restore.map_or(std::ptr::null_mut(), |selector| selector.byte.as_ptr());
+    std::mem::forget(quiet);
+    byte
 }
 
 impl Drop for Quiet {

@@ -43,6 +43,27 @@ pub fn write_part(_: &Call, _: usize, _: bool) -> Result<(usize, bool), i64> {
     Err(-1)
 }
 
+/// Whether a call opens a FIFO and would wait.
+pub fn opens_fifo(_: &Call) -> Option<bool> {
+    None
+}
+
+/// Carries out a call that opens a FIFO.
+pub fn open_fifo(_: &Call) -> Option<i64> {
+    None
+}
+
+/// Whether somebody has opened the other end of a FIFO.
+pub fn has_writer(_: i32) -> bool {
+    true
+}
+
+/// Takes `O_NONBLOCK` from a descriptor.
+pub fn have_wait(_: i32) {}
+
+/// Closes a descriptor.
+pub fn close(_: i32) {}
+
 /// Stops a timer that is a descriptor.
 pub fn stop_timer(_: &Call) -> i64 {
     -1

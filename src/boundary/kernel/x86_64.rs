@@ -62,9 +62,18 @@ pub(super) extern "C" fn trap(_: c_int, info: *mut libc::siginfo_t, context: *mu
             if makes_process(number, args) {
                 answer(selector, &Call { op: Op::Process, is_libcs: false, number, args });
             }
-            // It returns twice: once more, unseen, where it stands.
-            registers[libc::REG_RIP as usize] -= 2;
-            return;
+            if !copies_all(number, args) {
+                // It returns twice: once more, unseen, where it stands.
+                registers[libc::REG_RIP as usize] -= 2;
+                return;
+            }
+            let result = raw(number, args);
+            registers[libc::REG_RAX as usize] = result;
+            if result == 0 {
+                // The child has no turn in the world.
+                return;
+            }
+            result
         }
         libc::SYS_rt_sigprocmask => {
             let result = set_mask(args, &mut context.uc_sigmask);
@@ -137,6 +146,25 @@ fn is_libcs_own(number: i64, args: [i64; 6], at: usize) -> bool {
     let [word, op, value, time, ..] = args;
     let wakes = op as c_int & !libc::FUTEX_PRIVATE_FLAG == libc::FUTEX_WAKE;
     !by_function && (wakes || (value, time) == (2, 0)) && is_libcs(word as usize)
+}
+
+/// Whether the child of such a call has a copy of everything, stack included, and stands where its parent does.
+fn copies_all(number: i64, args: [i64; 6]) -> bool {
+    let vm = libc::CLONE_VM as u64;
+    match number {
+        libc::SYS_fork => true,
+        libc::SYS_clone => args[0] as u64 & vm == 0 && args[1] == 0,
+        libc::SYS_clone3 => {
+            /// As far as the field `stack` of `struct clone_args`.
+            const STACK: usize = 40;
+            let mut bytes = [0; STACK + 8];
+            let word = |bytes: &[u8; STACK + 8], at: usize| {
+                u64::from_ne_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|n| bytes[at + n]))
+            };
+            peek(args[0] as usize, &mut bytes) == bytes.len() && word(&bytes, 0) & vm == 0 && word(&bytes, STACK) == 0
+        }
+        _ => false,
+    }
 }
 
 /// Whether it is a process that is cloned, not a thread.

@@ -9,7 +9,8 @@
 //!    here while the process is forked, so in the child they are its own, and their buffers are empty. libtest's
 //!    capture of what a test prints belongs to the thread: it is copied, and so is lost with the child.
 //! 3. *This crate's* statics are locked by few lines each. Whoever calls [`run`] holds them over the fork, as `held`.
-//! 4. *Those of others*: the environment (written by nobody who is careful), a crate's own. Where other tests run in the
+//! 4. *Those of others*: the environment (written by nobody who is careful), std's lock of backtraces (held by who tells of a
+//!    panic, which is waited for), a crate's own. Where other tests run in the
 //!    same process one of these may be locked by them; then the child waits in vain, and is ended by whoever watches. In
 //!    a process with a single test, as `cargo raddle` and nextest start them, there is nobody else.
 //! 5. *Threads of a world* do not go on in the child. None exists when it is forked: the run begins after it.
