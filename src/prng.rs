@@ -205,68 +205,76 @@ mod scalar {
             words
         }
 
-        // Named words instead of an indexed array, and shifts instead of `rotate_left`: without optimisation each index costs
-        // a bounds check, and the other is a call.
-        #[allow(clippy::manual_rotate)]
         #[inline(never)]
         fn refill(&mut self) {
-            macro_rules! quarter {
-                ($a:ident, $b:ident, $c:ident, $d:ident) => {
-                    $a = $a.wrapping_add($b);
-                    $d ^= $a;
-                    $d = $d << 16 | $d >> 16;
-                    $c = $c.wrapping_add($d);
-                    $b ^= $c;
-                    $b = $b << 12 | $b >> 20;
-                    $a = $a.wrapping_add($b);
-                    $d ^= $a;
-                    $d = $d << 8 | $d >> 24;
-                    $c = $c.wrapping_add($d);
-                    $b ^= $c;
-                    $b = $b << 7 | $b >> 25;
-                };
-            }
-            let input = self.input;
-            let [
-                mut a,
-                mut b,
-                mut c,
-                mut d,
-                mut e,
-                mut f,
-                mut g,
-                mut h,
-                mut i,
-                mut j,
-                mut k,
-                mut l,
-                mut m,
-                mut n,
-                mut o,
-                mut p,
-            ] = input;
-            let mut double_rounds = 0;
-            while double_rounds < 4 {
-                quarter!(a, e, i, m);
-                quarter!(b, f, j, n);
-                quarter!(c, g, k, o);
-                quarter!(d, h, l, p);
-                quarter!(a, f, k, p);
-                quarter!(b, g, l, m);
-                quarter!(c, h, i, n);
-                quarter!(d, e, j, o);
-                double_rounds += 1;
-            }
-            let mixed = [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p];
-            let mut at = 0;
-            while at < 16 {
-                self.block[at] = mixed[at].wrapping_add(input[at]);
-                at += 1;
-            }
-            let (low, carry) = input[12].overflowing_add(1);
-            self.input[12] = low;
-            self.input[13] = input[13].wrapping_add(u32::from(carry));
+            #[cfg(all(target_arch = "x86_64", not(miri)))]
+            crate::boundary::chacha::block(&self.input, &mut self.block);
+            #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+            block(&self.input, &mut self.block);
+            let counter = (u64::from(self.input[13]) << 32 | u64::from(self.input[12])).wrapping_add(1);
+            self.input[12] = counter as u32;
+            self.input[13] = (counter >> 32) as u32;
             self.used = 0;
+        }
+    }
+
+    /// The sixteen words that ChaCha8 makes of `input`.
+    // Named words instead of an indexed array, and shifts instead of `rotate_left`: without optimisation each index costs
+    // a bounds check, and the other is a call.
+    #[allow(clippy::manual_rotate)]
+    #[cfg(any(not(target_arch = "x86_64"), test, miri))]
+    pub(super) fn block(input: &[u32; 16], output: &mut [u32; 16]) {
+        macro_rules! quarter {
+            ($a:ident, $b:ident, $c:ident, $d:ident) => {
+                $a = $a.wrapping_add($b);
+                $d ^= $a;
+                $d = $d << 16 | $d >> 16;
+                $c = $c.wrapping_add($d);
+                $b ^= $c;
+                $b = $b << 12 | $b >> 20;
+                $a = $a.wrapping_add($b);
+                $d ^= $a;
+                $d = $d << 8 | $d >> 24;
+                $c = $c.wrapping_add($d);
+                $b ^= $c;
+                $b = $b << 7 | $b >> 25;
+            };
+        }
+        let [
+            mut a,
+            mut b,
+            mut c,
+            mut d,
+            mut e,
+            mut f,
+            mut g,
+            mut h,
+            mut i,
+            mut j,
+            mut k,
+            mut l,
+            mut m,
+            mut n,
+            mut o,
+            mut p,
+        ] = *input;
+        let mut double_rounds = 0;
+        while double_rounds < 4 {
+            quarter!(a, e, i, m);
+            quarter!(b, f, j, n);
+            quarter!(c, g, k, o);
+            quarter!(d, h, l, p);
+            quarter!(a, f, k, p);
+            quarter!(b, g, l, m);
+            quarter!(c, h, i, n);
+            quarter!(d, e, j, o);
+            double_rounds += 1;
+        }
+        let mixed = [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p];
+        let mut at = 0;
+        while at < 16 {
+            output[at] = mixed[at].wrapping_add(input[at]);
+            at += 1;
         }
     }
 }
@@ -289,6 +297,19 @@ mod tests {
                     assert_eq!(scalar, simd.block(), "seed {seed} stream {stream} block {block}");
                 }
             }
+        }
+    }
+
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    #[test]
+    fn a_block_by_vectors_is_the_scalar_one() {
+        let mut input = [0; 16];
+        for round in 0..200 {
+            let (mut vectors, mut scalars) = ([0; 16], [1; 16]);
+            crate::boundary::chacha::block(&input, &mut vectors);
+            scalar::block(&input, &mut scalars);
+            assert_eq!(vectors, scalars, "round {round}, of {input:x?}");
+            input = vectors;
         }
     }
 

@@ -211,7 +211,7 @@ impl World {
             let hint = "await or cancel every task before returning, or drop `deny_pending`";
             self.find(Finding::new(FindingKind::Pending, message).hint(hint));
         }
-        let (steps, digest, elapsed) = (self.steps(), self.digest.get(), self.now());
+        let (steps, digest, elapsed) = (self.steps(), self.tally.digest(), self.now());
         let panicked = leaked || self.finding.borrow().as_ref().is_some_and(|f| f.kind == FindingKind::Panic);
         self.closing.set(true);
         self.record(|log| log.closing = true);
@@ -240,8 +240,8 @@ impl World {
             finding,
             steps,
             digest,
-            decisions: self.decisions.get(),
-            deviations: self.deviations.get(),
+            decisions: self.tally.decisions(),
+            deviations: self.tally.deviations(),
             elapsed,
             pending_names,
             abandoned,
