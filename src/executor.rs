@@ -124,6 +124,8 @@ impl<F: Future, H: Host> Future for Tracked<F, H> {
                 Some(future) => future.poll(cx),
                 None => poll_specially(&mut reach, cx),
             };
+            // `is_ready` is a call in a build without optimisation.
+            #[allow(clippy::redundant_pattern_matching)]
             if let Poll::Ready(_) = poll {
                 reach.end();
             }
