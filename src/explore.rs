@@ -3,7 +3,7 @@
 use crate::coverage::{Complete, Count, Coverage, Covered};
 use crate::deviation::Deviation;
 use crate::finding::{Finding, FindingKind};
-use crate::hash::{HashMap, HashSet};
+use crate::hash::HashMap;
 use crate::id::mix;
 use crate::leak::LongPoll;
 use crate::recheck::Check;
@@ -75,7 +75,7 @@ pub(crate) struct Explored {
     /// The digests of all runs, in order, in one.
     pub digest: u64,
     /// The digests of distinct interleavings.
-    pub digests: HashSet<u64>,
+    pub digests: Vec<u64>,
     pub coverage: Coverage,
     /// Scopes of `allow_blocking` in which nothing blocked under any seed.
     pub unused_allowances: Vec<String>,
@@ -152,7 +152,7 @@ impl Explored {
             failures: Vec::new(),
             outcomes: Vec::new(),
             digest: 0,
-            digests: HashSet::default(),
+            digests: Vec::new(),
             coverage: Coverage::default(),
             unused_allowances: Vec::new(),
             long_polls: Vec::new(),
@@ -225,7 +225,7 @@ impl Search<'_, '_> {
             Complete { finished: tree.is_finished(), reduced: tree.is_reduced(), schedules: self.schedules }
         });
         let outcomes = (self.explored.outcomes.len() + self.explored.failures.len()) as u64;
-        let count = std::mem::take(&mut self.count);
+        let mut count = std::mem::take(&mut self.count);
         self.explored.digests = count.digests();
         self.explored.unused_allowances = self.unused_allowances.difference(&self.used_allowances).cloned().collect();
         self.explored.coverage = count.finish(outcomes, complete);
