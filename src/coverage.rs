@@ -1,6 +1,6 @@
 //! What an exploration has seen, and what it may have missed.
 
-use crate::hash::{HashMap, HashSet};
+use crate::hash::Census;
 use std::fmt;
 
 /// How much of a scenario an exploration covered. Its [`Display`](fmt::Display) text is a few short lines.
@@ -165,8 +165,13 @@ pub(crate) struct Count<K> {
     coverage: Coverage,
     /// The strategies, in the order of their shares.
     kinds: Vec<K>,
-    seen: HashMap<u64, u32>,
+    seen: Census,
+    /// The digests of runs that `seen` does not know of yet, and the strategies that dealt them.
+    waiting: Vec<(u64, usize)>,
 }
+
+/// How many runs may wait.
+const WAITING: usize = 64;
 
 /// A run, as far as its coverage is concerned.
 pub(crate) struct Covered<'a, K> {
@@ -181,7 +186,7 @@ pub(crate) struct Covered<'a, K> {
 
 impl<K> Default for Count<K> {
     fn default() -> Count<K> {
-        Count { coverage: Coverage::default(), kinds: Vec::new(), seen: HashMap::default() }
+        Count { coverage: Coverage::default(), kinds: Vec::new(), seen: Census::default(), waiting: Vec::new() }
     }
 }
 
@@ -192,14 +197,6 @@ impl<K: PartialEq + Clone + ToString> Count<K> {
         coverage.decisions += run.decisions;
         coverage.most_decisions = coverage.most_decisions.max(run.decisions);
         coverage.most_deviations = coverage.most_deviations.max(run.deviations);
-        let times = self.seen.entry(run.digest).or_default();
-        *times = times.saturating_add(1);
-        let is_new = *times == 1;
-        match *times {
-            1 => coverage.once += 1,
-            2 => coverage.once -= 1,
-            _ => {}
-        }
         let place = self.kinds.iter().position(|kind| kind == run.strategy).unwrap_or_else(|| {
             self.kinds.push(run.strategy.clone());
             coverage.strategies.push(Share { strategy: run.strategy.to_string(), runs: 0, new: 0, failed: 0 });
@@ -207,7 +204,6 @@ impl<K: PartialEq + Clone + ToString> Count<K> {
         });
         let share = &mut coverage.strategies[place];
         share.runs += 1;
-        share.new += u64::from(is_new);
         share.failed += u64::from(run.failed);
         if let Some((depth, length, tasks)) = run.pct {
             let same = |p: &&mut Pct| (p.depth, p.length, p.tasks) == (depth, length, tasks);
@@ -216,14 +212,33 @@ impl<K: PartialEq + Clone + ToString> Count<K> {
                 None => coverage.pct.push(Pct { depth, length, tasks, runs: 1 }),
             }
         }
+        self.waiting.push((run.digest, place));
+        if self.waiting.len() == WAITING {
+            self.look_at_those_waiting();
+        }
+    }
+
+    fn look_at_those_waiting(&mut self) {
+        for (digest, place) in self.waiting.drain(..) {
+            match self.seen.count(digest) {
+                1 => {
+                    self.coverage.once += 1;
+                    self.coverage.strategies[place].new += 1;
+                }
+                2 => self.coverage.once -= 1,
+                _ => {}
+            }
+        }
     }
 
     /// The digests of distinct interleavings.
-    pub fn digests(&self) -> HashSet<u64> {
-        self.seen.keys().copied().collect()
+    pub fn digests(&mut self) -> Vec<u64> {
+        self.look_at_those_waiting();
+        self.seen.words().collect()
     }
 
     pub fn finish(mut self, outcomes: u64, complete: Option<Complete>) -> Coverage {
+        self.look_at_those_waiting();
         self.coverage.interleavings = self.seen.len() as u64;
         self.coverage.outcomes = outcomes;
         self.coverage.complete = complete;

@@ -9,14 +9,14 @@ mod bare;
 pub(crate) use bare::{BareTask, bare_job, bare_task, tracked};
 
 use crate::beacon;
+pub(crate) use crate::boundary::tracked::Tracked;
+use crate::boundary::tracked::{Mourner, Reach};
 use crate::boundary::turn::{Labelled, Tag};
 use crate::id::Key;
 use crate::schedule::{Candidate, Payload};
 use crate::sites::SiteId;
-use pin_project_lite::pin_project;
 use std::any::Any;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -38,11 +38,11 @@ pub(crate) type RunTag = Tag<RunMark>;
 pub(crate) enum RunMark {}
 
 /// What a task needs of the world it lives in.
-pub(crate) trait Host: 'static {
+pub(crate) trait Host: Mourner + 'static {
     /// Runs `f` with the world of this thread, if it is inside one.
     fn with<R>(f: impl FnOnce(&Self) -> R) -> Option<R>;
-    /// Makes a task ready, if this thread is in the world that makes `run`, and that keeps no trace.
-    fn push_plain(run: RunTag, runnable: Runnable) -> Result<(), Runnable>;
+    /// Makes a task ready, if this thread is in the world that makes `run`, and that keeps no trace; otherwise gives it back.
+    fn push_plain(run: RunTag, runnable: Runnable) -> Option<Runnable>;
     /// The run that goes on.
     fn run_tag(&self) -> RunTag;
     /// A task is ready.
@@ -58,10 +58,6 @@ pub(crate) trait Host: 'static {
     fn poll_ended(&self, ready: bool);
     /// The future in `slot` panicked with `payload`.
     fn task_panicked(&self, payload: &(dyn Any + Send));
-    /// The future in `slot` is gone: done, or `dropped` before that.
-    fn task_gone(&self, slot: u32, dropped: bool);
-    /// A future panicked with `payload` while it was dropped.
-    fn drop_panicked(&self, payload: Box<dyn Any + Send>);
 }
 
 /// One bit of [`TaskMeta::place`]: half as many tasks at a time are still two thousand million.
@@ -139,86 +135,21 @@ impl Payload for Runnable {
     }
 }
 
-pin_project! {
-    /// A future and its place in the registry, which it gives up when it is dropped.
-    pub(crate) struct Tracked<F, H: Host> {
-        #[pin]
-        state: State<F>,
-        host: PhantomData<fn(H)>,
-    }
-
-    impl<F, H: Host> PinnedDrop for Tracked<F, H> {
-        fn drop(this: Pin<&mut Self>) {
-            let mut state = this.project().state;
-            let (slot, is_alive) = state.as_mut().look();
-            if is_alive {
-                // async-task aborts the process if a destructor panics; here it becomes a finding.
-                let dropped = catch_unwind(AssertUnwindSafe(|| state.set(State::Gone { slot })));
-                H::with(|host| host.task_gone(slot, true));
-                if let Err(payload) = dropped {
-                    H::with(|host| host.drop_panicked(payload));
-                }
-            } else {
-                H::with(|host| host.task_gone(slot, false));
-            }
-        }
-    }
-}
-
-pin_project! {
-    // Not a struct with an `Option`, which would take another eight bytes of every task.
-    #[project = Now]
-    enum State<F> {
-        Alive { #[pin] future: F, slot: u32, mode: Mode },
-        Gone { slot: u32 },
-    }
-}
-
-/// How a future is polled.
-#[derive(Clone, Copy, PartialEq)]
-enum Mode {
-    /// Just so.
-    Plain,
-    /// It has not waited yet: its host does not know its waker.
-    New,
-    /// The run keeps a trace.
-    Traced,
-}
-
-impl<F> State<F> {
-    fn look(self: Pin<&mut Self>) -> (u32, bool) {
-        match self.project() {
-            Now::Alive { slot, .. } => (*slot, true),
-            Now::Gone { slot } => (*slot, false),
-        }
-    }
-}
-
-impl<F, H: Host> Tracked<F, H> {
-    #[inline]
-    fn new(future: F, slot: u32, traced: bool) -> Tracked<F, H> {
-        let mode = if traced { Mode::Traced } else { Mode::New };
-        Tracked { state: State::Alive { future, slot, mode }, host: PhantomData }
-    }
-}
-
 impl<F: Future, H: Host> Future for Tracked<F, H> {
     type Output = F::Output;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let mut state = self.project().state;
+        let mut reach = self.reach();
         let polled = catch_unwind(AssertUnwindSafe(|| {
-            let Now::Alive { future, slot, mode } = state.as_mut().project() else {
-                unreachable!("polled after it was done")
+            let poll = match reach.plain() {
+                Some(future) => future.poll(cx),
+                None => poll_specially(&mut reach, cx),
             };
-            let poll = match *mode {
-                Mode::Plain => future.poll(cx),
-                _ => poll_specially::<F, H>(*slot, mode, future, cx),
-            };
-            if poll.is_ready() {
-                let (slot, _) = state.as_mut().look();
-                state.set(State::Gone { slot });
+            // `is_ready` is a call in a build without optimisation.
+            #[allow(clippy::redundant_pattern_matching)]
+            if let Poll::Ready(_) = poll {
+                reach.end();
             }
             poll
         }));
@@ -234,18 +165,14 @@ impl<F: Future, H: Host> Future for Tracked<F, H> {
 
 /// The first poll of a future, and every one in a run that keeps a trace: that one has a waker which can be counted.
 #[inline(never)]
-fn poll_specially<F: Future, H: Host>(
-    slot: u32,
-    mode: &mut Mode,
-    future: Pin<&mut F>,
-    cx: &mut Context<'_>,
-) -> Poll<F::Output> {
-    if *mode == Mode::Traced {
+fn poll_specially<F: Future, H: Host>(reach: &mut Reach<'_, F, H>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    let (future, slot, how) = reach.parts();
+    if how.is_traced() {
         return poll_traced::<F, H>(slot, future, cx);
     }
     let poll = future.poll(cx);
     if poll.is_pending() {
-        *mode = Mode::Plain;
+        how.be_plain();
         H::with(|host| host.waits(slot, cx.waker()));
     }
     poll
@@ -268,7 +195,7 @@ fn poll_traced<F: Future, H: Host>(slot: u32, future: Pin<&mut F>, cx: &mut Cont
 
 /// Where a woken task goes: into its world's ready set, if this thread is in that world.
 fn schedule<H: Host>(runnable: Runnable) {
-    if let Err(runnable) = H::push_plain(runnable.metadata().run.tag(), runnable) {
+    if let Some(runnable) = H::push_plain(runnable.metadata().run.tag(), runnable) {
         schedule_otherwise::<H>(runnable);
     }
 }

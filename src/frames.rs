@@ -127,7 +127,7 @@ mod tests {
             "<[bank::Bank]>::sort_by",
             "<(&str, u16) as std::net::socket_addr::ToSocketAddrs>::to_socket_addrs",
             "raddle::run::run",
-            "<raddle::executor::Tracked<F> as core::future::Future>::poll",
+            "<raddle::boundary::tracked::Tracked<F> as core::future::Future>::poll",
         ] {
             assert!(!is_users(symbol), "{symbol}");
         }

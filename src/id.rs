@@ -31,7 +31,7 @@ impl Key {
     }
 
     /// The key as a number, for hashing and for the schedule token.
-    #[inline]
+    #[inline(always)]
     pub const fn get(self) -> u64 {
         self.0
     }

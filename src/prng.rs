@@ -167,11 +167,10 @@ mod scalar {
 
     impl ChaCha8 {
         pub fn new(key: [u32; 8], stream: u64) -> ChaCha8 {
-            let mut input = [0; 16];
-            input[..4].copy_from_slice(&CONSTANTS);
-            input[4..12].copy_from_slice(&key);
-            input[14] = stream as u32;
-            input[15] = (stream >> 32) as u32;
+            // Written out, since a slice is copied by a chain of calls in a build without optimisation.
+            let [a, b, c, d] = CONSTANTS;
+            let [e, f, g, h, i, j, k, l] = key;
+            let input = [a, b, c, d, e, f, g, h, i, j, k, l, 0, 0, stream as u32, (stream >> 32) as u32];
             ChaCha8 { input, block: [0; 16], used: 16 }
         }
 
@@ -185,88 +184,94 @@ mod scalar {
             word
         }
 
-        pub fn block<const N: usize>(&mut self) -> [u32; N] {
-            let mut words = [0; N];
-            if N == 16 && self.used == 16 {
-                self.refill();
-                words.copy_from_slice(&self.block);
-                self.used = 16;
-                return words;
-            }
-            let mut at = 0;
-            while at < N {
-                if self.used == 16 {
-                    self.refill();
-                }
-                words[at] = self.block[self.used];
-                self.used += 1;
-                at += 1;
+        pub fn block(&mut self) -> [u32; 16] {
+            let mut words = [0; 16];
+            if self.used == 16 {
+                self.make(&mut words);
+            } else {
+                words.iter_mut().for_each(|word| *word = self.next_u32());
             }
             words
         }
 
-        // Named words instead of an indexed array, and shifts instead of `rotate_left`: without optimisation each index costs
-        // a bounds check, and the other is a call.
-        #[allow(clippy::manual_rotate)]
         #[inline(never)]
         fn refill(&mut self) {
-            macro_rules! quarter {
-                ($a:ident, $b:ident, $c:ident, $d:ident) => {
-                    $a = $a.wrapping_add($b);
-                    $d ^= $a;
-                    $d = $d << 16 | $d >> 16;
-                    $c = $c.wrapping_add($d);
-                    $b ^= $c;
-                    $b = $b << 12 | $b >> 20;
-                    $a = $a.wrapping_add($b);
-                    $d ^= $a;
-                    $d = $d << 8 | $d >> 24;
-                    $c = $c.wrapping_add($d);
-                    $b ^= $c;
-                    $b = $b << 7 | $b >> 25;
-                };
-            }
-            let input = self.input;
-            let [
-                mut a,
-                mut b,
-                mut c,
-                mut d,
-                mut e,
-                mut f,
-                mut g,
-                mut h,
-                mut i,
-                mut j,
-                mut k,
-                mut l,
-                mut m,
-                mut n,
-                mut o,
-                mut p,
-            ] = input;
-            let mut double_rounds = 0;
-            while double_rounds < 4 {
-                quarter!(a, e, i, m);
-                quarter!(b, f, j, n);
-                quarter!(c, g, k, o);
-                quarter!(d, h, l, p);
-                quarter!(a, f, k, p);
-                quarter!(b, g, l, m);
-                quarter!(c, h, i, n);
-                quarter!(d, e, j, o);
-                double_rounds += 1;
-            }
-            let mixed = [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p];
-            let mut at = 0;
-            while at < 16 {
-                self.block[at] = mixed[at].wrapping_add(input[at]);
-                at += 1;
-            }
-            let (low, carry) = input[12].overflowing_add(1);
-            self.input[12] = low;
-            self.input[13] = input[13].wrapping_add(u32::from(carry));
+            let mut block = [0; 16];
+            self.make(&mut block);
+            self.block = block;
             self.used = 0;
+        }
+
+        /// The next sixteen words.
+        #[inline(always)]
+        fn make(&mut self, words: &mut [u32; 16]) {
+            #[cfg(all(target_arch = "x86_64", not(miri)))]
+            crate::boundary::chacha::block(&self.input, words);
+            #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+            block(&self.input, words);
+            let counter = (u64::from(self.input[13]) << 32 | u64::from(self.input[12])).wrapping_add(1);
+            self.input[12] = counter as u32;
+            self.input[13] = (counter >> 32) as u32;
+        }
+    }
+
+    /// The sixteen words that ChaCha8 makes of `input`.
+    // Named words instead of an indexed array, and shifts instead of `rotate_left`: without optimisation each index costs
+    // a bounds check, and the other is a call.
+    #[allow(clippy::manual_rotate)]
+    #[cfg(any(not(target_arch = "x86_64"), test, miri))]
+    pub(super) fn block(input: &[u32; 16], output: &mut [u32; 16]) {
+        macro_rules! quarter {
+            ($a:ident, $b:ident, $c:ident, $d:ident) => {
+                $a = $a.wrapping_add($b);
+                $d ^= $a;
+                $d = $d << 16 | $d >> 16;
+                $c = $c.wrapping_add($d);
+                $b ^= $c;
+                $b = $b << 12 | $b >> 20;
+                $a = $a.wrapping_add($b);
+                $d ^= $a;
+                $d = $d << 8 | $d >> 24;
+                $c = $c.wrapping_add($d);
+                $b ^= $c;
+                $b = $b << 7 | $b >> 25;
+            };
+        }
+        let [
+            mut a,
+            mut b,
+            mut c,
+            mut d,
+            mut e,
+            mut f,
+            mut g,
+            mut h,
+            mut i,
+            mut j,
+            mut k,
+            mut l,
+            mut m,
+            mut n,
+            mut o,
+            mut p,
+        ] = *input;
+        let mut double_rounds = 0;
+        while double_rounds < 4 {
+            quarter!(a, e, i, m);
+            quarter!(b, f, j, n);
+            quarter!(c, g, k, o);
+            quarter!(d, h, l, p);
+            quarter!(a, f, k, p);
+            quarter!(b, g, l, m);
+            quarter!(c, h, i, n);
+            quarter!(d, e, j, o);
+            double_rounds += 1;
+        }
+        let mixed = [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p];
+        let mut at = 0;
+        while at < 16 {
+            output[at] = mixed[at].wrapping_add(input[at]);
+            at += 1;
         }
     }
 }
@@ -284,11 +289,27 @@ mod tests {
                 for draw in 0..1_000 {
                     assert_eq!(scalar.next_u32(), simd.next_u32(), "seed {seed} stream {stream} draw {draw}");
                 }
-                for block in 0..20 {
-                    let scalar: [u32; 64] = scalar.block();
-                    assert_eq!(scalar, simd.block(), "seed {seed} stream {stream} block {block}");
+                // Blocks begin wherever the last draw was.
+                for block in 0..40 {
+                    assert_eq!(scalar.block(), simd.block(), "seed {seed} stream {stream} block {block}");
+                    if block % 3 == 0 {
+                        assert_eq!(scalar.next_u32(), simd.next_u32(), "seed {seed} stream {stream} block {block}");
+                    }
                 }
             }
+        }
+    }
+
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    #[test]
+    fn a_block_by_vectors_is_the_scalar_one() {
+        let mut input = [0; 16];
+        for round in 0..200 {
+            let (mut vectors, mut scalars) = ([0; 16], [1; 16]);
+            crate::boundary::chacha::block(&input, &mut vectors);
+            scalar::block(&input, &mut scalars);
+            assert_eq!(vectors, scalars, "round {round}, of {input:x?}");
+            input = vectors;
         }
     }
 

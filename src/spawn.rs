@@ -1,5 +1,6 @@
 //! What a scenario calls to spawn tasks and hand out blocking work.
 
+use crate::boundary::tracked::Mourner;
 use crate::boundary::{threads, turn};
 use crate::context;
 use crate::executor::{Host, RunTag, Runnable, Task};
@@ -19,8 +20,8 @@ impl Host for World {
         context::try_with(f)
     }
     #[inline(always)]
-    fn push_plain(run: RunTag, runnable: Runnable) -> Result<(), Runnable> {
-        turn::with_tagged(run, runnable, World::push_plain)
+    fn push_plain(run: RunTag, runnable: Runnable) -> Option<Runnable> {
+        turn::give_tagged(run, runnable)
     }
     #[inline]
     fn run_tag(&self) -> RunTag {
@@ -44,12 +45,15 @@ impl Host for World {
     fn task_panicked(&self, payload: &(dyn Any + Send)) {
         World::task_panicked(self, payload);
     }
+}
+
+impl Mourner for World {
     #[inline]
-    fn task_gone(&self, slot: u32, dropped: bool) {
-        World::task_gone(self, slot, dropped);
-    }
-    fn drop_panicked(&self, payload: Box<dyn Any + Send>) {
-        World::drop_panicked(self, &*payload);
+    fn gone(slot: u32, dropped: bool, panicked: Option<Box<dyn Any + Send>>) {
+        context::try_with(|world| world.task_gone(slot, dropped));
+        if let Some(payload) = panicked {
+            context::try_with(|world| world.drop_panicked(&*payload));
+        }
     }
 }
 

@@ -4,9 +4,14 @@
 //! thing is impossible its twin in an `unsupported` file says so and does nothing.
 //!
 //! - `bare`: system calls without libc.
+//! - `chacha`: a block of random words.
+//! - `held`: the turn that a thread holds.
 //! - [`home`]: futures that may be sent, but are polled and dropped only where they were made.
 //! - [`places`]: a row of places changed through a shared reference.
+//! - [`shown`]: words that one thread writes and others look at.
 //! - [`word`]: a value copied in and out through a shared reference.
+//! - [`tally`]: what a run counts.
+//! - [`tracked`]: a future polled and dropped in its place.
 //! - [`turn`]: state that only the thread holding the world's turn can reach.
 //! - [`threads`]: the sim threads, which give the turn to one another.
 //! - [`hooks`]: the clock, entropy and thread-local symbols of libc, owned at link time.
@@ -22,10 +27,13 @@
 
 #[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
 mod bare;
+#[cfg(all(any(debug_assertions, test), target_arch = "x86_64", not(miri)))]
+pub mod chacha;
 #[cfg(all(unix, feature = "smol"))]
 pub mod child;
 #[cfg(all(unix, feature = "smol"))]
 pub mod descriptor;
+mod held;
 pub mod home;
 pub mod hooks;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
@@ -34,7 +42,10 @@ pub mod kernel;
 pub mod overflow;
 pub mod places;
 pub mod segment;
+pub mod shown;
+pub mod tally;
 pub mod threads;
+pub mod tracked;
 pub mod turn;
 pub mod waker;
 pub mod watchdog;

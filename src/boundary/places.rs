@@ -6,12 +6,31 @@
 //!
 //! Plain indexing and plain moves, so that a build without optimisation has few calls to make.
 
+use super::tally::Tally;
 use std::cell::UnsafeCell;
+use std::hint::select_unpredictable;
 use std::mem::{self, ManuallyDrop};
 use std::ptr;
 
+/// So many are few.
+const FEW: usize = 4;
+
 /// The row. Place 0 is there from the beginning.
-pub struct Places<P>(UnsafeCell<Box<[Place<P>]>>);
+pub struct Places<P>(UnsafeCell<Row<P>>);
+
+struct Row<P> {
+    places: Box<[Place<P>]>,
+    /// The last place in use, the gap included.
+    used: usize,
+    /// The place among them that was left last, unless somebody has filled it; 0 if there is none.
+    gap: usize,
+    /// How many places [`put_youngest`](Places::put_youngest) has: all, or 0 if somebody else is to see to them.
+    stamped: usize,
+    /// The age of whoever comes next, where ages are stamps.
+    next_stamp: u64,
+    /// The place with the least stamp; 0 if it is to be looked for.
+    oldest: usize,
+}
 
 struct Place<P> {
     /// Dropped by [`Places`] only.
@@ -25,10 +44,168 @@ impl<P> Place<P> {
     }
 }
 
+/// Makes the functions that read and write a word of the row.
+macro_rules! words {
+    ($($get:ident, $set:ident, $what:literal;)*) => {
+        $(
+            #[doc = $what]
+            #[inline(always)]
+            pub fn $get(&self) -> usize {
+                // SAFETY: as in `at`.
+                unsafe { (*self.0.get()).$get }
+            }
+
+            #[inline(always)]
+            pub fn $set(&self, value: usize) {
+                // SAFETY: as in `at`.
+                unsafe { (*self.0.get()).$get = value }
+            }
+        )*
+    };
+}
+
 impl<P> Places<P> {
     /// A row of one empty place.
     pub fn new(age: u64) -> Places<P> {
-        Places(UnsafeCell::new(Box::new([Place::empty(age)])))
+        let places = Box::new([Place::empty(age)]);
+        Places(UnsafeCell::new(Row { places, used: 0, gap: 0, stamped: 0, next_stamp: 0, oldest: 0 }))
+    }
+
+    words! {
+        used, set_used, "The last place in use, the gap included.";
+        gap, set_gap, "The place that was left last, unless somebody has filled it; 0 if there is none.";
+    }
+
+    /// Counts stamps from 0 again, and says whether [`put_youngest`](Places::put_youngest) is to put anybody anywhere.
+    pub fn restart(&self, stamped: bool) {
+        // SAFETY: as in `at`.
+        let row = unsafe { &mut *self.0.get() };
+        row.stamped = if stamped { row.places.len() } else { 0 };
+        row.next_stamp = 0;
+        row.oldest = 0;
+    }
+
+    /// Fills the gap, or the first place behind those in use, with the youngest: its age is the next stamp. Gives `payload`
+    /// back if there is no such place, or if it is not to.
+    #[inline(always)]
+    pub fn put_youngest(&self, payload: ManuallyDrop<P>) -> Option<ManuallyDrop<P>> {
+        // SAFETY: as in `at`.
+        let row = unsafe { &mut *self.0.get() };
+        let mut at = row.gap;
+        if at == 0 {
+            at = row.used + 1;
+        }
+        if at >= row.stamped {
+            return Some(payload);
+        }
+        if row.gap == 0 {
+            row.used = at;
+        }
+        row.gap = 0;
+        let place = &mut row.places[at];
+        place.age = row.next_stamp;
+        row.next_stamp += 1;
+        place.payload = ManuallyDrop::new(Some(ManuallyDrop::into_inner(payload)));
+        None
+    }
+
+    /// Fills an empty place: its age is the next stamp. As [`put`](Places::put) otherwise.
+    #[inline(always)]
+    pub fn put_stamped(&self, at: usize, payload: ManuallyDrop<P>) {
+        // SAFETY: as in `at`.
+        let row = unsafe { &mut *self.0.get() };
+        let stamp = row.next_stamp;
+        row.next_stamp = stamp + 1;
+        let place = &mut row.places[at];
+        place.age = stamp;
+        place.payload = ManuallyDrop::new(Some(ManuallyDrop::into_inner(payload)));
+    }
+
+    /// The last place in use, if there is no gap; otherwise 0.
+    #[inline(always)]
+    pub fn whole(&self) -> usize {
+        // SAFETY: as in `at`.
+        let row = unsafe { &*self.0.get() };
+        if row.gap == 0 { row.used } else { 0 }
+    }
+
+    /// Empties a place, which is the gap from then on, and no longer the oldest.
+    ///
+    /// # Panics
+    /// If it is empty.
+    #[inline(always)]
+    pub fn take_stamped(&self, at: usize) -> P {
+        // SAFETY: as in `at`.
+        let row = unsafe { &mut *self.0.get() };
+        let place = &mut row.places[at];
+        // SAFETY: what is read is overwritten at once, so that it is not in two places.
+        let payload = unsafe { ptr::read(&place.payload) };
+        place.payload = ManuallyDrop::new(None);
+        row.gap = at;
+        if row.oldest == at {
+            row.oldest = 0;
+        }
+        match ManuallyDrop::into_inner(payload) {
+            Some(payload) => payload,
+            None => nobody(),
+        }
+    }
+
+    /// The same for a place that was chosen among the first `count`, which are all that are in use: `tally` learns whether
+    /// the plain choice was made. (Written out once more: in a build without optimisation each function that is compiled in
+    /// place moves its arguments about.)
+    #[inline(always)]
+    pub fn take_chosen(&self, at: usize, count: usize, tally: &Tally) -> P {
+        // SAFETY: as in `at`; the tally is somewhere else.
+        let row = unsafe { &mut *self.0.get() };
+        let plainly = if count <= FEW {
+            // The oldest of few would have to be looked for every other time, which is more work, and a jump that nobody can
+            // guess.
+            Self::is_least_of_few(row, at, count)
+        } else {
+            if row.oldest == 0 {
+                Self::look_for_the_oldest(row);
+            }
+            row.oldest == at
+        };
+        tally.decided(plainly);
+        let place = &mut row.places[at];
+        // SAFETY: what is read is overwritten at once, so that it is not in two places.
+        let payload = unsafe { ptr::read(&place.payload) };
+        place.payload = ManuallyDrop::new(None);
+        row.gap = at;
+        if row.oldest == at {
+            row.oldest = 0;
+        }
+        match ManuallyDrop::into_inner(payload) {
+            Some(payload) => payload,
+            None => nobody(),
+        }
+    }
+
+    /// The place with the least stamp of those in use, of which none is empty; 0 if there is none.
+    #[inline(always)]
+    pub fn oldest(&self) -> usize {
+        // SAFETY: as in `at`.
+        let row = unsafe { &mut *self.0.get() };
+        if row.oldest == 0 {
+            Self::look_for_the_oldest(row);
+        }
+        row.oldest
+    }
+
+    /// Whoever was in the place `from` is in the place `to`.
+    pub fn moved(&self, from: usize, to: usize) {
+        // SAFETY: as in `at`.
+        let row = unsafe { &mut *self.0.get() };
+        if row.oldest == from {
+            row.oldest = to;
+        }
+    }
+
+    #[inline(never)]
+    fn look_for_the_oldest(row: &mut Row<P>) {
+        row.oldest = Self::least(row, row.used);
     }
 
     /// How many places there are, empty ones included.
@@ -36,7 +213,7 @@ impl<P> Places<P> {
     pub fn len(&self) -> usize {
         // SAFETY: as in `at`.
         let row = unsafe { &*self.0.get() };
-        row.len()
+        row.places.len()
     }
 
     /// The place `at`, for the length of one access.
@@ -48,7 +225,10 @@ impl<P> Places<P> {
         // SAFETY: `Places` is not `Sync`, so this thread alone is here. The reference to the row ends with this line, and
         // every method that uses what it gives does so at once: it moves or copies plain words. None drops or clones a
         // payload, allocates or makes a system call, any of which might call back.
-        unsafe { &raw mut (**self.0.get())[at] }
+        unsafe {
+            let row = &mut *self.0.get();
+            &raw mut row.places[at]
+        }
     }
 
     #[inline(always)]
@@ -99,35 +279,40 @@ impl<P> Places<P> {
     pub fn swap(&self, one: usize, other: usize) {
         // SAFETY: as in `at`: this moves plain words.
         let row = unsafe { &mut *self.0.get() };
-        row.swap(one, other);
+        row.places.swap(one, other);
     }
 
     /// Of the places `1..=last`, the one with the least age; 0 if there is none.
     #[inline(always)]
-    pub fn least(&self, last: usize) -> usize {
+    fn least(row: &Row<P>, last: usize) -> usize {
         let (mut found, mut least) = (0, u64::MAX);
-        // SAFETY: as in `at`.
-        let places = unsafe { &(&**self.0.get())[..=last] };
+        let places = &row.places[..=last];
         let mut index = 1;
         while index < places.len() {
             let age = places[index].age;
-            let is_older = age < least;
-            found = either(is_older, index, found);
-            least = either(is_older, age, least);
+            if cfg!(debug_assertions) {
+                if age < least {
+                    (found, least) = (index, age);
+                }
+            } else {
+                // Without a jump, which the processor would guess wrong now and then.
+                let is_older = age < least;
+                found = select_unpredictable(is_older, index, found);
+                least = select_unpredictable(is_older, age, least);
+            }
             index += 1;
         }
         found
     }
 
-    /// Whether of the places from 1 to `last`, which is 1 to 4, none has an age less than the place `at`: without a loop and
-    /// without jumps.
+    /// Whether of the places from 1 to `last`, which is 1 to [`FEW`], none has an age less than the place `at`: without a
+    /// loop and without jumps.
     ///
     /// # Panics
     /// If there is no such place.
     #[inline(always)]
-    pub fn is_least_of_few(&self, at: usize, last: usize) -> bool {
-        // SAFETY: as in `at`.
-        let places = unsafe { &**self.0.get() };
+    fn is_least_of_few(row: &Row<P>, at: usize, last: usize) -> bool {
+        let places = &row.places;
         assert!(last < places.len());
         let age = places[at].age;
         let mut older = places[1].age < age;
@@ -174,19 +359,23 @@ impl<P> Places<P> {
     /// Runs `f` on the row while nobody else can reach it: an allocator is anybody's code.
     fn apart(&self, f: impl FnOnce(&mut Box<[Place<P>]>)) {
         // SAFETY: as in `at`: the reference ends with the move of the row's words.
-        let mut places = mem::take(unsafe { &mut *self.0.get() });
+        let mut places = mem::take(unsafe { &mut (*self.0.get()).places });
         f(&mut places);
         // SAFETY: as above.
-        let nothing = mem::replace(unsafe { &mut *self.0.get() }, places);
+        let nothing = mem::replace(unsafe { &mut (*self.0.get()).places }, places);
         // Never filled: whoever comes meanwhile finds no places.
         drop(nothing);
+        // SAFETY: as above.
+        let row = unsafe { &mut *self.0.get() };
+        if row.stamped != 0 {
+            row.stamped = row.places.len();
+        }
     }
 }
 
-/// `a` or `b`, without a jump that the processor would guess wrong every other time.
-#[inline(always)]
-fn either<T>(first: bool, a: T, b: T) -> T {
-    if cfg!(debug_assertions) { if first { a } else { b } } else { std::hint::select_unpredictable(first, a, b) }
+#[cold]
+fn nobody() -> ! {
+    panic!("there is nobody in that place")
 }
 
 impl<P> Drop for Places<P> {
@@ -208,10 +397,13 @@ mod tests {
         assert!(row.len() > 2);
         row.put(1, ManuallyDrop::new(Box::new(10)), 5);
         row.put(2, ManuallyDrop::new(Box::new(20)), 3);
-        assert_eq!((row.least(0), row.least(1), row.least(2)), (0, 1, 2));
-        assert_eq!([(1, 1), (1, 2), (2, 2)].map(|(at, last)| row.is_least_of_few(at, last)), [true, false, true]);
+        // SAFETY: nobody else is here.
+        let whole = || unsafe { &*row.0.get() };
+        assert_eq!([0, 1, 2].map(|last| Places::least(whole(), last)), [0, 1, 2]);
+        let few = [(1, 1), (1, 2), (2, 2)].map(|(at, last)| Places::is_least_of_few(whole(), at, last));
+        assert_eq!(few, [true, false, true]);
         row.swap(1, 2);
-        assert_eq!((row.age(1), row.age(2), row.least(2)), (3, 5, 1));
+        assert_eq!((row.age(1), row.age(2), Places::least(whole(), 2)), (3, 5, 1));
         assert_eq!(row.take(1).as_deref(), Some(&20));
         let before = row.len();
         row.shorten(2);
@@ -219,6 +411,34 @@ mod tests {
         assert_eq!(row.take(2).as_deref(), Some(&10));
         row.shorten(2);
         assert_eq!(row.len(), 2);
+    }
+
+    #[test]
+    fn the_youngest_fills_the_gap_and_a_choice_is_counted() {
+        let (row, tally) = (Places::new(0), Tally::default());
+        assert!(row.put_youngest(ManuallyDrop::new(0)).is_some());
+        row.restart(true);
+        let fill = |n| {
+            if let Some(payload) = row.put_youngest(ManuallyDrop::new(n)) {
+                row.lengthen(0);
+                assert!(row.put_youngest(payload).is_none());
+            }
+        };
+        (0..6).for_each(fill);
+        assert_eq!((row.used(), row.gap(), row.oldest()), (6, 0, 1));
+        assert_eq!(row.take_chosen(3, 6, &tally), 2);
+        assert_eq!((row.gap(), tally.deviations()), (3, 1));
+        fill(7);
+        assert_eq!((row.used(), row.gap(), row.oldest()), (6, 0, 1));
+        assert_eq!(row.take_chosen(1, 6, &tally), 0);
+        fill(8);
+        assert_eq!((row.oldest(), row.take_stamped(2), row.whole()), (2, 1, 0));
+        fill(9);
+        assert_eq!((row.oldest(), row.whole(), row.take_chosen(4, 4, &tally)), (4, 6, 3));
+        assert_eq!((tally.decisions(), tally.deviations()), (3, 1));
+        row.restart(false);
+        let again = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| row.take_stamped(4)));
+        assert!(again.is_err());
     }
 
     #[test]

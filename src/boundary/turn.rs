@@ -5,22 +5,15 @@
 //! [`super::threads`] while it is being resumed. Every hand-over is either a stack switch on one
 //! kernel thread or a futex hand-shake, so what the last holder wrote is visible to the next one.
 
-use std::cell::Cell;
+use super::held;
+use super::shown;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-thread_local! {
-    /// The turn this thread holds: the head of the [`Turned`] it belongs to, or [`NOBODYS`].
-    ///
-    /// `const` and without a destructor, so it can be read at any time, before `main` and while
-    /// other thread-locals are being destroyed.
-    static HELD: Cell<*const Head> = const { Cell::new(&raw const NOBODYS) };
-}
-
 /// What every [`Turned`] begins with, whatever is in it.
-struct Head {
+pub(super) struct Head {
     /// Whether some thread is inside [`Turned::enter`].
     claimed: AtomicBool,
     /// The number of the [`Tag`] that is good now; 0 if none is.
@@ -28,13 +21,13 @@ struct Head {
 }
 
 impl Head {
-    const fn new() -> Head {
+    pub(super) const fn new() -> Head {
         Head { claimed: AtomicBool::new(false), tag: AtomicU64::new(0) }
     }
 }
 
 /// The head of no turn at all.
-static NOBODYS: Head = Head::new();
+pub(super) static NOBODYS: Head = Head::new();
 
 /// A value that only the thread holding its turn may touch.
 ///
@@ -53,9 +46,14 @@ pub struct Turned<T> {
     inner: T,
 }
 
-/// Says which type the [`Turned`] is that a [`Tag`] was drawn from, without naming it.
+/// Says which type the [`Turned`] is that a [`Tag`] was drawn from, and what such a tag lets in.
 pub trait Mark {
     type Of: 'static;
+    /// What [`give_tagged`] takes.
+    type Given;
+
+    /// Takes what was given with the newest tag.
+    fn take(of: &Self::Of, given: Self::Given);
 }
 
 /// A name for what a [`Turned`] is about at the moment, drawn by [`Turned::tag`]: whoever has it
@@ -119,26 +117,27 @@ impl<M> fmt::Debug for Tag<M> {
     }
 }
 
-/// Runs `f` on what the calling thread holds the turn of, and on `given`, if that is the [`Turned`]
-/// whose newest tag is `tag`; otherwise gives `given` back.
+/// Gives `given` to what the calling thread holds the turn of, if that is the [`Turned`] whose newest tag is `tag`;
+/// otherwise gives it back. (Not a closure, so that a build without optimisation has no call to make.)
 #[inline(always)]
-pub fn with_tagged<M: Mark, G, R>(tag: Tag<M>, given: G, f: impl FnOnce(&M::Of, G) -> R) -> Result<R, G> {
-    let head = HELD.get();
-    // SAFETY: HELD points to NOBODYS or to the head of a `Turned` that this thread is inside of,
-    // which lives as long as the process (`enter` takes a `&'static`).
-    if unsafe { &(*head).tag }.load(Ordering::Relaxed) != tag.0 {
-        return Err(given);
+pub fn give_tagged<M: Mark>(tag: Tag<M>, given: M::Given) -> Option<M::Given> {
+    let head = held::get();
+    // SAFETY: `held` points to NOBODYS or to the head of a `Turned` that this thread is inside of, which lives as long as the
+    // process (`enter` takes a `&'static`).
+    if shown::load(unsafe { &(*head).tag }) != tag.0 {
+        return Some(given);
     }
     // SAFETY: no two tags have the same number, none has NOBODYS' 0, and a tag of mark M is drawn
-    // from a `Turned<M::Of>` only; so that is what the head belongs to. HELD was made of a pointer
-    // to the whole, and the head is its first field. That this thread holds the turn is what HELD
-    // says, as in `Turned::with`; and as there, the borrow ends with the closure.
-    let turned = unsafe { &*head.cast::<Turned<M::Of>>() };
-    Ok(f(&turned.inner, given))
+    // from a `Turned<M::Of>` only; so that is what the head belongs to. `held` was made of a pointer
+    // to the whole, and the head is its first field. That this thread holds the turn is what `held`
+    // says, as in `Turned::with`; and as there, the borrow ends with the call.
+    let turned = unsafe { &*(head as *const Turned<M::Of>) };
+    M::take(&turned.inner, given);
+    None
 }
 
-// SAFETY: a shared `Turned` gives access to `inner` in two ways only. `with` (and `with_tagged`, by
-// a number that stands for it) compares HELD with this turn, and HELD is set to it by `enter`, which at most one thread can be inside of (the
+// SAFETY: a shared `Turned` gives access to `inner` in two ways only. `with` (and `give_tagged`, by
+// a number that stands for it) compares `held` with this turn, and that is set to it by `enter`, which at most one thread can be inside of (the
 // `claimed` exchange), and by `threads`, which sets it on a sim thread only while the thread that
 // was inside `enter` is stopped in `resume`. So at any moment one thread at most can have
 // a running borrow of `inner`, the borrows are confined to closures that end before the turn
@@ -177,13 +176,13 @@ impl<T> Turned<T> {
     /// another thread has it.
     #[inline(always)]
     pub fn with<R>(&self, f: impl FnOnce(&T) -> R) -> Option<R> {
-        if HELD.get() == self.head() { Some(f(&self.inner)) } else { None }
+        if held::get() == self.head() { Some(f(&self.inner)) } else { None }
     }
 
     /// Whether the calling thread holds this turn.
     #[cfg(test)]
     pub fn is_held(&self) -> bool {
-        HELD.get() == self.head()
+        held::get() == self.head()
     }
 
     /// Claims the turn for the calling thread while `f` runs, and gives it up afterwards, also
@@ -200,13 +199,13 @@ impl<T> Turned<T> {
         struct Release(&'static AtomicBool);
         impl Drop for Release {
             fn drop(&mut self) {
-                HELD.set(&raw const NOBODYS);
+                held::set(&raw const NOBODYS);
                 self.0.store(false, Ordering::Release);
             }
         }
 
         let own = self.head();
-        let held = HELD.get();
+        let held = held::get();
         assert!(held != own, "this thread is inside this world already: a run cannot start its own run again");
         assert!(
             held == &raw const NOBODYS,
@@ -217,7 +216,7 @@ impl<T> Turned<T> {
             "another thread is inside this world: a world has one loop thread at a time"
         );
         let release = Release(&self.head.claimed);
-        HELD.set(own);
+        held::set(own);
         let result = f(&self.inner);
         drop(release);
         result
@@ -237,7 +236,7 @@ impl Hold {
 /// The turn the calling thread holds.
 #[inline(always)]
 pub(super) fn held() -> Hold {
-    Hold(HELD.get())
+    Hold(held::get())
 }
 
 /// Makes the calling thread a holder of `hold`.
@@ -247,19 +246,19 @@ pub(super) fn held() -> Hold {
 /// runs again, until this thread either stops running too or calls this with [`Hold::NONE`].
 #[inline(always)]
 pub(super) unsafe fn set_held(hold: Hold) {
-    HELD.set(hold.0);
+    held::set(hold.0);
 }
 
 /// Something that tells living threads apart: no two threads alive at a time have the same one.
 #[inline(always)]
 pub(super) fn this_thread() -> usize {
-    HELD.with(|held| ptr::from_ref(held) as usize)
+    held::place()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::rc::Rc;
 
@@ -304,18 +303,28 @@ mod tests {
         struct Numbers;
         impl Mark for Numbers {
             type Of = i32;
+            type Given = &'static Cell<i32>;
+            fn take(of: &i32, given: &'static Cell<i32>) {
+                given.set(*of);
+            }
         }
-        let look = |tag| with_tagged(tag, "given", |n: &i32, _| *n);
+        let look = |tag: Tag<Numbers>| {
+            let seen: &'static Cell<i32> = Box::leak(Box::new(Cell::new(0)));
+            match give_tagged(tag, seen) {
+                Some(back) => Err(std::ptr::eq(back, seen)),
+                None => Ok(seen.get()),
+            }
+        };
         let (one, two) = (leak(1), leak(2));
         let (first, second) = (one.tag::<Numbers>(true), two.tag::<Numbers>(true));
-        assert_eq!(look(first), Err("given"));
+        assert_eq!(look(first), Err(true));
         one.enter(|_| {
-            assert_eq!((look(first), look(second)), (Ok(1), Err("given")));
+            assert_eq!((look(first), look(second)), (Ok(1), Err(true)));
             std::thread::spawn(move || assert!(look(first).is_err())).join().unwrap();
             let later = one.tag::<Numbers>(true);
-            assert_eq!((look(first), look(later)), (Err("given"), Ok(1)));
+            assert_eq!((look(first), look(later)), (Err(true), Ok(1)));
             let closed = one.tag::<Numbers>(false);
-            assert_eq!((look(later), look(closed)), (Err("given"), Err("given")));
+            assert_eq!((look(later), look(closed)), (Err(true), Err(true)));
         });
         two.enter(|_| assert_eq!(look(second), Ok(2)));
 

@@ -28,15 +28,50 @@ impl<T: Copy> Word<T> {
     }
 }
 
-impl<T: Copy, const N: usize> Word<[T; N]> {
-    /// One of a row of values.
-    ///
-    /// # Panics
-    /// If there is no such one.
+/// Makes words when there are none left.
+pub trait Refill {
+    /// Has [`Ahead`] filled, and gives the first of what it is filled with.
+    fn refill(&self) -> u32;
+}
+
+/// Words that were made ahead of their use.
+pub struct Ahead<const N: usize>(UnsafeCell<Words<N>>);
+
+struct Words<const N: usize> {
+    words: [u32; N],
+    /// The next one to be used.
+    next: usize,
+}
+
+impl<const N: usize> Ahead<N> {
+    /// None.
+    pub const fn new() -> Ahead<N> {
+        Ahead(UnsafeCell::new(Words { words: [0; N], next: N }))
+    }
+
+    /// The next one; if all have been used, what `refill` gives.
     #[inline(always)]
-    pub fn at(&self, index: usize) -> T {
-        // SAFETY: as in `get`.
-        unsafe { (*self.0.get())[index] }
+    pub fn next(&self, refill: &impl Refill) -> u32 {
+        // SAFETY: as in `Word::get`: this thread alone is here, and calls nobody before the reference is used for the last
+        // time.
+        let row = unsafe { &mut *self.0.get() };
+        if row.next >= N {
+            return refill.refill();
+        }
+        row.next += 1;
+        row.words[row.next - 1]
+    }
+
+    /// Others in their place, the first of which has been used if `is_used`.
+    pub fn fill(&self, words: [u32; N], is_used: bool) {
+        // SAFETY: as in `next`.
+        unsafe { *self.0.get() = Words { words, next: usize::from(is_used) } }
+    }
+
+    /// All of them have been used.
+    pub fn clear(&self) {
+        // SAFETY: as in `next`.
+        unsafe { (*self.0.get()).next = N }
     }
 }
 
@@ -51,6 +86,25 @@ mod tests {
         both.0.set((3, 4));
         assert_eq!((word.get(), both.1.get()), ((3, 4), (3, 4)));
         assert_eq!(Word::<u32>::default().get(), 0);
-        assert_eq!(Word::new([5, 6]).at(1), 6);
+    }
+
+    #[test]
+    fn each_word_is_used_once() {
+        struct Hundred;
+        impl Refill for Hundred {
+            fn refill(&self) -> u32 {
+                100
+            }
+        }
+        let ahead = Ahead::new();
+        let next = || ahead.next(&Hundred);
+        assert_eq!(next(), 100);
+        ahead.fill([5, 6], false);
+        assert_eq!([next(), next(), next()], [5, 6, 100]);
+        ahead.fill([7, 8], true);
+        assert_eq!(next(), 8);
+        ahead.fill([7, 8], false);
+        ahead.clear();
+        assert_eq!(next(), 100);
     }
 }

@@ -12,7 +12,7 @@ use std::fmt::Write;
 
 /// What came of a stretch of seeds.
 pub(super) fn explored(explored: &Explored) -> String {
-    let mut digests: Vec<u64> = explored.digests.iter().copied().collect();
+    let mut digests = explored.digests.clone();
     digests.sort_unstable();
     let mut hex = String::with_capacity(digests.len() * 16);
     digests.iter().for_each(|digest| {

@@ -2,6 +2,7 @@
 
 use super::announced::Operations;
 use crate::boundary::places::Places;
+use crate::boundary::tally::Tally;
 use crate::boundary::word::Word;
 use crate::id::Key;
 use crate::operation::Operation;
@@ -104,7 +105,7 @@ trait View {
 
 impl<T: Payload> View for Ready<T> {
     fn candidate(&self, index: usize) -> Candidate {
-        let in_use = index < self.used.get();
+        let in_use = index < self.places.used();
         let Some(mut candidate) = in_use.then(|| self.places.look(index + 1, T::candidate)).flatten() else { nobody() };
         if self.keeps_operations() {
             candidate.operation = self.operations.borrow().of(candidate.slot, candidate.key);
@@ -118,14 +119,14 @@ impl<T: Payload> View for Ready<T> {
         }
         let after = index.map(|index| self.places.age(index + 1));
         let newer = |&index: &usize| after.is_none_or(|after| self.places.age(index + 1) > after);
-        (0..self.used.get()).filter(newer).min_by_key(|&index| self.places.age(index + 1))
+        (0..self.places.used()).filter(newer).min_by_key(|&index| self.places.age(index + 1))
     }
 
     fn newest(&self) -> usize {
         if !self.has_stamps() {
             return (self.age(0).older as usize).saturating_sub(1);
         }
-        (0..self.used.get()).max_by_key(|&index| self.places.age(index + 1)).unwrap_or(0)
+        (0..self.places.used()).max_by_key(|&index| self.places.age(index + 1)).unwrap_or(0)
     }
 }
 
@@ -166,32 +167,14 @@ pub(crate) struct Ready<T> {
     /// The candidate with index `i` is in place `i + 1`, up to `used`; behind them are free places. Place 0 is never
     /// taken: in the ring it stands before the oldest and after the newest.
     places: Places<T>,
-    /// The last place in use, the gap included.
-    used: Word<usize>,
-    /// The place that was left last, unless somebody has filled it; 0 if there is none.
-    gap: Word<usize>,
     way: Word<Way>,
-    next_stamp: Word<u64>,
-    /// The place of the oldest, if ages are kept by stamps; 0 if it is to be looked for.
-    oldest: Word<usize>,
     /// What they are about to do, where somebody wants to know.
     operations: RefCell<Operations>,
 }
 
 impl<T: Payload> Ready<T> {
-    /// So many are few.
-    pub const FEW: usize = 4;
-
     pub fn new() -> Ready<T> {
-        Ready {
-            places: Places::new(0),
-            used: Word::new(0),
-            gap: Word::new(0),
-            way: Word::new(0),
-            next_stamp: Word::new(0),
-            oldest: Word::new(0),
-            operations: RefCell::default(),
-        }
+        Ready { places: Places::new(0), way: Word::new(0), operations: RefCell::default() }
     }
 
     /// For a run that begins, nobody being ready yet: whether ages are kept by stamps, and whether to keep what candidates
@@ -250,8 +233,7 @@ impl<T: Payload> Ready<T> {
         let by_age = self.by_age();
         // Nobody is woken by what is only put elsewhere.
         self.way.set(way & !OPERATIONS);
-        self.next_stamp.set(0);
-        self.oldest.set(0);
+        self.places.restart(way == STAMPS);
         self.places.set_age(0, 0);
         for at in by_age {
             if let Some(payload) = self.places.take(at) {
@@ -264,7 +246,7 @@ impl<T: Payload> Ready<T> {
     /// The places from the oldest to the newest.
     fn by_age(&self) -> Vec<usize> {
         if self.has_stamps() {
-            let mut all: Vec<usize> = (1..=self.used.get()).collect();
+            let mut all: Vec<usize> = (1..=self.places.used()).collect();
             all.sort_unstable_by_key(|&at| self.places.age(at));
             return all;
         }
@@ -292,96 +274,51 @@ impl<T: Payload> Ready<T> {
     /// How many candidates there are.
     #[inline(always)]
     pub fn len(&self) -> usize {
-        self.used.get() - usize::from(self.gap.get() != 0)
+        self.places.used() - usize::from(self.places.gap() != 0)
     }
 
     /// The candidates, once they have [settled](Ready::settle).
     pub fn view(&self) -> Candidates<'_> {
-        debug_assert!(self.gap.get() == 0);
-        Candidates { all: self, len: self.used.get() }
+        debug_assert!(self.places.gap() == 0);
+        Candidates { all: self, len: self.places.used() }
     }
 
     /// The index of the oldest candidate of one or more that have [settled](Ready::settle).
     #[inline(always)]
     pub fn oldest(&self) -> usize {
-        if self.has_stamps() { self.oldest_by_stamps() } else { (self.age(0).newer as usize).wrapping_sub(1) }
-    }
-
-    /// The same, where it is known that stamps are kept.
-    #[inline(always)]
-    fn oldest_by_stamps(&self) -> usize {
-        if self.oldest.get() == 0 {
-            self.look_for_the_oldest();
-        }
-        self.oldest.get().wrapping_sub(1)
-    }
-
-    /// Whether the candidate at `index` is the oldest, where it is known that stamps are kept.
-    #[inline(always)]
-    pub fn is_oldest_by_stamps(&self, index: usize) -> bool {
-        if self.oldest.get() == 0 {
-            self.look_for_the_oldest();
-        }
-        self.oldest.get() == index + 1
-    }
-
-    /// The same of `count` candidates, [`FEW`](Ready::FEW) at most: the oldest of few would have to be looked for every other
-    /// time, which is more work, and a jump that nobody can guess.
-    #[inline(always)]
-    pub fn is_oldest_of_few_by_stamps(&self, index: usize, count: usize) -> bool {
-        self.places.is_least_of_few(index + 1, count)
-    }
-
-    #[inline(never)]
-    fn look_for_the_oldest(&self) {
-        self.oldest.set(self.places.least(self.used.get()));
+        let at = if self.has_stamps() { self.places.oldest() } else { self.age(0).newer as usize };
+        at.wrapping_sub(1)
     }
 
     /// Adds the newest candidate.
     #[inline(always)]
     pub fn push(&self, payload: T) {
         // Should anything here panic (nothing does), it is leaked: what would drop it costs a dozen instructions.
-        let payload = ManuallyDrop::new(payload);
-        let mut at = self.gap.get();
-        if at == 0 {
-            at = self.used.get() + 1;
-            if at == self.places.len() {
-                return self.push_lengthening(payload);
-            }
-            self.used.set(at);
+        if let Some(payload) = self.places.put_youngest(ManuallyDrop::new(payload)) {
+            self.push_otherwise(payload);
         }
-        self.gap.set(0);
-        self.put_newest(at, payload);
     }
 
-    #[cold]
     #[inline(never)]
-    fn push_lengthening(&self, payload: ManuallyDrop<T>) {
-        self.places.lengthen(0);
-        self.used.set(self.used.get() + 1);
-        self.put_newest(self.used.get(), payload);
-    }
-
-    #[inline(always)]
-    fn put_newest(&self, at: usize, payload: ManuallyDrop<T>) {
-        if self.keeps_stamps() {
-            self.put_by_stamps(at, payload);
-        } else {
-            payload.is_ready_again();
-            self.put_otherwise(at, payload);
+    fn push_otherwise(&self, payload: ManuallyDrop<T>) {
+        let mut at = self.places.gap();
+        if at == 0 {
+            at = self.places.used() + 1;
+            if at == self.places.len() {
+                self.places.lengthen(0);
+            }
+            self.places.set_used(at);
         }
+        self.places.set_gap(0);
+        if !self.keeps_stamps() {
+            payload.is_ready_again();
+        }
+        self.put(at, payload);
     }
 
     #[inline(always)]
     fn put(&self, at: usize, payload: ManuallyDrop<T>) {
-        if self.keeps_stamps() { self.put_by_stamps(at, payload) } else { self.put_otherwise(at, payload) }
-    }
-
-    #[inline(always)]
-    fn put_by_stamps(&self, at: usize, payload: ManuallyDrop<T>) {
-        let stamp = self.next_stamp.get();
-        self.next_stamp.set(stamp + 1);
-        self.places.put(at, payload, stamp);
+        if self.keeps_stamps() { self.places.put_stamped(at, payload) } else { self.put_otherwise(at, payload) }
     }
 
     #[inline(never)]
@@ -392,7 +329,7 @@ impl<T: Payload> Ready<T> {
             self.operations.borrow_mut().wakes(woken.slot, woken.key);
         }
         if way & STAMPS != 0 {
-            return self.put_by_stamps(at, payload);
+            return self.places.put_stamped(at, payload);
         }
         let newest = self.age(0).older;
         self.set_newer(newest, at as u32);
@@ -404,24 +341,26 @@ impl<T: Payload> Ready<T> {
     /// candidates there are.
     #[inline(always)]
     pub fn settle(&self) -> usize {
-        if self.gap.get() != 0 {
-            self.close();
+        match self.places.whole() {
+            0 => self.close(),
+            count => count,
         }
-        self.used.get()
     }
 
     #[inline(never)]
-    fn close(&self) {
-        let (at, last) = (self.gap.get(), self.used.get());
-        self.used.set(last - 1);
-        self.gap.set(0);
+    fn close(&self) -> usize {
+        let (at, last) = (self.places.gap(), self.places.used());
+        if at == 0 {
+            return last;
+        }
+        self.places.set_used(last - 1);
+        self.places.set_gap(0);
         if at != last {
             // The gap holds nobody: where it goes is free from now on.
             self.places.swap(at, last);
             if self.has_stamps() {
-                if self.oldest.get() == last {
-                    self.oldest.set(at);
-                }
+                // Whoever moved may have been the oldest.
+                self.places.moved(last, at);
             } else {
                 let age = self.age(at);
                 self.set_newer(age.older, at as u32);
@@ -431,6 +370,7 @@ impl<T: Payload> Ready<T> {
         if self.places.len() > 4096 && last <= self.places.len() / 16 {
             self.shrink();
         }
+        last - 1
     }
 
     /// After a burst: what is kept for good is a small part of what one task takes.
@@ -448,16 +388,17 @@ impl<T: Payload> Ready<T> {
         if self.keeps_stamps() { self.take_by_stamps(index) } else { self.take_otherwise(index) }
     }
 
-    /// The same, where it is known that stamps are kept.
+    /// Takes the one at `index` out that was chosen of all `count`, where it is known that stamps are kept: `tally` learns of
+    /// the decision.
+    #[inline(always)]
+    pub fn take_chosen(&self, index: usize, count: usize, tally: &Tally) -> T {
+        self.places.take_chosen(index + 1, count, tally)
+    }
+
+    /// Takes the candidate at `index` out, where it is known that stamps are kept.
     #[inline(always)]
     pub fn take_by_stamps(&self, index: usize) -> T {
-        let at = index + 1;
-        let Some(payload) = self.places.take(at) else { nobody() };
-        self.gap.set(at);
-        if self.oldest.get() == at {
-            self.oldest.set(0);
-        }
-        payload
+        self.places.take_stamped(index + 1)
     }
 
     #[inline(always)]
@@ -477,7 +418,7 @@ impl<T: Payload> Ready<T> {
     fn take_from_the_ring(&self, index: usize) -> T {
         let at = index + 1;
         let Some(payload) = self.places.take(at) else { nobody() };
-        self.gap.set(at);
+        self.places.set_gap(at);
         let age = self.age(at);
         self.set_newer(age.older, age.newer);
         self.set_older(age.newer, age.older);

@@ -116,9 +116,9 @@ impl World {
         let answered = ask(&self.strategy, who, nth);
         let chosen = answered.unwrap_or_else(|| draw(&mut choices, seed));
         drop(choices);
-        self.mix(u64::from(chosen) ^ 0x6368_6f69_6365);
+        self.tally.mix(u64::from(chosen) ^ 0x6368_6f69_6365);
         if chosen != 0 {
-            self.deviations.set(self.deviations.get() + 1);
+            self.tally.deviated();
             self.record(|log| {
                 log.deviation(Deviation { who, step: nth, before: Key::CHOICE, before_step: chosen });
                 if let Some(by) = log.index(who) {

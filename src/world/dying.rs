@@ -15,7 +15,9 @@ impl World {
     /// Says how far the run is, who runs, and what the trace has. Neither allocates nor waits; what is being changed at this
     /// moment is left out.
     pub fn last_words(&self, sink: &mut dyn Sink) {
-        [&self.digest, &self.decisions, &self.deviations].into_iter().for_each(|number| number.get().put(sink));
+        [self.tally.digest(), self.tally.decisions(), self.tally.deviations()]
+            .into_iter()
+            .for_each(|number| number.put(sink));
         let site = sites::site_at_once(self.beacon.site.load(std::sync::atomic::Ordering::Relaxed));
         let name = site.map_or("", |site| site.name());
         // As a String is put.

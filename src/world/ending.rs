@@ -194,7 +194,8 @@ impl World {
     /// Winds the run up: whatever is alive is ended, and the world is as good as new. If it is to be `leaked`, tasks are not
     /// dropped.
     pub fn end(&self, deny_pending: bool, leaked: bool) -> Box<Ended> {
-        // From here on a wake from outside finds nobody.
+        // From here on a wake from outside finds nobody. (Here and below: what is hardly ever there is asked for in the
+        // shortest way. Without optimisation a run is mostly waiting for code that runs once in it.)
         let strays = {
             let mut foreign = beacon::lock(&self.beacon.foreign);
             self.beacon.serial.store(0, Ordering::Release);
@@ -215,7 +216,7 @@ impl World {
             finding.details.extend(self.tell_alive("still alive").0);
             self.find(finding);
         }
-        let (steps, digest, elapsed) = (self.steps(), self.digest.get(), self.now());
+        let (steps, digest, elapsed) = (self.steps(), self.tally.digest(), self.now());
         let panicked = leaked || self.finding.borrow().as_ref().is_some_and(|f| f.kind == FindingKind::Panic);
         self.closing.set(true);
         self.record(|log| log.closing = true);
@@ -245,8 +246,8 @@ impl World {
             finding,
             steps,
             digest,
-            decisions: self.decisions.get(),
-            deviations: self.deviations.get(),
+            decisions: self.tally.decisions(),
+            deviations: self.tally.deviations(),
             elapsed,
             pending_names,
             abandoned,
@@ -263,6 +264,9 @@ impl World {
 
     /// Blocking calls that are denied are why the run failed, if nothing else is.
     fn found_leaks(&self, leaks: &[Leak]) {
+        if leaks.is_empty() {
+            return;
+        }
         let denied: Vec<&Leak> = leaks.iter().filter(|leak| leak.denied).collect();
         // What ended the run comes first.
         let Some(first) = denied.iter().find(|leak| leak.for_ever).or(denied.first()) else { return };
@@ -329,6 +333,9 @@ impl World {
 
     fn alive_workers(&self) -> usize {
         let workers = self.workers.borrow();
+        if workers.is_empty() {
+            return 0;
+        }
         workers.iter().step_by(2).filter(|w| w.waker.is_some() || w.starting).count()
     }
 
@@ -476,6 +483,9 @@ impl World {
 
     /// Ends the threads of workers that keep something from this run in their thread-locals.
     pub fn retire_dirty_workers(&self) {
+        if self.dirty.borrow().is_empty() {
+            return;
+        }
         let dirty = self.dirty.take();
         dirty.into_iter().for_each(|index| self.threads.retire(index as usize));
     }

@@ -34,6 +34,8 @@ pub(crate) use turns::TakesTurn;
 use crate::beacon::{self, Beacon};
 use crate::boundary::home::AtHome;
 use crate::boundary::kernel::{self, Selector};
+use crate::boundary::shown;
+use crate::boundary::tally::Tally;
 use crate::boundary::threads::{self, Threads};
 use crate::boundary::turn;
 use crate::boundary::word::Word;
@@ -111,11 +113,7 @@ pub(crate) struct World {
     counted: RefCell<recording::CountedWakers>,
     /// Who is running: the task that is polled, or the job on the worker that has the turn.
     running: Word<Running>,
-    digest: Word<u64>,
-    decisions: Word<u64>,
-    deviations: Word<u64>,
-    /// Steps taken so far: what [`Beacon`] shows, for this thread alone.
-    steps: Word<u64>,
+    tally: Tally,
     max_steps: Word<u64>,
     stall: Word<Stall>,
     traced: Word<bool>,
@@ -218,6 +216,13 @@ impl fmt::Display for PanicSeen {
 
 impl turn::Mark for RunMark {
     type Of = World;
+    type Given = Runnable;
+
+    /// A task became ready in a run without a trace.
+    #[inline(always)]
+    fn take(world: &World, runnable: Runnable) {
+        world.ready.push(runnable);
+    }
 }
 
 impl World {
@@ -259,10 +264,7 @@ impl World {
             log: RefCell::new(None),
             counted: RefCell::default(),
             running: Word::new(NOBODY),
-            digest: Word::new(0),
-            decisions: Word::new(0),
-            deviations: Word::new(0),
-            steps: Word::new(0),
+            tally: Tally::default(),
             max_steps: Word::new(0),
             stall: Word::default(),
             traced: Word::new(false),
@@ -304,10 +306,7 @@ impl World {
         self.stood.set(false);
         self.stood_for.set(None);
         self.running.set(NOBODY);
-        self.digest.set(0);
-        self.decisions.set(0);
-        self.deviations.set(0);
-        self.steps.set(0);
+        self.tally.restart();
         self.max_steps.set(options.max_steps);
         let most = options.stall_up_to.map_or(0, |d| d.as_nanos() as u64);
         self.stall.set(Stall { most, left: most, slips: 0 });
@@ -332,15 +331,13 @@ impl World {
     /// Steps taken so far.
     #[inline]
     pub fn steps(&self) -> u64 {
-        self.steps.get()
+        shown::load(&self.beacon.steps)
     }
 
     /// One more step is taken.
     #[inline(always)]
     fn count_step(&self, beacon: &Beacon) {
-        let steps = self.steps.get() + 1;
-        self.steps.set(steps);
-        beacon.steps.store(steps, Ordering::Relaxed);
+        shown::store(&beacon.steps, shown::load(&beacon.steps) + 1);
     }
 
     /// The run that goes on, or the last one.
@@ -487,12 +484,6 @@ impl World {
         if self.traced.get() {
             self.record_wake(runnable.metadata().key);
         }
-        self.push_plain(runnable);
-    }
-
-    /// The same in a run without a trace.
-    #[inline(always)]
-    pub fn push_plain(&self, runnable: Runnable) {
         self.ready.push(runnable);
     }
 
@@ -524,7 +515,7 @@ impl World {
         // Later than that, if the loop stood still.
         let now = due_at.max(from.as_nanos());
         self.beacon.now.store(now, Ordering::Relaxed);
-        self.mix(now ^ 0x7469_6d65);
+        self.tally.mix(now ^ 0x7469_6d65);
         if self.traced.get() && now > from.as_nanos() {
             self.record(|log| {
                 log.now = Instant::from_nanos(now);
@@ -560,7 +551,7 @@ impl World {
         };
         let deviation =
             Deviation { who: Key::CLOCK, step: stall.slips, before: front.key(), before_step: front.step() };
-        self.deviations.set(self.deviations.get() + 1);
+        self.tally.deviated();
         if self.traced.get() {
             self.record(|log| log.deviation(deviation));
         }
@@ -580,25 +571,74 @@ impl World {
         // None of it changes within a run: a plain loop has nothing to ask.
         let walk = self.strategy.random().filter(|_| self.ready.keeps_stamps());
         match (walk, self.traced.get(), self.stall.get().most != 0) {
-            (Some(walk), false, false) => self.run_as(Some(walk), false, false),
-            (_, traced, stalls) => self.run_as(None, traced, stalls),
+            (Some(walk), false, false) => self.walk(walk),
+            (_, traced, stalls) => self.go(traced, stalls),
         }
     }
 
+    /// The random walk, without a trace: what most runs are. Nothing here asks what is known, and little is named, since a
+    /// build without optimisation keeps a place in memory for every name.
     #[inline(always)]
-    fn run_as(&self, walk: Option<&Random>, traced: bool, stalls: bool) {
+    fn walk(&self, walk: &Random) {
         let beacon = self.beacon;
         loop {
-            if self.steps.get() >= beacon.look_up_at.load(Ordering::Relaxed) && !self.look_up() {
+            let steps = shown::load(&beacon.steps);
+            if steps >= shown::load(&beacon.look_up_at) && !self.look_up() {
+                return;
+            }
+            let count = self.ready.settle();
+            if count == 0 {
+                if self.nobody_is_ready() {
+                    continue;
+                }
+                return;
+            }
+            self.step(
+                beacon,
+                steps,
+                if count > 1 {
+                    self.ready.take_chosen(walk.below(count), count, &self.tally)
+                } else {
+                    self.ready.take_by_stamps(0)
+                },
+            );
+        }
+    }
+
+    /// Any other run.
+    #[inline(never)]
+    fn go(&self, traced: bool, stalls: bool) {
+        let beacon = self.beacon;
+        loop {
+            let steps = shown::load(&beacon.steps);
+            if steps >= shown::load(&beacon.look_up_at) && !self.look_up() {
                 return;
             }
             if stalls && self.slip() {
                 continue;
             }
-            if !self.step(beacon, walk, traced) && !self.look_outside() && !self.advance() && !self.wait_outside() {
-                return self.found_deadlock();
+            let count = self.ready.settle();
+            if count == 0 {
+                if self.nobody_is_ready() {
+                    continue;
+                }
+                return;
+            }
+            self.step(beacon, steps, self.choose_as_asked(count, traced));
+            if traced {
+                self.record_step_end();
             }
         }
+    }
+
+    /// Lets time pass. False if that makes nobody ready, so that the run is over.
+    #[inline(never)]
+    fn nobody_is_ready(&self) -> bool {
+        let goes_on = self.look_outside() || self.advance() || self.wait_outside();
+        if !goes_on {
+            self.found_deadlock();
+        }
+        goes_on
     }
 
     /// What the loop may have to see to between two steps. False if the run is over.
@@ -627,25 +667,15 @@ impl World {
         true
     }
 
-    /// Takes one step. False if nothing is ready.
+    /// Takes one step, after so many: `runnable` runs.
     #[inline(always)]
-    fn step(&self, beacon: &Beacon, walk: Option<&Random>, traced: bool) -> bool {
-        let count = self.ready.settle();
-        let runnable = match walk {
-            Some(walk) => match self.choose_at_random(walk, count) {
-                Some(runnable) => runnable,
-                None => return false,
-            },
-            None if count == 0 => return false,
-            None => self.choose_as_asked(count, traced),
-        };
-
-        self.count_step(beacon);
+    fn step(&self, beacon: &Beacon, steps: u64, runnable: Runnable) {
+        shown::store(&beacon.steps, steps + 1);
         let meta = runnable.metadata();
         let (slot, key) = (meta.slot(), meta.key);
-        beacon.site.store(meta.site(), Ordering::Relaxed);
+        shown::store_u32(&beacon.site, meta.site());
         self.running.set(Running { slot, key });
-        self.mix(key.get());
+        self.tally.mix(key.get());
         #[cfg(feature = "tracing")]
         let span = self.span(runnable.metadata());
         if runnable.metadata().is_of_a_thread() {
@@ -658,32 +688,6 @@ impl World {
         }
         #[cfg(feature = "tracing")]
         drop(span);
-        if traced {
-            self.record_step_end();
-        }
-        true
-    }
-
-    /// Takes the one out that the random walk chooses of `count`, if there is any.
-    #[inline(always)]
-    fn choose_at_random(&self, walk: &Random, count: usize) -> Option<Runnable> {
-        if count > Ready::<Runnable>::FEW {
-            self.decisions.set(self.decisions.get() + 1);
-            let index = walk.below(count);
-            if !self.ready.is_oldest_by_stamps(index) {
-                self.deviations.set(self.deviations.get() + 1);
-            }
-            return Some(self.ready.take_by_stamps(index));
-        }
-        if count > 1 {
-            self.decisions.set(self.decisions.get() + 1);
-            let index = walk.below(count);
-            // Added up, since a jump would be guessed wrong every other time.
-            let deviates = !self.ready.is_oldest_of_few_by_stamps(index, count);
-            self.deviations.set(self.deviations.get() + deviates as u64);
-            return Some(self.ready.take_by_stamps(index));
-        }
-        if count == 1 { Some(self.ready.take_by_stamps(0)) } else { None }
     }
 
     /// Takes the one out that the strategy chooses of `count`.
@@ -693,7 +697,7 @@ impl World {
         if count > 1 {
             front = self.ready.oldest();
             index = self.strategy.pick(&self.ready, count, front);
-            self.decided(index == front);
+            self.tally.decided(index == front);
         } else if self.ready.keeps_operations() {
             self.strategy.alone(&self.ready);
         }
@@ -703,28 +707,12 @@ impl World {
         self.ready.take(index)
     }
 
-    /// There was a decision, and its answer was the plain one or not.
-    #[inline(always)]
-    fn decided(&self, plainly: bool) {
-        self.decisions.set(self.decisions.get() + 1);
-        if !plainly {
-            self.deviations.set(self.deviations.get() + 1);
-        }
-    }
-
-    #[inline(always)]
-    fn mix(&self, value: u64) {
-        // Two words of 64 bits cannot overflow; a build that checks would call a function to find that out.
-        let product = ((self.digest.get() ^ value) as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.digest.set((product as u64 ^ (product >> 64) as u64).wrapping_add(value));
-    }
-
     /// Mixes what the scenario returned into the digest.
     pub fn mix_text(&self, text: &str) {
         text.as_bytes().chunks(8).for_each(|chunk| {
             let mut word = [0; 8];
             word[..chunk.len()].copy_from_slice(chunk);
-            self.mix(u64::from_le_bytes(word));
+            self.tally.mix(u64::from_le_bytes(word));
         });
     }
 

@@ -36,7 +36,7 @@ impl World {
         let mut index = front;
         if count > 1 {
             index = self.strategy.pick_nested(ready, count, front);
-            self.decided(index == front);
+            self.tally.decided(index == front);
         }
         if self.traced.get() {
             self.record_step(ready.view().get(index), ready.view().get(front));
@@ -58,7 +58,7 @@ impl World {
         self.count_step(self.beacon);
         self.beacon.site.store(meta.site(), Ordering::Relaxed);
         self.running.set(Running { slot: meta.slot(), key: meta.key });
-        self.mix(meta.key.get());
+        self.tally.mix(meta.key.get());
         poll();
         if self.traced.get() {
             self.record_step_end();

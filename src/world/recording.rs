@@ -215,6 +215,9 @@ impl World {
     }
 
     pub(super) fn take_trace(&self) -> Option<Trace> {
+        if !self.traced.get() {
+            return None;
+        }
         let counted = self.counted.take();
         drop(counted);
         self.log.take().map(Log::finish)

@@ -122,7 +122,7 @@ impl World {
     pub fn stand_still(&self, nanos: u64, incident: Option<usize>) {
         let now = Instant::from_nanos(self.now().as_nanos().saturating_add(nanos));
         self.beacon.now.store(now.as_nanos(), Ordering::Relaxed);
-        self.mix(now.as_nanos() ^ 0x0073_7469_6c6c);
+        self.tally.mix(now.as_nanos() ^ 0x0073_7469_6c6c);
         self.record(|log| log.now = now);
         if let Some(index) = incident {
             self.ready.settle();
@@ -181,7 +181,7 @@ impl World {
         let Some(runnable) = taken else { return false };
         self.count_step(self.beacon);
         let meta = runnable.metadata();
-        self.mix(meta.key.get());
+        self.tally.mix(meta.key.get());
         self.give_turn_between(runnable);
         true
     }

@@ -78,7 +78,7 @@ pub use imp::{
     poke, settle, stop_timer, word_is, write_part,
 };
 
-use super::overflow;
+use super::{overflow, shown};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -191,15 +191,24 @@ pub fn adopt(selector: Option<Selector>) {
 /// From here on calls are seen by the thread of `selector`, which is the calling one.
 #[inline(always)]
 pub fn watch(selector: Selector) {
-    selector.byte.store(BLOCK, Ordering::Relaxed);
-    std::sync::atomic::compiler_fence(Ordering::SeqCst);
+    shown::store_u8(&selector.byte, BLOCK);
+    barrier();
 }
 
 /// From here on calls are not seen.
 #[inline(always)]
 pub fn look_away(selector: Selector) {
-    std::sync::atomic::compiler_fence(Ordering::SeqCst);
-    selector.byte.store(ALLOW, Ordering::Relaxed);
+    barrier();
+    shown::store_u8(&selector.byte, ALLOW);
+}
+
+/// Keeps the compiler from moving anything to the other side.
+#[inline(always)]
+fn barrier() {
+    // In a build without optimisation it is a call that does nothing: what `shown` does there is a barrier itself.
+    if !cfg!(all(debug_assertions, target_arch = "x86_64", not(miri))) {
+        std::sync::atomic::compiler_fence(Ordering::SeqCst);
+    }
 }
 
 /// Whether this thread's calls are seen now.

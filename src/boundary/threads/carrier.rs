@@ -200,7 +200,7 @@ fn run(carrier: &Carrier) {
     CURRENT.set(carrier);
     // SAFETY: the loop is stopped in `give` until this carrier gives the turn back, and the
     // hand-over either way synchronises. While the carrier is suspended it does not run, and it is
-    // resumed under the same turn only, so HELD need not be touched in between.
+    // resumed under the same turn only, so `held` need not be touched in between.
     unsafe { turn::set_held(carrier.turn.get()) };
     let result = catch_unwind(AssertUnwindSafe(body));
     // SAFETY: to hold nothing is always right.
