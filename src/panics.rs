@@ -71,7 +71,7 @@ fn is_fatal(message: &str) -> bool {
 
 fn tell_before_the_abort(message: &str) {
     context::try_with(|world| {
-        let story = beacon::lock(&world.beacon.story).clone();
+        let story = beacon::lock(&world.beacon.locked.story).clone();
         let replay: &Replay = &story.replay;
         eprintln!(
             "{}: {message}, in {} (step {}, at {} virtual)\n  two panics at once cannot be caught: the process ends \
@@ -90,7 +90,7 @@ fn tell_before_the_abort(message: &str) {
 fn tell_overflow(out: &mut dyn fmt::Write) {
     context::try_with(|world| {
         let beacon = world.beacon;
-        let Ok(story) = beacon.story.try_lock() else { return Ok(()) };
+        let Ok(story) = beacon.locked.story.try_lock() else { return Ok(()) };
         let seed = Seed::from(beacon.seed.load(Ordering::Relaxed));
         write!(out, "\n{} failed: a stack overflow in ", story.scenario)?;
         let job = threads::current().and_then(|index| world.job_at_once(index));

@@ -48,7 +48,9 @@ impl LastWords {
 const MOST_LINES: usize = 20;
 
 /// What is left of a run whose process died.
-pub(super) fn tell(life: &Life<'_>, beacon: &Beacon, still_for: Duration) -> Ended {
+#[cold]
+#[inline(never)]
+pub(super) fn tell(life: &Life<'_>, beacon: &Beacon, still_for: Duration) -> Box<Ended> {
     let words = life.last_words.as_deref().map_or_else(LastWords::default, LastWords::read);
     let said = String::from_utf8_lossy(&life.said);
     let (steps, now) = (beacon.steps.load(Ordering::Relaxed), beacon.now.load(Ordering::Relaxed));
@@ -73,7 +75,7 @@ pub(super) fn tell(life: &Life<'_>, beacon: &Beacon, still_for: Duration) -> End
         let told = lines[lines.len().saturating_sub(MOST_LINES)..].join("\n  ");
         finding.details.push(format!("the last that its process said:\n  {told}"));
     }
-    Ended {
+    Box::new(Ended {
         steps,
         digest: words.digest,
         decisions: words.decisions,
@@ -81,12 +83,13 @@ pub(super) fn tell(life: &Life<'_>, beacon: &Beacon, still_for: Duration) -> End
         elapsed: Instant::from_nanos(now),
         trace: words.trace,
         ..nothing(finding)
-    }
+    })
 }
 
 /// A run for which there was no process.
-pub(super) fn stillborn(error: &io::Error) -> Ended {
-    nothing(Finding::new(FindingKind::Setup, format!("no process could be made for the run: {error}")))
+#[cold]
+pub(super) fn stillborn(error: &io::Error) -> Box<Ended> {
+    Box::new(nothing(Finding::new(FindingKind::Setup, format!("no process could be made for the run: {error}"))))
 }
 
 fn nothing(finding: Finding) -> Ended {

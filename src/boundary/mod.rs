@@ -4,6 +4,7 @@
 //! thing is impossible its twin in an `unsupported` file says so and does nothing.
 //!
 //! - `bare`: system calls without libc.
+//! - [`fork_lock`]: what keeps a fork away from the crate's process-wide state.
 //! - [`home`]: futures that may be sent, but are polled and dropped only where they were made.
 //! - [`places`]: a row of places changed through a shared reference.
 //! - [`word`]: a value copied in and out through a shared reference.
@@ -26,6 +27,7 @@ mod bare;
 pub mod child;
 #[cfg(all(unix, feature = "smol"))]
 pub mod descriptor;
+pub mod fork_lock;
 pub mod home;
 pub mod hooks;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]

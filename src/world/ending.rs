@@ -68,7 +68,7 @@ impl World {
     }
 
     pub(super) fn found_foreign_wake(&self) {
-        let mut wakes = std::mem::take(&mut *beacon::lock(&self.beacon.foreign));
+        let mut wakes = std::mem::take(&mut *beacon::lock(&self.beacon.locked.foreign));
         self.beacon.called.store(false, Ordering::Relaxed);
         let Some(first) = wakes.first() else { return };
         let name = self.name_of(first.key);
@@ -194,9 +194,9 @@ impl World {
     pub fn end(&self, deny_pending: bool, leaked: bool) -> Box<Ended> {
         // From here on a wake from outside finds nobody.
         let strays = {
-            let mut foreign = beacon::lock(&self.beacon.foreign);
+            let mut foreign = beacon::lock(&self.beacon.locked.foreign);
             self.beacon.serial.store(0, Ordering::Release);
-            std::mem::take(&mut *foreign)
+            (!foreign.is_empty()).then(|| std::mem::take(&mut *foreign))
         };
         drop(strays);
         self.find_unjoined_panics();
@@ -258,6 +258,9 @@ impl World {
 
     /// Blocking calls that are denied are why the run failed, if nothing else is.
     fn found_leaks(&self, leaks: &[Leak]) {
+        if leaks.is_empty() {
+            return;
+        }
         let denied: Vec<&Leak> = leaks.iter().filter(|leak| leak.denied).collect();
         // What ended the run comes first.
         let Some(first) = denied.iter().find(|leak| leak.for_ever).or(denied.first()) else { return };
