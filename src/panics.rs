@@ -1,7 +1,7 @@
 //! Panics inside a run: noted where they happen, told in the run's report instead of on the spot. What no report can tell,
 //! since it ends the process, is told at once.
 
-use crate::boundary::{kernel, overflow, threads};
+use crate::boundary::{kernel, overflow, threads, zygote};
 use crate::replay::Replay;
 use crate::seed::Seed;
 use crate::world::{PanicSeen, payload_text};
@@ -70,6 +70,9 @@ fn is_fatal(message: &str) -> bool {
 }
 
 fn tell_before_the_abort(message: &str) {
+    if zygote::is_child() {
+        return;
+    }
     context::try_with(|world| {
         let story = beacon::lock(&world.beacon.locked.story).clone();
         let replay: &Replay = &story.replay;
@@ -87,7 +90,11 @@ fn tell_before_the_abort(message: &str) {
 }
 
 /// A stack of a run overflowed, perhaps in the midst of anything: nothing is allocated here, and no lock waited for.
+/// In a process of the run's own it is a finding, which says all that and more.
 fn tell_overflow(out: &mut dyn fmt::Write) {
+    if zygote::is_child() {
+        return;
+    }
     context::try_with(|world| {
         let beacon = world.beacon;
         let Ok(story) = beacon.locked.story.try_lock() else { return Ok(()) };

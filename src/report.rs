@@ -393,6 +393,9 @@ const MOST_LINES: usize = 60;
 const MOST_ITEMS: usize = 24;
 
 fn write_lanes(f: &mut impl Write, title: &str, trace: &Trace) -> fmt::Result {
+    if trace.actors.is_empty() {
+        return writeln!(f, "  {title}: none, for the run could not tell it before it ended");
+    }
     writeln!(f, "  {title} (* marks a deviation: somebody ran before the one that had been ready for longest):")?;
     let lanes = trace.render(Style { steps: true, most_lines: MOST_LINES });
     lanes.lines().try_for_each(|line| writeln!(f, "    {line}"))

@@ -44,6 +44,9 @@ impl LastWords {
     }
 }
 
+/// SIGKILL, which has the same number wherever runs have processes.
+const KILL: i32 = 9;
+
 /// How many lines of what a process said before it died are told.
 const MOST_LINES: usize = 20;
 
@@ -67,8 +70,10 @@ pub(super) fn tell(life: &Life<'_>, beacon: &Beacon, still_for: Duration) -> Box
     if words.trace.is_some() {
         // Looked up only where it is shown: that reads the debug information.
         let (frames, _) = stacks::users(&stacks::resolve(&words.stack));
-        let told = frames.iter().map(|frame| format!("  {frame}")).collect::<Vec<_>>();
-        finding.details.extend((!told.is_empty()).then(|| format!("stack:\n{}", told.join("\n"))));
+        finding.details.extend((!frames.is_empty()).then(|| format!("stack:\n{}", tell_frames(&frames))));
+    }
+    if life.end == End::Signal(KILL) && !life.given_up {
+        finding.hint = Some("nobody can say a last word then; the kernel does this where memory has run out".into());
     }
     let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
     if !lines.is_empty() {
@@ -84,6 +89,15 @@ pub(super) fn tell(life: &Life<'_>, beacon: &Beacon, still_for: Duration) -> Box
         trace: words.trace,
         ..nothing(finding)
     })
+}
+
+/// A line for each frame; one for those of a recursion that follow one another.
+fn tell_frames(frames: &[String]) -> String {
+    let stretches = frames.chunk_by(|one, next| one == next).map(|same| match same.len() {
+        1 => format!("  {}", same[0]),
+        times => format!("  {} ({times} times)", same[0]),
+    });
+    stretches.collect::<Vec<_>>().join("\n")
 }
 
 /// A run for which there was no process.
@@ -133,6 +147,12 @@ fn how(end: End, said: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_recursion_is_told_once() {
+        let frames = ["dig", "dig", "dig", "walk", "dig"].map(String::from);
+        assert_eq!(tell_frames(&frames), "  dig (3 times)\n  walk\n  dig");
+    }
 
     #[test]
     fn last_words_count_as_far_as_they_go() {

@@ -27,6 +27,10 @@ pub(super) fn why_not() -> Option<&'static str> {
     None
 }
 
+pub(super) fn is_child() -> bool {
+    lines::line_of_this_process().is_some()
+}
+
 pub(super) fn prepare(last_words: LastWords) {
     learn_what_is_loaded();
     dying::prepare(last_words);

@@ -102,6 +102,11 @@ pub fn why_not() -> Option<&'static str> {
     imp::why_not()
 }
 
+/// Whether this process was forked to do [`run`]'s work: its death is told where that was called. For signal handlers, too.
+pub fn is_child() -> bool {
+    imp::is_child()
+}
+
 /// Makes ready for forking, once a process, so that no child has to; `last_words` are those of all children. Without it no
 /// child says any.
 pub fn prepare(last_words: LastWords) {

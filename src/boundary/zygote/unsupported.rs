@@ -8,6 +8,10 @@ pub(super) fn why_not() -> Option<&'static str> {
     if cfg!(miri) { Some("Miri makes no processes") } else { Some("only done on Linux with glibc so far") }
 }
 
+pub(super) fn is_child() -> bool {
+    false
+}
+
 pub(super) fn prepare(_: LastWords) {}
 
 /// Nothing goes through them.
