@@ -1,16 +1,16 @@
 //! What a world shows to threads outside it: the watchdog reads how far it is, and foreign wakes arrive here.
 
+use crate::boundary::fork_lock::inside;
 use crate::boundary::watchdog::ThreadHandle;
 use crate::boundary::zygote::Pulse;
 use crate::id::Key;
 use crate::replay::Replay;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// One world's face to the outside.
-#[derive(Default)]
 pub(crate) struct Beacon {
     /// How far the run is.
     pub pulse: Pulse,
@@ -20,10 +20,17 @@ pub(crate) struct Beacon {
     pub budget_ms: AtomicU64,
     /// Polls that used more, and whether there are any.
     pub has_long_polls: AtomicBool,
-    pub long_polls: Mutex<Vec<LongPoll>>,
     /// Whether `foreign` holds something, or the loop stood still.
     pub called: AtomicBool,
+    pub locked: &'static Locked,
+}
+
+/// What a world and threads outside it tell each other at length. Beside the world in memory: each of these is locked, and
+/// so written to, in a process that is forked for a run.
+#[derive(Default)]
+pub(crate) struct Locked {
     pub foreign: Mutex<Vec<ForeignWake>>,
+    pub long_polls: Mutex<Vec<LongPoll>>,
     pub story: Mutex<Story>,
     /// The loop's thread.
     pub thread: Mutex<Option<ThreadHandle>>,
@@ -87,33 +94,47 @@ pub(crate) struct ForeignWake {
 
 /// All beacons of this process; there are as many as worlds were ever in use at once.
 static ALL: Mutex<Vec<&'static Beacon>> = Mutex::new(Vec::new());
+/// How many they are.
+static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A beacon for a new world; it lives as long as the process, as worlds do.
-pub(crate) fn light() -> &'static Beacon {
-    let beacon: &'static Beacon = Box::leak(Box::default());
-    lock(&ALL).push(beacon);
+pub(crate) fn light(locked: &'static Locked) -> &'static Beacon {
+    let beacon: &'static Beacon = Box::leak(Box::new(Beacon {
+        pulse: Pulse::default(),
+        patience_ms: AtomicU64::default(),
+        budget_ms: AtomicU64::default(),
+        has_long_polls: AtomicBool::default(),
+        called: AtomicBool::default(),
+        locked,
+    }));
+    inside(|| {
+        let mut all = lock(&ALL);
+        all.push(beacon);
+        COUNT.store(all.len(), Ordering::Relaxed);
+    });
     beacon
 }
 
 pub(crate) fn all() -> Vec<&'static Beacon> {
-    lock(&ALL).clone()
+    inside(|| lock(&ALL).clone())
 }
 
 /// Keeps other threads from what a process that is forked now will need of this room.
 pub(crate) fn hold(beacon: &'static Beacon) -> impl Sized {
-    (lock(&ALL), lock(&beacon.foreign), lock(&beacon.long_polls), lock(&beacon.story), lock(&beacon.thread))
+    let Locked { foreign, long_polls, story, thread } = beacon.locked;
+    (lock(foreign), lock(long_polls), lock(story), lock(thread))
 }
 
 /// In a forked process: this is the only world. Those of the process it was forked from go on there, if at all.
 pub(crate) fn keep_only(beacon: &'static Beacon) {
-    let mut all = lock(&ALL);
-    // Where it is so anyway nothing is written: the process would have to copy a page for it.
-    if !matches!(&all[..], [only] if std::ptr::eq(*only, beacon)) {
-        *all = vec![beacon];
+    // Where it is so anyway nothing is written, not even to a lock: the process would have to copy a page for it.
+    if COUNT.load(Ordering::Relaxed) > 1 {
+        inside(|| *lock(&ALL) = vec![beacon]);
+        COUNT.store(1, Ordering::Relaxed);
     }
 }
 
@@ -123,7 +144,7 @@ pub(crate) fn keep_only(beacon: &'static Beacon) {
 pub(crate) fn foreign_wake(serial: u64, key: Key, woken: Box<dyn Send>) {
     let thread = std::thread::current().name().unwrap_or("unnamed").to_string();
     for beacon in all() {
-        let mut foreign = lock(&beacon.foreign);
+        let mut foreign = lock(&beacon.locked.foreign);
         // The end of a run takes the same lock before it gives its serial number up.
         if beacon.serial.load(Ordering::Acquire) == serial {
             foreign.push(ForeignWake { key, thread, woken });

@@ -204,14 +204,18 @@ impl Clock {
     }
 
     /// Hands out all wakers and starts over at zero.
+    #[inline]
     pub fn reset(&mut self) -> Vec<Waker> {
+        // Has anybody waited for it?
+        if self.last != 0 || self.next_serial != 0 { self.start_over() } else { Vec::new() }
+    }
+
+    fn start_over(&mut self) -> Vec<Waker> {
         let wakers = self.slots.iter_mut().filter_map(|slot| slot.waker.take()).collect();
-        if self.last != 0 || self.next_serial != 0 {
-            self.buckets.iter_mut().for_each(Vec::clear);
-            self.slots.clear();
-            self.free.clear();
-            (self.occupied, self.last, self.live, self.dead, self.next_serial) = (0, 0, 0, 0, 0);
-        }
+        self.buckets.iter_mut().for_each(Vec::clear);
+        self.slots.clear();
+        self.free.clear();
+        (self.occupied, self.last, self.live, self.dead, self.next_serial) = (0, 0, 0, 0, 0);
         wakers
     }
 }

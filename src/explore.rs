@@ -208,7 +208,8 @@ impl Search<'_, '_> {
             }
         }
         let tree = self.player.tree.clone();
-        let mut seeds = std::mem::replace(&mut plan.seeds, Box::new(std::iter::empty()));
+        let seeds = std::mem::replace(&mut plan.seeds, Box::new(std::iter::empty()));
+        let mut seeds = Handfuls { seeds, handful: Vec::new().into_iter() };
         let first = seeds.next();
         let mut next = first;
         let own = self.player.clone();
@@ -250,7 +251,9 @@ impl Search<'_, '_> {
         tree.is_finished()
     }
 
-    /// Takes a run into account. False if it is to be the last.
+    /// Takes a run into account. False if it is to be the last. Not a part of the loop around it, for which see
+    /// [`apart`](crate::apart): what is on the stack there while a process is forked is copied.
+    #[inline(never)]
     fn take(&mut self, plan: &Plan<'_>, player: &Player, result: &RunResult, is_special: bool) -> bool {
         let explored = &mut self.explored;
         explored.runs += 1;
@@ -335,6 +338,7 @@ impl Search<'_, '_> {
     }
 
     /// Runs the same seed again: it must go the same way.
+    #[inline(never)]
     fn divergence(&mut self, player: &Player, first: &RunResult) -> Option<Failing> {
         let second = self.lab.run(first.seed, player, false);
         if second.ended.digest == first.ended.digest {
@@ -356,6 +360,7 @@ impl Search<'_, '_> {
     }
 
     /// Runs a failing seed again with its trace, and looks for the shortest schedule that fails the same way.
+    #[inline(never)]
     fn look_into(&mut self, player: &Player, failed: &RunResult, fingerprint: &str, budget: usize) -> Failing {
         let mut original = self.lab.run(failed.seed, player, true);
         if is_foreign_wake(failed) || is_foreign_wake(&original) {
@@ -374,6 +379,7 @@ impl Search<'_, '_> {
         Failing { minimised, ..Failing::new(player, failed.ended.deviations, original) }
     }
 
+    #[inline(never)]
     fn shortest_to(&mut self, outcome: &OutcomeSeen, budget: usize) -> Option<(Trace, Vec<Deviation>)> {
         let original = self.lab.run(outcome.seed, &outcome.player, true);
         let text = |result: &RunResult| result.returned.as_ref().and_then(|r| r.text.clone());
@@ -384,6 +390,24 @@ impl Search<'_, '_> {
         let trace = original.ended.trace?;
         let deviations = trace.deviations.clone();
         Some((trace, deviations))
+    }
+}
+
+/// Seeds, asked for some at a time: who counts them is elsewhere in memory, and where each run has a process of its own this
+/// one copies every page that it writes to from one run to the next.
+struct Handfuls<'a> {
+    seeds: Box<dyn Iterator<Item = Seed> + Send + 'a>,
+    handful: std::vec::IntoIter<Seed>,
+}
+
+impl Iterator for Handfuls<'_> {
+    type Item = Seed;
+
+    fn next(&mut self) -> Option<Seed> {
+        self.handful.next().or_else(|| {
+            self.handful = self.seeds.by_ref().take(64).collect::<Vec<_>>().into_iter();
+            self.handful.next()
+        })
     }
 }
 

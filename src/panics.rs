@@ -1,7 +1,7 @@
 //! Panics inside a run: noted where they happen, told in the run's report instead of on the spot. What no report can tell,
 //! since it ends the process, is told at once.
 
-use crate::boundary::{kernel, overflow, threads};
+use crate::boundary::{kernel, overflow, threads, zygote};
 use crate::replay::Replay;
 use crate::seed::Seed;
 use crate::world::{PanicSeen, payload_text};
@@ -131,8 +131,11 @@ fn is_fatal(message: &str) -> bool {
 }
 
 fn tell_before_the_abort(message: &str) {
+    if zygote::is_child() {
+        return;
+    }
     context::try_with(|world| {
-        let story = beacon::lock(&world.beacon.story).clone();
+        let story = beacon::lock(&world.beacon.locked.story).clone();
         let replay: &Replay = &story.replay;
         eprintln!(
             "{}: {message}, in {} (step {}, at {} virtual)\n  two panics at once cannot be caught: the process ends \
@@ -148,10 +151,14 @@ fn tell_before_the_abort(message: &str) {
 }
 
 /// A stack of a run overflowed, perhaps in the midst of anything: nothing is allocated here, and no lock waited for.
+/// In a process of the run's own it is a finding, which says all that and more.
 fn tell_overflow(out: &mut dyn fmt::Write) {
+    if zygote::is_child() {
+        return;
+    }
     context::try_with(|world| {
         let beacon = world.beacon;
-        let Ok(story) = beacon.story.try_lock() else { return Ok(()) };
+        let Ok(story) = beacon.locked.story.try_lock() else { return Ok(()) };
         let seed = Seed::from(beacon.seed.load(Ordering::Relaxed));
         write!(out, "\n{} failed: a stack overflow in ", story.scenario)?;
         let job = threads::current().and_then(|index| world.job_at_once(index));

@@ -1,7 +1,7 @@
 //! One seed in, one outcome out. Nothing here prints or panics.
 
 use crate::apart::Apart;
-use crate::beacon::{Beacon, Story};
+use crate::beacon::{Beacon, Locked, Story};
 use crate::boundary::turn::Turned;
 use crate::boundary::{hooks, kernel, segment, watchdog};
 use crate::finding::{Finding, FindingKind};
@@ -17,7 +17,7 @@ use std::any::Any;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 
 /// A scenario without its types: each call makes the future of one run.
@@ -58,6 +58,7 @@ fn scenario_site(setup: &Setup<'_>) -> Site {
 }
 
 /// Runs `setup` once under `seed`. To be called on a loop thread (see [`Lab`]).
+#[inline]
 pub(crate) fn run(
     world: &'static Turned<World>,
     setup: &Setup<'_>,
@@ -159,9 +160,16 @@ struct Stage {
 
 impl Stage {
     fn build() -> Stage {
-        let world = World::new();
-        let beacon = world.beacon;
-        Stage { world: Box::leak(Box::new(Turned::new(world))), beacon }
+        /// From the beginning of a page of memory: what a process copies when it writes to it.
+        #[repr(C, align(4096))]
+        struct Page {
+            locked: Locked,
+            world: OnceLock<Turned<World>>,
+        }
+
+        let page: &'static Page = Box::leak(Box::new(Page { locked: Locked::default(), world: OnceLock::new() }));
+        let beacon = beacon::light(&page.locked);
+        Stage { world: page.world.get_or_init(|| Turned::new(World::new(beacon))), beacon }
     }
 }
 
@@ -197,14 +205,20 @@ impl Lab<'_> {
             self.is_clean = !result.left_behind;
             return result;
         }
-        let setup = &mut self.setup;
+        self.run_afresh(seed, player, traced)
+    }
+
+    /// Makes one run on a thread of its own.
+    #[inline(never)]
+    fn run_afresh(&mut self, seed: Seed, player: &Player, traced: bool) -> RunResult {
+        let (world, setup) = (self.stage.world, &mut self.setup);
         let beacon = self.stage.beacon;
         let result = on_a_fresh_thread(move || {
             let _armed = kernel::arm(calls::on_call);
-            *beacon::lock(&beacon.thread) = Some(watchdog::this_thread());
+            *beacon::lock(&beacon.locked.thread) = Some(watchdog::this_thread());
             run(world, setup, seed, player, traced)
         });
-        *beacon::lock(&beacon.thread) = Some(watchdog::this_thread());
+        *beacon::lock(&beacon.locked.thread) = Some(watchdog::this_thread());
         result
     }
 
@@ -225,7 +239,7 @@ impl Lab<'_> {
 
     /// Has the watchdog, and all who ask, know how seeds are replayed.
     pub fn set_replay(&mut self, replay: Replay) {
-        beacon::lock(&self.stage.beacon.story).replay = replay.clone();
+        beacon::lock(&self.stage.beacon.locked.story).replay = replay.clone();
         self.setup.replay = replay;
     }
 }
@@ -237,18 +251,20 @@ pub(crate) fn in_lab<R: Send>(setup: Setup<'_>, work: impl FnOnce(&mut Lab<'_>) 
     natives::look_after();
     let spare = beacon::lock(&SPARE).pop();
     let stage = spare.unwrap_or_else(Stage::build);
-    *beacon::lock(&stage.beacon.story) = Story { scenario: setup.name.into(), replay: setup.replay.clone() };
+    *beacon::lock(&stage.beacon.locked.story) = Story { scenario: setup.name.into(), replay: setup.replay.clone() };
     let is_apart = setup.options.isolation == Isolation::Process;
     // A run in a process of its own is looked after by whoever waits for it, and by a watchdog there.
     stage.beacon.watch(setup.options.watchdog.filter(|_| !is_apart));
     stage.beacon.limit(setup.options.cpu_budget.filter(|_| !is_apart));
     let result = on_a_fresh_thread(move || {
         let _armed = kernel::arm(calls::on_call);
-        *beacon::lock(&stage.beacon.thread) = Some(watchdog::this_thread());
+        *beacon::lock(&stage.beacon.locked.thread) = Some(watchdog::this_thread());
         let apart = is_apart.then(|| {
             stage.world.enter(|world| world.learn_site(scenario_site(&setup)));
+            let apart = Apart::new(stage.world, stage.beacon);
+            // The last: what it leaves behind in memory is what the process of a run begins with.
             warm_up(stage.world, &setup);
-            Apart::new(stage.world, stage.beacon)
+            apart
         });
         let mut lab = Lab { setup, stage, is_clean: true, apart };
         let result = work(&mut lab);
@@ -262,6 +278,7 @@ pub(crate) fn in_lab<R: Send>(setup: Setup<'_>, work: impl FnOnce(&mut Lab<'_>) 
 
 /// Makes one run of nothing here: what a world makes at its first use and keeps from run to run is not made by each process
 /// anew.
+#[inline(never)]
 fn warm_up(world: &'static Turned<World>, setup: &Setup<'_>) {
     let nothing = Setup {
         scenario: Box::new(|| Box::pin(async {})),

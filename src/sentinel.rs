@@ -285,6 +285,7 @@ impl Sentinel {
     }
 
     /// A new run.
+    #[inline]
     pub fn reset(&mut self, policies: &Policies) {
         if self.policies.classes != policies.classes || self.policies.paths != policies.paths {
             self.policies = policies.clone();

@@ -1,5 +1,6 @@
 //! Spawn sites: where in the code a task comes from, and what type its future has.
 
+use crate::boundary::fork_lock::inside;
 use crate::name::of_future;
 use std::cell::Cell;
 use std::panic::Location;
@@ -31,11 +32,6 @@ pub type SiteId = u32;
 
 static TABLE: RwLock<Vec<Site>> = RwLock::new(Vec::new());
 
-/// Keeps other threads from the table, for the time of a fork.
-pub fn hold() -> impl Sized {
-    TABLE.write().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// The site with this number, if nobody is at the table: for those who cannot wait.
 pub fn site_at_once(id: SiteId) -> Option<Site> {
     TABLE.try_read().ok()?.get(id as usize).copied()
@@ -43,7 +39,7 @@ pub fn site_at_once(id: SiteId) -> Option<Site> {
 
 /// The site with this number. The watchdog reads it from a thread of its own.
 pub fn site(id: SiteId) -> Option<Site> {
-    TABLE.read().unwrap_or_else(PoisonError::into_inner).get(id as usize).copied()
+    inside(|| TABLE.read().unwrap_or_else(PoisonError::into_inner).get(id as usize).copied())
 }
 
 /// The same where nobody may wait; `None` also if the table is being written.
@@ -79,11 +75,13 @@ impl Sites {
     #[cold]
     #[inline(never)]
     pub fn look_up(&self, site: Site) -> SiteId {
-        let mut table = TABLE.write().unwrap_or_else(PoisonError::into_inner);
-        let known = table.iter().position(|s| s.address() == site.address());
-        let index = known.unwrap_or_else(|| {
-            table.push(site);
-            table.len() - 1
+        let index = inside(|| {
+            let mut table = TABLE.write().unwrap_or_else(PoisonError::into_inner);
+            let known = table.iter().position(|s| s.address() == site.address());
+            known.unwrap_or_else(|| {
+                table.push(site);
+                table.len() - 1
+            })
         });
         let address = site.address();
         self.place(address).set(Known(address, index as SiteId));

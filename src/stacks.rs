@@ -1,46 +1,58 @@
 //! Return addresses as text, and what they tell of a call.
 
-use crate::boundary::kernel;
+use crate::boundary::{fork_lock, kernel};
 use crate::frames;
 use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// One address: the functions inlined there, innermost first, with their places.
 pub(crate) type Symbols = Vec<(String, Option<String>)>;
 
 /// Addresses that have been looked up: doing so reads the debug information, which takes long.
-static KNOWN: Mutex<Option<BTreeMap<usize, Symbols>>> = Mutex::new(None);
+static KNOWN: Mutex<BTreeMap<usize, Symbols>> = Mutex::new(BTreeMap::new());
 
-/// Keeps other threads from what has been looked up, for the time of a fork.
-pub(crate) fn hold() -> impl Sized {
-    KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
+/// How many those are: asked for where a lock would be written to.
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// Lets `f` see what has been looked up, and add to it.
+fn with_known<R>(f: impl FnOnce(&mut BTreeMap<usize, Symbols>) -> R) -> R {
+    fork_lock::inside(|| {
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = f(&mut known);
+        COUNT.store(known.len(), Ordering::Relaxed);
+        result
+    })
 }
 
 /// How many addresses have been looked up.
 pub(crate) fn known() -> usize {
-    KNOWN.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, BTreeMap::len)
+    COUNT.load(Ordering::Relaxed)
 }
 
 /// All addresses that have been looked up, if there are more than `before`: for the process that this one was forked from.
 pub(crate) fn news(before: usize) -> Vec<(usize, Symbols)> {
-    let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    let more = known.iter().filter(|known| known.len() > before).flatten();
-    more.map(|(&address, symbols)| (address, symbols.clone())).collect()
+    if known() <= before {
+        return Vec::new();
+    }
+    with_known(|known| known.iter().map(|(&address, symbols)| (address, symbols.clone())).collect())
 }
 
 /// Takes over what a process forked from this one has looked up.
 pub(crate) fn learn(news: Vec<(usize, Symbols)>) {
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    known.get_or_insert_with(BTreeMap::new).extend(news);
+    if !news.is_empty() {
+        with_known(|known| known.extend(news));
+    }
 }
 
 /// Every function of a stack with its place (`file:line`), innermost first.
 pub(crate) fn resolve(addresses: &[usize]) -> Symbols {
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = known.get_or_insert_with(BTreeMap::new);
-    addresses.iter().flat_map(|&address| known.entry(address).or_insert_with(|| look_up(address)).clone()).collect()
+    let symbols = |known: &mut BTreeMap<usize, Symbols>, address| {
+        known.entry(address).or_insert_with(|| look_up(address)).clone()
+    };
+    with_known(|known| addresses.iter().flat_map(|&address| symbols(known, address)).collect())
 }
 
 fn look_up(address: usize) -> Symbols {

@@ -55,7 +55,7 @@ fn look_at_budget(beacon: &Beacon, now: Seen, long: &mut Long) {
     if budget.is_zero() || long.is_told {
         return;
     }
-    let Some(thread) = *beacon::lock(&beacon.thread) else { return };
+    let Some(thread) = *beacon::lock(&beacon.locked.thread) else { return };
     let Some(used) = processor_time(thread) else { return };
     let before = *long.before.get_or_insert(used);
     let site = beacon.site.load(Ordering::Relaxed);
@@ -70,7 +70,7 @@ fn look_at_budget(beacon: &Beacon, now: Seen, long: &mut Long) {
     stack.truncate(count);
     let still = Seen { serial: beacon.serial.load(Ordering::Acquire), steps: beacon.steps.load(Ordering::Relaxed) };
     if still == now {
-        beacon::lock(&beacon.long_polls).push(LongPoll { serial: now.serial, step: now.steps, site, stack });
+        beacon::lock(&beacon.locked.long_polls).push(LongPoll { serial: now.serial, step: now.steps, site, stack });
         beacon.has_long_polls.store(true, Ordering::Release);
     }
 }
@@ -112,7 +112,7 @@ fn give_up(beacon: &Beacon, still_for: Duration) -> ! {
 }
 
 fn report(beacon: &Beacon, still_for: Duration) -> String {
-    let story = beacon::lock(&beacon.story).clone();
+    let story = beacon::lock(&beacon.locked.story).clone();
     let seed = Seed::from(beacon.seed.load(Ordering::Relaxed));
     let steps = beacon.steps.load(Ordering::Relaxed);
     let now = Instant::from_nanos(beacon.now.load(Ordering::Relaxed));
@@ -127,7 +127,7 @@ fn report(beacon: &Beacon, still_for: Duration) -> String {
         story.scenario,
         still_for.as_secs_f64()
     );
-    if let Some(thread) = *beacon::lock(&beacon.thread) {
+    if let Some(thread) = *beacon::lock(&beacon.locked.thread) {
         let mut frames = [0; 64];
         let count = sample_stack(thread, &mut frames);
         text += "  stack:\n";

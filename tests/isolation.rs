@@ -213,6 +213,28 @@ fn a_stack_that_is_used_up() {
     // And that of a worker, which is smaller.
     let report = dies(|| async { assert_ne!(raddle::unblock(|| digs(0)).await, 0) });
     assert_eq!((found(&report).kind(), found(&report).message()), (FindingKind::Crash, "stack overflow"));
+    let text = report.to_string();
+    assert!(text.contains("0 ns virtual, in a_stack_that_is_used_up\n"), "the job: {text}");
+    assert!(text.matches("isolation::digs at ").count() <= 3, "a recursion in few lines: {text}");
+    assert_eq!(text.matches("replay: ").count(), 1, "{text}");
+}
+
+#[test]
+fn two_panics_at_once() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("the second");
+        }
+    }
+    let report = dies(|| async {
+        let _bomb = Bomb;
+        panic!("the first")
+    });
+    assert_eq!(found(&report).message(), "the process of the run aborted (SIGABRT)");
+    let text = report.to_string();
+    assert!(text.contains("panic in a destructor during cleanup"), "{text}");
+    assert_eq!(text.matches("replay: ").count(), 1, "{text}");
 }
 
 #[test]
@@ -221,6 +243,9 @@ fn killed_from_outside() {
     let report = dies(|| async { assert_eq!(unsafe { libc::kill(libc::getpid(), libc::SIGKILL) }, 0) });
     let message = "the process of the run was killed from outside (SIGKILL)";
     assert_eq!((found(&report).kind(), found(&report).message()), (FindingKind::Crash, message));
+    let text = report.to_string();
+    assert!(text.contains("interleaving: none, for the run could not tell it"), "{text}");
+    assert!(text.contains("where memory has run out"), "{text}");
 }
 
 #[inline(never)]

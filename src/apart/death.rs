@@ -44,11 +44,16 @@ impl LastWords {
     }
 }
 
+/// SIGKILL, which has the same number wherever runs have processes.
+const KILL: i32 = 9;
+
 /// How many lines of what a process said before it died are told.
 const MOST_LINES: usize = 20;
 
 /// What is left of a run whose process died.
-pub(super) fn tell(life: &Life<'_>, beacon: &Beacon, still_for: Duration) -> Ended {
+#[cold]
+#[inline(never)]
+pub(super) fn tell(life: &Life<'_>, beacon: &Beacon, still_for: Duration) -> Box<Ended> {
     let words = life.last_words.as_deref().map_or_else(LastWords::default, LastWords::read);
     let said = String::from_utf8_lossy(&life.said);
     let (steps, now) = (beacon.steps.load(Ordering::Relaxed), beacon.now.load(Ordering::Relaxed));
@@ -65,15 +70,17 @@ pub(super) fn tell(life: &Life<'_>, beacon: &Beacon, still_for: Duration) -> End
     if words.trace.is_some() {
         // Looked up only where it is shown: that reads the debug information.
         let (frames, _) = stacks::users(&stacks::resolve(&words.stack));
-        let told = frames.iter().map(|frame| format!("  {frame}")).collect::<Vec<_>>();
-        finding.details.extend((!told.is_empty()).then(|| format!("stack:\n{}", told.join("\n"))));
+        finding.details.extend((!frames.is_empty()).then(|| format!("stack:\n{}", tell_frames(&frames))));
+    }
+    if life.end == End::Signal(KILL) && !life.given_up {
+        finding.hint = Some("nobody can say a last word then; the kernel does this where memory has run out".into());
     }
     let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
     if !lines.is_empty() {
         let told = lines[lines.len().saturating_sub(MOST_LINES)..].join("\n  ");
         finding.details.push(format!("the last that its process said:\n  {told}"));
     }
-    Ended {
+    Box::new(Ended {
         steps,
         digest: words.digest,
         decisions: words.decisions,
@@ -81,12 +88,22 @@ pub(super) fn tell(life: &Life<'_>, beacon: &Beacon, still_for: Duration) -> End
         elapsed: Instant::from_nanos(now),
         trace: words.trace,
         ..nothing(finding)
-    }
+    })
+}
+
+/// A line for each frame; one for those of a recursion that follow one another.
+fn tell_frames(frames: &[String]) -> String {
+    let stretches = frames.chunk_by(|one, next| one == next).map(|same| match same.len() {
+        1 => format!("  {}", same[0]),
+        times => format!("  {} ({times} times)", same[0]),
+    });
+    stretches.collect::<Vec<_>>().join("\n")
 }
 
 /// A run for which there was no process.
-pub(super) fn stillborn(error: &io::Error) -> Ended {
-    nothing(Finding::new(FindingKind::Setup, format!("no process could be made for the run: {error}")))
+#[cold]
+pub(super) fn stillborn(error: &io::Error) -> Box<Ended> {
+    Box::new(nothing(Finding::new(FindingKind::Setup, format!("no process could be made for the run: {error}"))))
 }
 
 fn nothing(finding: Finding) -> Ended {
@@ -130,6 +147,12 @@ fn how(end: End, said: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_recursion_is_told_once() {
+        let frames = ["dig", "dig", "dig", "walk", "dig"].map(String::from);
+        assert_eq!(tell_frames(&frames), "  dig (3 times)\n  walk\n  dig");
+    }
 
     #[test]
     fn last_words_count_as_far_as_they_go() {

@@ -7,12 +7,12 @@ use crate::beacon::{self, Beacon};
 use crate::boundary::threads::Backend;
 use crate::boundary::watchdog::this_thread;
 use crate::boundary::zygote::{self, Answer, Life, Lines, TICK};
-use crate::boundary::{kernel, turn::Turned};
+use crate::boundary::{fork_lock, kernel, turn::Turned};
 use crate::finding::{Finding, FindingKind};
 use crate::parcel::{Parcel, Reader};
 use crate::schedule::Tree;
 use crate::world::{Ended, Options, Returned, World, payload_text};
-use crate::{context, panics, sites, stacks, watchdog};
+use crate::{context, panics, stacks, watchdog};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
@@ -40,6 +40,7 @@ impl Apart {
         beacon.pulse.share();
         // What a thread makes at its first use is made once here, not by each process anew.
         fastrand::seed(0);
+        zygote::prepare(last_words);
         let threads = world.enter(|world| (world.threads.backend(), world.threads.why_not_borrowed()));
         Apart { lines: Lines::new(&beacon.pulse), beacon, threads, takes_long: true }
     }
@@ -61,22 +62,18 @@ impl Apart {
         beacon.steps.store(0, Ordering::Relaxed);
         beacon.now.store(0, Ordering::Relaxed);
         let known = stacks::known();
-        // First of all: who tells of a panic may want one of the others.
-        let telling = panics::hold();
-        let held = (telling, beacon::hold(beacon), sites::hold(), stacks::hold(), kernel::hold());
+        // First of all that nobody tells of a panic: who does may want one of the others.
+        let hold = || (panics::hold(), beacon::hold(beacon), fork_lock::closed());
         let mut watch = Watch { beacon, patience: options.watchdog, seen: (0, 0), still_for: Duration::ZERO, ticks: 0 };
-        let last_words = |say: &mut dyn FnMut(&[u8])| {
-            context::try_with(|world| world.last_words(&mut Saying(say)));
-        };
         let there = |answer: &mut Answer| {
             let mut put = |bytes: &[u8]| answer.put(bytes);
             let answer = &mut Saying(&mut put);
             panics::alone();
             beacon::keep_only(beacon);
-            *beacon::lock(&beacon.thread) = Some(this_thread());
             kernel::rearm();
-            beacon.limit(options.cpu_budget);
             if *takes_long && options.cpu_budget.is_some() {
+                beacon.limit(options.cpu_budget);
+                *beacon::lock(&beacon.locked.thread) = Some(this_thread());
                 watchdog::start_anew();
             }
             match catch_unwind(AssertUnwindSafe(work)) {
@@ -93,24 +90,32 @@ impl Apart {
                 }
             }
         };
-        let life = zygote::run(lines, held, last_words, there, &mut || watch.goes_on());
+        let life = zygote::run(lines, hold, there, &mut || watch.goes_on());
         beacon.serial.store(0, Ordering::Relaxed);
         *takes_long = watch.ticks > 0;
-        let (returned, ended) = match life {
+        let (returned, mut ended) = match life {
             Ok(life) => told(&life, tree).unwrap_or_else(|| (None, death::tell(&life, beacon, watch.still_for))),
             Err(error) => (None, death::stillborn(&error)),
         };
-        (returned, Box::new(Ended { threads, ..ended }))
+        ended.threads = threads;
+        (returned, ended)
     }
 }
 
-/// What the process handed back.
-fn told(life: &Life<'_>, tree: Option<&Mutex<Tree>>) -> Option<(Option<Returned>, Ended)> {
+/// What a process that dies of its run says before that.
+fn last_words(say: &mut dyn FnMut(&[u8])) {
+    context::try_with(|world| world.last_words(&mut Saying(say)));
+}
+
+/// What the process handed back. Not a part of its caller: what that has on the stack when it forks is to be little, since
+/// this process has to copy each page of it that it goes back to.
+#[inline(never)]
+fn told(life: &Life<'_>, tree: Option<&Mutex<Tree>>) -> Option<(Option<Returned>, Box<Ended>)> {
     let reader = &mut Reader(life.answer?);
     if !bool::take(reader)? {
         panic!("{}", String::take(reader)?);
     }
-    let (returned, ended) = (Parcel::take(reader)?, Parcel::take(reader)?);
+    let (returned, ended) = (Parcel::take(reader)?, Box::new(Parcel::take(reader)?));
     if let Some(tree) = tree {
         *beacon::lock(tree) = Parcel::take(reader)?;
     }

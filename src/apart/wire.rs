@@ -89,6 +89,7 @@ parcel_struct!(LongPoll { task, budget_ms, step, frames });
 parcel_struct!(Returned { text, error });
 
 impl Parcel for Ended {
+    #[inline]
     fn put(&self, sink: &mut dyn Sink) {
         let Ended {
             finding,
@@ -118,6 +119,7 @@ impl Parcel for Ended {
         long_polls.put(sink);
     }
 
+    #[inline]
     fn take(from: &mut Reader<'_>) -> Option<Ended> {
         Some(Ended {
             finding: Parcel::take(from)?,

@@ -66,6 +66,7 @@ impl<F: Future> Future for AtHome<F> {
 impl<F> Drop for AtHome<F> {
     /// # Panics
     /// On any thread but its own; the future is leaked then.
+    #[inline]
     fn drop(&mut self) {
         assert!(self.home == number(), "a future that is local to a thread was dropped on another");
         // SAFETY: it is dropped here only, once, on the thread that made it.

@@ -5,6 +5,7 @@
 //!
 //! - `bare`: system calls without libc.
 //! - `chacha`: a block of random words.
+//! - [`fork_lock`]: what keeps a fork away from the crate's process-wide state.
 //! - `held`: the turn that a thread holds.
 //! - [`home`]: futures that may be sent, but are polled and dropped only where they were made.
 //! - [`places`]: a row of places changed through a shared reference.
@@ -33,6 +34,7 @@ pub mod chacha;
 pub mod child;
 #[cfg(all(unix, feature = "smol"))]
 pub mod descriptor;
+pub mod fork_lock;
 mod held;
 pub mod home;
 pub mod hooks;

@@ -18,11 +18,37 @@ pub(super) struct Head {
     claimed: AtomicBool,
     /// The number of the [`Tag`] that is good now; 0 if none is.
     tag: AtomicU64,
+    /// The number of the last tag that was drawn.
+    last: AtomicU64,
 }
+
+/// Tags are taken from what they are counted by so many at once: it is a page of its own in memory, of which a forked process
+/// would have to make a copy.
+const TAGS: u64 = 1024;
 
 impl Head {
     pub(super) const fn new() -> Head {
-        Head { claimed: AtomicBool::new(false), tag: AtomicU64::new(0) }
+        Head { claimed: AtomicBool::new(false), tag: AtomicU64::new(0), last: AtomicU64::new(TAGS - 1) }
+    }
+}
+
+impl Head {
+    /// A number that nobody else has drawn in this process, from any head; never 0.
+    fn draw(&self) -> u64 {
+        // The first of those that no head has taken.
+        static NEXT: AtomicU64 = AtomicU64::new(TAGS);
+        let mut last = self.last.load(Ordering::Relaxed);
+        loop {
+            // Those up to the next multiple of TAGS are this head's, and each success of the exchange is another of them.
+            let number = match last + 1 {
+                first if first.is_multiple_of(TAGS) => NEXT.fetch_add(TAGS, Ordering::Relaxed),
+                next => next,
+            };
+            match self.last.compare_exchange_weak(last, number, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return number,
+                Err(now) => last = now,
+            }
+        }
     }
 }
 
@@ -161,8 +187,7 @@ impl<T> Turned<T> {
 
     /// Draws a new tag; older ones no longer open this. If it is not to be `open`, none does.
     pub fn tag<M: Mark<Of = T>>(&self, open: bool) -> Tag<M> {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let number = self.head.draw();
         assert!(number >> Tag::<M>::BITS == 0, "this process has made a million million runs: start another");
         self.head.tag.store(if open { number } else { 0 }, Ordering::Relaxed);
         Tag(number, PhantomData)
@@ -296,6 +321,22 @@ mod tests {
     fn a_world_within_a_world_has_a_turn_of_its_own() {
         let outer = leak(Turned::new(1));
         outer.enter(|inner| assert!(inner.with(|_| ()).is_none()));
+    }
+
+    #[test]
+    fn no_two_tags_have_the_same_number() {
+        static ONE: Turned<i32> = Turned::new(1);
+        static OTHER: Turned<i32> = Turned::new(2);
+        let draw = |head: &Head| (0..TAGS * 5 / 2).map(|_| head.draw()).collect::<Vec<_>>();
+        let mut all = draw(&OTHER.head);
+        std::thread::scope(|scope| {
+            let threads = [(); 3].map(|()| scope.spawn(|| draw(&ONE.head)));
+            threads.into_iter().for_each(|thread| all.extend(thread.join().unwrap()));
+        });
+        let count = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!((all.len(), all.contains(&0)), (count, false));
     }
 
     #[test]

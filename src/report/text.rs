@@ -48,6 +48,9 @@ pub(super) const MOST_LINES: usize = 60;
 pub(super) const MOST_ITEMS: usize = 24;
 
 pub(super) fn write_lanes(f: &mut impl Write, title: &str, trace: &Trace) -> fmt::Result {
+    if trace.actors().is_empty() {
+        return writeln!(f, "  {title}: none, for the run could not tell it before it ended");
+    }
     let has_choices = trace.events().iter().any(|event| matches!(event.what, What::Chose { .. }));
     let or = if has_choices { ", or a choice was not the plain one" } else { "" };
     writeln!(f, "  {title} (* marks a deviation: somebody ran before the one that had been ready for longest{or}):")?;

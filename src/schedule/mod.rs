@@ -166,6 +166,7 @@ impl Active {
         self.be(Who::Other, Some(other));
     }
 
+    #[inline]
     fn be(&self, who: Who, other: Option<Box<dyn Strategy>>) {
         let was = self.who.replace(who);
         if was == Who::Other || who == Who::Other {

@@ -41,10 +41,17 @@ impl Player {
 
     /// Puts the strategy for a run of `seed` in the place of the one in `active`.
     pub fn take_over(&self, active: &Active, seed: Seed) {
-        let stream = || Stream::new(seed.get(), StreamId::Schedule as u64);
-        if matches!(self.kind, StrategyKind::Random) {
-            return active.be_random(seed.get());
+        match self.kind {
+            StrategyKind::Random => active.be_random(seed.get()),
+            StrategyKind::Fifo => active.be_fifo(),
+            _ => self.make(active, seed),
         }
+    }
+
+    /// The same of one that is made anew for each run: each is a large value on the stack before it is in its box.
+    #[inline(never)]
+    fn make(&self, active: &Active, seed: Seed) {
+        let stream = || Stream::new(seed.get(), StreamId::Schedule as u64);
         let profile = || self.profile.clone().unwrap_or_default();
         active.be_other(match self.kind.dealt(seed, self.profile.as_deref()) {
             StrategyKind::Fifo => return active.be_fifo(),

@@ -1,8 +1,10 @@
 //! What a world can say of itself when its process is about to die.
 
 use super::World;
+use crate::boundary::threads;
 use crate::parcel::{Parcel, Sink};
 use crate::sites::{self, SiteId};
+use std::sync::atomic::Ordering;
 
 impl World {
     /// Where the job was spawned that sim thread `index` is in, and the number of that worker, if it is one in a job.
@@ -18,7 +20,8 @@ impl World {
         [self.tally.digest(), self.tally.decisions(), self.tally.deviations()]
             .into_iter()
             .for_each(|number| number.put(sink));
-        let site = sites::site_at_once(self.beacon.site.load(std::sync::atomic::Ordering::Relaxed));
+        let job = threads::current().and_then(|index| self.job_at_once(index)).map(|(site, _)| site);
+        let site = sites::site_at_once(job.unwrap_or_else(|| self.beacon.site.load(Ordering::Relaxed)));
         let name = site.map_or("", |site| site.name());
         // As a String is put.
         name.len().put(sink);

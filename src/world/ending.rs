@@ -70,7 +70,7 @@ impl World {
     }
 
     pub(super) fn found_foreign_wake(&self) {
-        let mut wakes = std::mem::take(&mut *beacon::lock(&self.beacon.foreign));
+        let mut wakes = std::mem::take(&mut *beacon::lock(&self.beacon.locked.foreign));
         self.beacon.called.store(false, Ordering::Relaxed);
         let Some(first) = wakes.first() else { return };
         let name = self.name_of(first.key);
@@ -197,9 +197,9 @@ impl World {
         // From here on a wake from outside finds nobody. (Here and below: what is hardly ever there is asked for in the
         // shortest way. Without optimisation a run is mostly waiting for code that runs once in it.)
         let strays = {
-            let mut foreign = beacon::lock(&self.beacon.foreign);
+            let mut foreign = beacon::lock(&self.beacon.locked.foreign);
             self.beacon.serial.store(0, Ordering::Release);
-            std::mem::take(&mut *foreign)
+            (!foreign.is_empty()).then(|| std::mem::take(&mut *foreign))
         };
         drop(strays);
         self.find_unjoined_panics();

@@ -62,6 +62,9 @@ use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 
+/// In this order in memory: what each run writes to comes first, so that it is on one page where a run has a process of its
+/// own, which has to copy each that it writes to.
+#[repr(C)]
 pub(crate) struct World {
     pub beacon: &'static Beacon,
     run_tag: Cell<Option<RunTag>>,
@@ -69,7 +72,6 @@ pub(crate) struct World {
     ready: Ready<Runnable>,
     strategy: Active,
     registry: RefCell<Registry>,
-    sites: Sites,
     clock: RefCell<Clock>,
     user: RefCell<Option<Stream>>,
     /// How many choices of its own each task has made, and the stream that answers them.
@@ -131,6 +133,7 @@ pub(crate) struct World {
     /// What the rooms above keep for as long as a run lasts, by type.
     #[cfg(feature = "smol")]
     kept: RefCell<Vec<bare::Kept>>,
+    sites: Sites,
 }
 
 /// What a scenario returned, as text.
@@ -226,9 +229,9 @@ impl turn::Mark for RunMark {
 }
 
 impl World {
-    pub fn new() -> World {
+    pub fn new(beacon: &'static Beacon) -> World {
         World {
-            beacon: beacon::light(),
+            beacon,
             run_tag: Cell::new(None),
             seed: Cell::new(Seed::default()),
             ready: Ready::new(),
@@ -323,7 +326,9 @@ impl World {
         beacon.steps.store(0, Ordering::Relaxed);
         beacon.now.store(0, Ordering::Relaxed);
         beacon.seed.store(seed.get(), Ordering::Relaxed);
-        beacon.called.store(false, Ordering::Relaxed);
+        if beacon.called.load(Ordering::Relaxed) {
+            beacon.called.store(false, Ordering::Relaxed);
+        }
         beacon.look_up_at.store(options.max_steps, Ordering::Relaxed);
         beacon.serial.store(run.number(), Ordering::Release);
     }
@@ -655,7 +660,7 @@ impl World {
             if self.stood.take() {
                 self.catch_up();
             }
-            if !beacon::lock(&beacon.foreign).is_empty() {
+            if !beacon::lock(&beacon.locked.foreign).is_empty() {
                 self.found_foreign_wake();
                 return false;
             }

@@ -99,7 +99,7 @@ impl World {
             return Vec::new();
         }
         self.beacon.has_long_polls.store(false, Ordering::Relaxed);
-        let mut seen = beacon::lock(&self.beacon.long_polls);
+        let mut seen = beacon::lock(&self.beacon.locked.long_polls);
         let budget_ms = self.beacon.budget_ms.load(Ordering::Relaxed);
         let run = self.run_tag().number();
         let told = seen.drain(..).filter(|poll| poll.serial == run).map(|poll| {

@@ -78,6 +78,7 @@ pub use imp::{
     poke, settle, stop_timer, word_is, write_part,
 };
 
+use super::fork_lock::inside;
 use super::{overflow, shown};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
@@ -138,7 +139,7 @@ pub struct Armed {
 /// Arms the calling kernel thread, with its selector at ALLOW. Where that is impossible nothing happens.
 pub fn arm(handler: Handler) -> Armed {
     let selector = why_off().is_none().then(|| {
-        let spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let spare = inside(|| SPARE.lock().unwrap_or_else(PoisonError::into_inner).pop());
         let selector: Selector = spare.unwrap_or_else(|| Box::leak(Box::new(Gate::new())));
         look_away(selector);
         selector.handler.store(handler as usize, Ordering::Relaxed);
@@ -161,7 +162,7 @@ impl Drop for Armed {
         look_away(selector);
         SELECTOR.set(None);
         imp::switch_off();
-        SPARE.lock().unwrap_or_else(PoisonError::into_inner).push(selector);
+        inside(|| SPARE.lock().unwrap_or_else(PoisonError::into_inner).push(selector));
     }
 }
 
@@ -171,11 +172,6 @@ pub fn rearm() {
         look_away(selector);
         imp::switch_on(selector);
     }
-}
-
-/// Keeps other threads from the list of selectors, for the time of a fork.
-pub fn hold() -> impl Sized {
-    SPARE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The selector of this thread; [`UNUSED`] if its calls are not seen.

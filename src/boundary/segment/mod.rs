@@ -69,7 +69,8 @@ pub fn on_a_thread<R: Send>(
     let (sender, receiver) = mpsc::sync_channel(1);
     let life = move || {
         imp::thread_begins();
-        let result = catch_unwind(AssertUnwindSafe(work));
+        // Boxed at once: room for it would be a part of the stack under all that is done here.
+        let result = catch_unwind(AssertUnwindSafe(|| Box::new(work())));
         let has_left = imp::thread_ends();
         // Nobody but this thread has the other end, and it waits: there is room.
         let _ = sender.send((result, has_left));
@@ -85,9 +86,9 @@ pub fn on_a_thread<R: Send>(
         // It ends by itself; nothing of it may be freed.
         Ok((result, true)) => {
             drop(thread);
-            Ok(result)
+            Ok(result.map(|result| *result))
         }
-        Ok((result, false)) => Ok(thread.join().and(result)),
+        Ok((result, false)) => Ok(thread.join().and(result.map(|result| *result))),
         Err(_) => match thread.join() {
             Err(payload) => Ok(Err(payload)),
             Ok(()) => unreachable!("a thread ends with its message, or by a panic"),

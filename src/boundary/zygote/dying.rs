@@ -8,13 +8,12 @@ use super::super::kernel;
 use super::super::watchdog::interrupted_at;
 use super::LastWords;
 use super::imp::write_all;
-use super::lines::{LAST_WORDS, is_the_child};
+use super::lines::{LAST_WORDS, line_of_this_process};
 use crate::boundary::bare;
 use std::ffi::{c_int, c_void};
 use std::mem;
-use std::os::fd::RawFd;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Once, OnceLock};
 
 /// What a process dies of that it brings about itself, and the wish that it may end.
@@ -26,9 +25,6 @@ const STACK: usize = 128 << 10;
 /// Where that stack is, once for all children, of which each has its own copy; 0 if there is none.
 static ALTERNATE: AtomicUsize = AtomicUsize::new(0);
 
-/// Where last words go; -1 when there are none to say.
-static LINE: AtomicI32 = AtomicI32::new(-1);
-static SAID: AtomicBool = AtomicBool::new(false);
 static LAST: OnceLock<LastWords> = OnceLock::new();
 
 /// The handlers that were there before, by their places in [`SIGNALS`].
@@ -62,9 +58,8 @@ pub(super) fn prepare(last_words: LastWords) {
     });
 }
 
-/// In a child: from here on it says on `line` what it can when it dies.
-pub(super) fn watch(line: RawFd) {
-    LINE.store(line, Ordering::Relaxed);
+/// In a child: from here on it says what it can when it dies, if it has a line for that.
+pub(super) fn watch() {
     let place = ALTERNATE.load(Ordering::Relaxed);
     let stack = libc::stack_t { ss_sp: place as *mut c_void, ss_flags: 0, ss_size: STACK };
     let action = ACTION.get();
@@ -124,14 +119,16 @@ impl Action {
 
 /// In a child: it has nothing more to say.
 pub(super) fn no_more() {
-    LINE.store(-1, Ordering::Relaxed);
+    if let Some(line) = line_of_this_process() {
+        line.store(0, Ordering::Relaxed);
+    }
 }
 
 /// Says what there is to say, once. The process was interrupted `at` this instruction, if at any.
 fn say(at: usize) {
-    let line = LINE.load(Ordering::Relaxed);
     // A process that this child forked itself is not the one.
-    if line < 0 || !is_the_child() || SAID.swap(true, Ordering::Relaxed) {
+    let line = line_of_this_process().map_or(0, |line| line.swap(0, Ordering::Relaxed)) - 1;
+    if line < 0 {
         return;
     }
     // Never watched again: what follows is the end.

@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 
 /// What the part of an answer that comes through the pipe begins with.
 const REST: u8 = b'r';
@@ -23,13 +23,52 @@ pub(super) const LAST_WORDS: u8 = b'w';
 /// Code under test finds the numbers free that it would find free without us.
 const OUT_OF_THE_WAY: c_int = 400;
 
-/// The process that answers, in itself; 0 in its parent.
-pub(super) static PROCESS: AtomicI32 = AtomicI32::new(0);
+/// What a [`Pulse`] has of its process, for one without a pulse that is known: who it is, and its line.
+static NAMELESS: (AtomicI32, AtomicI32) = (AtomicI32::new(0), AtomicI32::new(0));
 
-/// Whether this process is the child that is to answer, and none that code under test has forked from it.
-pub(super) fn is_the_child() -> bool {
+/// The calling process.
+fn this_process() -> i32 {
     // SAFETY: getpid touches nothing and cannot fail.
-    PROCESS.load(Ordering::Relaxed) as isize == unsafe { bare::call(libc::SYS_getpid, [0; 4]) }
+    unsafe { bare::call(libc::SYS_getpid, [0; 4]) as i32 }
+}
+
+/// One more than the descriptor for last words, if this process is a child that may have some to say, and none that code
+/// under test has forked from it. For signal handlers, too.
+pub(super) fn line_of_this_process() -> Option<&'static AtomicI32> {
+    let id = this_process();
+    let mut all = std::iter::successors(newest(), |known| known.next);
+    match all.find(|known| known.pulse.process.load(Ordering::Relaxed) == id) {
+        Some(known) => Some(&known.pulse.line),
+        None => (NAMELESS.0.load(Ordering::Relaxed) == id).then_some(&NAMELESS.1),
+    }
+}
+
+/// All pulses that were ever shared: one for each world. Read in signal handlers, and in processes that were forked while
+/// another thread added one, so there is no lock.
+static NEWEST: AtomicPtr<Known> = AtomicPtr::new(ptr::null_mut());
+
+struct Known {
+    pulse: &'static Pulse,
+    next: Option<&'static Known>,
+}
+
+fn newest() -> Option<&'static Known> {
+    // SAFETY: null, or what `remember` made, which is never freed and not written to once it is in the list.
+    unsafe { NEWEST.load(Ordering::Acquire).as_ref() }
+}
+
+/// `pulse` is one that processes share.
+pub(super) fn remember(pulse: &'static Pulse) {
+    loop {
+        let next = newest();
+        let before = next.map_or(ptr::null_mut(), |known| ptr::from_ref(known).cast_mut());
+        let known = Box::into_raw(Box::new(Known { pulse, next }));
+        if NEWEST.compare_exchange(before, known, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            return;
+        }
+        // SAFETY: made above, and in nobody's hands.
+        drop(unsafe { Box::from_raw(known) });
+    }
 }
 
 /// The way to and from the children of one exploration.
@@ -61,6 +100,7 @@ impl Lines {
     pub(super) fn open(&mut self) -> io::Result<&mut Pipes> {
         if let Some(pulse) = self.pulse {
             pulse.answered.store(0, Ordering::Relaxed);
+            pulse.process.store(0, Ordering::Relaxed);
         }
         if self.pipes.is_none() {
             self.pipes = Some(Pipes::new()?);
@@ -87,6 +127,10 @@ impl Lines {
         let mut taken = Taken { answer: None, last_words: None, said: Vec::new() };
         let Some(open) = pipes else { return taken };
         taken.said = std::mem::take(&mut open.said.bytes);
+        if let Some(pulse) = pulse {
+            // The number may be another process's by now.
+            pulse.process.store(0, Ordering::Relaxed);
+        }
         let (in_the_room, in_all) = match pulse {
             Some(pulse) => {
                 let in_all = pulse.answered.load(Ordering::Acquire).checked_sub(1);
@@ -121,9 +165,16 @@ impl Lines {
         taken
     }
 
-    /// In the child: where its answer goes.
+    /// In the child: where its answer goes. From here on it may have last words to say on `line`.
     pub(super) fn answer(&self, line: RawFd) -> Answer {
-        Answer { pulse: self.pulse, line, is_ours: None, used: 0, rest: Vec::new() }
+        let process = this_process();
+        let (place, its_line) = match self.pulse {
+            Some(pulse) => (&pulse.process, &pulse.line),
+            None => (&NAMELESS.0, &NAMELESS.1),
+        };
+        its_line.store(line + 1, Ordering::Relaxed);
+        place.store(process, Ordering::Relaxed);
+        Answer { pulse: self.pulse, line, process, is_ours: None, used: 0, rest: Vec::new() }
     }
 }
 
@@ -146,7 +197,9 @@ pub(super) struct Taken<'a> {
 pub struct Answer {
     pulse: Option<&'static Pulse>,
     line: RawFd,
-    /// Whether this process is to answer, once it has been looked at.
+    /// Who is to answer.
+    process: i32,
+    /// Whether that is this process, once it has been looked at.
     is_ours: Option<bool>,
     used: usize,
     /// What there is no room for.
@@ -156,7 +209,8 @@ pub struct Answer {
 impl Answer {
     /// Adds to it.
     pub fn put(&mut self, bytes: &[u8]) {
-        if !*self.is_ours.get_or_insert_with(is_the_child) {
+        let process = self.process;
+        if !*self.is_ours.get_or_insert_with(|| process == this_process()) {
             return;
         }
         let mut fits = 0;
@@ -176,7 +230,7 @@ impl Answer {
 
     /// Hands it over.
     pub(super) fn finish(self) {
-        if !self.is_ours.unwrap_or_else(is_the_child) {
+        if !self.is_ours.unwrap_or_else(|| self.process == this_process()) {
             return;
         }
         if !self.rest.is_empty() || self.pulse.is_none() {

@@ -1,7 +1,7 @@
 //! Forking on Linux: a child that does its work, a parent that waits for its end.
 
 use super::dying;
-use super::lines::{self, Answer, Lines, PROCESS, forget_but};
+use super::lines::{self, Answer, Lines, forget_but};
 use super::{End, LastWords, Life, Pulse, TICK};
 use crate::boundary::bare;
 use std::ffi::{c_int, c_void};
@@ -27,20 +27,30 @@ pub(super) fn why_not() -> Option<&'static str> {
     None
 }
 
+pub(super) fn is_child() -> bool {
+    lines::line_of_this_process().is_some()
+}
+
+pub(super) fn prepare(last_words: LastWords) {
+    learn_what_is_loaded();
+    dying::prepare(last_words);
+    // Both make something of themselves at their first use.
+    drop((io::stdout().lock(), io::stderr().lock()));
+}
+
 pub(super) fn run<'a, G>(
     lines: &'a mut Lines,
-    held: G,
-    last_words: LastWords,
+    hold: impl FnOnce() -> G,
     work: impl FnOnce(&mut Answer),
     goes_on: &mut dyn FnMut() -> bool,
 ) -> io::Result<Life<'a>> {
     learn_what_is_loaded();
-    dying::prepare(last_words);
     let pipes = lines.open()?;
     let (line, error) = (pipes.answer.as_raw_fd(), pipes.error.as_raw_fd());
     let (mut stdout, stderr) = (io::stdout().lock(), io::stderr().lock());
     // What is in their buffers would be written twice. Nobody is told here that standard output is gone.
     let _ = stdout.flush();
+    let held = hold();
     // SAFETY: every stream of C's; glibc's fork keeps their locks in order. getpid cannot fail. See the room's head for
     // what the child may do after fork.
     let (parent, child) = unsafe {
@@ -52,10 +62,10 @@ pub(super) fn run<'a, G>(
     match child {
         0 => {
             settle_in(parent, error);
-            dying::watch(line);
+            let mut answer = lines.answer(line);
+            dying::watch();
             // What called this is the parent's business: nothing may unwind into it.
             let unwinding = Abort;
-            let mut answer = lines.answer(line);
             work(&mut answer);
             mem::forget(unwinding);
             hand_over(answer)
@@ -86,7 +96,6 @@ fn settle_in(parent: libc::pid_t, error: RawFd) {
             libc::_exit(0);
         }
         bare::call(libc::SYS_dup3, [error as usize, 2, 0, 0]);
-        PROCESS.store(bare::call(libc::SYS_getpid, [0; 4]) as libc::pid_t, Ordering::Relaxed);
     }
 }
 
@@ -264,6 +273,7 @@ pub(super) fn share(pulse: &'static Pulse) {
     if mapped == place {
         numbers.iter().zip(before).for_each(|(number, value)| number.store(value, Ordering::Relaxed));
         pulse.shared.store(true, Ordering::Relaxed);
+        lines::remember(pulse);
     }
 }
 

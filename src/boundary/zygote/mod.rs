@@ -8,7 +8,8 @@
 //! 2. *std's standard output and error* have a lock each, which other threads of a test process take. They are held
 //!    here while the process is forked, so in the child they are its own, and their buffers are empty. libtest's
 //!    capture of what a test prints belongs to the thread: it is copied, and so is lost with the child.
-//! 3. *This crate's* statics are locked by few lines each. Whoever calls [`run`] holds them over the fork, as `held`.
+//! 3. *This crate's* statics are locked by few lines each, and inside of one lock ([`fork_lock`](super::fork_lock)). Whoever
+//!    calls [`run`] keeps them free over the fork, by `hold`: the last to be locked, since those lines wait for no other lock.
 //! 4. *Those of others*: the environment (written by nobody who is careful), std's lock of backtraces (held by who tells of a
 //!    panic, which is waited for), a crate's own. Where other tests run in the
 //!    same process one of these may be locked by them; then the child waits in vain, and is ended by whoever watches. In
@@ -102,20 +103,30 @@ pub fn why_not() -> Option<&'static str> {
     imp::why_not()
 }
 
+/// Whether this process was forked to do [`run`]'s work: its death is told where that was called. For signal handlers, too.
+pub fn is_child() -> bool {
+    imp::is_child()
+}
+
+/// Makes ready for forking, once a process, so that no child has to; `last_words` are those of all children. Without it no
+/// child says any.
+pub fn prepare(last_words: LastWords) {
+    imp::prepare(last_words);
+}
+
 /// Runs `work` in a process forked from this one, and waits for its end. `work` puts its answer where it is told, and must
-/// not unwind: that would abort the child. `held` is dropped in both processes, before the work. `goes_on` is asked every
-/// [`TICK`], and ends the process with false.
+/// not unwind: that would abort the child. What `hold` gives is dropped in both processes, before the work. `goes_on` is asked
+/// every [`TICK`], and ends the process with false.
 ///
 /// # Errors
 /// Those of making pipes and a process.
 pub fn run<'a, G>(
     lines: &'a mut Lines,
-    held: G,
-    last_words: LastWords,
+    hold: impl FnOnce() -> G,
     work: impl FnOnce(&mut Answer),
     goes_on: &mut dyn FnMut() -> bool,
 ) -> io::Result<Life<'a>> {
-    imp::run(lines, held, last_words, work, goes_on)
+    imp::run(lines, hold, work, goes_on)
 }
 
 /// The place in the code that a process forked from this one calls by its address; `None` if nothing was loaded there

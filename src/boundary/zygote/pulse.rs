@@ -2,7 +2,7 @@
 //! place in.
 
 use std::cell::UnsafeCell;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64};
 
 /// The numbers of a run that others look at, and room for its answer. One page, and nothing else on it.
 #[repr(C, align(4096))]
@@ -20,6 +20,10 @@ pub struct Pulse {
     pub(super) answered: AtomicU64,
     /// The spawn site of the task that runs.
     pub site: AtomicU32,
+    /// The process that the run takes place in, by its own account: what code under test forks from it is another.
+    pub(super) process: AtomicI32,
+    /// One more than the descriptor that its last words go to; 0 when there are none to say.
+    pub(super) line: AtomicI32,
     /// Processes forked from now on share the page.
     pub(super) shared: AtomicBool,
     /// Some [`Lines`](super::Lines) have the room.
@@ -34,7 +38,7 @@ const _: () = assert!(size_of::<Pulse>() == 4096);
 pub(super) struct Room(UnsafeCell<[u8; Room::SIZE]>);
 
 impl Room {
-    pub const SIZE: usize = 4032;
+    pub const SIZE: usize = 4024;
 
     pub fn at(&self) -> *mut u8 {
         self.0.get().cast()
@@ -54,6 +58,8 @@ impl Default for Pulse {
             seed: AtomicU64::default(),
             answered: AtomicU64::default(),
             site: AtomicU32::default(),
+            process: AtomicI32::default(),
+            line: AtomicI32::default(),
             shared: AtomicBool::default(),
             lent: AtomicBool::default(),
             room: Room(UnsafeCell::new([0; Room::SIZE])),

@@ -22,7 +22,8 @@ type Told = (Option<Vec<u8>>, Life<'static>);
 
 #[track_caller]
 fn run_on<G>(lines: &mut Lines, held: G, work: impl FnOnce() -> Vec<u8>, goes_on: &mut dyn FnMut() -> bool) -> Told {
-    let life = run(lines, held, last_words, |answer| answer.put(&work()), goes_on).unwrap();
+    prepare(last_words);
+    let life = run(lines, || held, |answer| answer.put(&work()), goes_on).unwrap();
     (life.answer.map(<[u8]>::to_vec), Life { answer: None, ..life })
 }
 

@@ -8,6 +8,12 @@ pub(super) fn why_not() -> Option<&'static str> {
     if cfg!(miri) { Some("Miri makes no processes") } else { Some("only done on Linux with glibc so far") }
 }
 
+pub(super) fn is_child() -> bool {
+    false
+}
+
+pub(super) fn prepare(_: LastWords) {}
+
 /// Nothing goes through them.
 pub struct Lines;
 
@@ -26,8 +32,7 @@ impl Answer {
 
 pub(super) fn run<'a, G>(
     _: &'a mut Lines,
-    _: G,
-    _: LastWords,
+    _: impl FnOnce() -> G,
     _: impl FnOnce(&mut Answer),
     _: &mut dyn FnMut() -> bool,
 ) -> io::Result<Life<'a>> {
