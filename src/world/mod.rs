@@ -8,6 +8,7 @@ mod bare;
 mod choices;
 mod dying;
 mod ending;
+mod lines;
 mod natives;
 #[cfg(feature = "smol")]
 mod nested;
@@ -91,6 +92,7 @@ pub(crate) struct World {
     timer_fds: RefCell<Vec<timer_fds::TimerFd>>,
     /// Sockets of the system that have been used.
     sockets: RefCell<Vec<sockets::Socket>>,
+    lines: RefCell<lines::Lines>,
     /// Workers that wait for something outside the world.
     pub outside: RefCell<Vec<(u32, standing::Probe)>>,
     /// Tasks that do.
@@ -238,6 +240,7 @@ impl World {
             children: Cell::new(0),
             timer_fds: RefCell::new(Vec::new()),
             sockets: RefCell::new(Vec::new()),
+            lines: RefCell::default(),
             outside: RefCell::new(Vec::new()),
             #[cfg(all(unix, feature = "smol"))]
             tasks_outside: RefCell::new(Vec::new()),
@@ -287,6 +290,7 @@ impl World {
         self.outside.borrow_mut().clear();
         self.timer_fds.borrow_mut().clear();
         self.sockets.borrow_mut().clear();
+        self.forget_lines();
         self.stand_ins.borrow_mut().clear();
         self.children.set(0);
         self.stood.set(false);
