@@ -48,6 +48,10 @@ pub(crate) fn on_call(call: &Call) -> Answer {
             true => Answer::Pass,
             false => world.ask_behind(fd, call).map_or(Answer::Pass, Answer::Return),
         },
+        (_, Op::Watch { fd }) => {
+            world.is_watched(fd);
+            Answer::Pass
+        }
         (_, Op::Listen { fd }) => {
             let result = kernel::perform(call);
             if result == 0 {

@@ -25,6 +25,8 @@ pub(super) struct Lines {
     listening: Vec<(i32, Ends)>,
     ringing: Vec<Ringing>,
     ends: Vec<End>,
+    /// Those that are registered with epoll, which would forget what is put in their place.
+    watched: Vec<i32>,
 }
 
 impl Lines {
@@ -34,6 +36,7 @@ impl Lines {
 
     /// The descriptor is closed, or becomes something else.
     fn forget(&mut self, fd: i32) {
+        self.watched.retain(|&watched| watched != fd);
         if let Some(at) = self.listening.iter().position(|(listening, _)| *listening == fd) {
             let (_, place) = self.listening.swap_remove(at);
             // Nobody will accept them.
@@ -74,7 +77,11 @@ impl World {
     /// line now. What is to be told of it.
     pub fn has_connected(&self, fd: i32, result: i64) -> i64 {
         const IN_PROGRESS: i64 = -115;
-        if !matches!(result, 0 | IN_PROGRESS) || !kernel::is_tcp(fd) || !kernel::is_connected(fd) {
+        if self.lines.borrow().watched.contains(&fd)
+            || !matches!(result, 0 | IN_PROGRESS)
+            || !kernel::is_tcp(fd)
+            || !kernel::is_connected(fd)
+        {
             return result;
         }
         let Some(ends) = kernel::ends_of(fd) else { return result };
@@ -96,6 +103,14 @@ impl World {
         let ringing = lines.ringing.swap_remove(at);
         if let Some(behind) = kernel::join(fd, ringing.end) {
             lines.ends.push(End { fd, behind });
+        }
+    }
+
+    /// The descriptor is registered with epoll.
+    pub fn is_watched(&self, fd: i32) {
+        let mut lines = self.lines.borrow_mut();
+        if !lines.watched.contains(&fd) {
+            lines.watched.push(fd);
         }
     }
 

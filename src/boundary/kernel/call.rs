@@ -131,6 +131,10 @@ pub enum Op {
     Listen {
         fd: i32,
     },
+    /// A descriptor is registered with epoll.
+    Watch {
+        fd: i32,
+    },
     /// Another descriptor for the same thing.
     Duplicate {
         fd: i32,

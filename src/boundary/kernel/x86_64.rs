@@ -276,6 +276,7 @@ fn decode(number: i64, args: [i64; 6]) -> Op {
         libc::SYS_getsockname => Op::SocketAddress { fd, of_peer: false, address: b as usize, length: c as usize },
         libc::SYS_getpeername => Op::SocketAddress { fd, of_peer: true, address: b as usize, length: c as usize },
         libc::SYS_getsockopt | libc::SYS_setsockopt => Op::SocketOption { fd },
+        libc::SYS_epoll_ctl if b as c_int == libc::EPOLL_CTL_ADD => Op::Watch { fd: c as i32 },
         libc::SYS_listen => Op::Listen { fd },
         libc::SYS_dup | libc::SYS_dup2 | libc::SYS_dup3 => Op::Duplicate { fd },
         libc::SYS_fcntl if matches!(b as c_int, libc::F_DUPFD | libc::F_DUPFD_CLOEXEC) => Op::Duplicate { fd },
