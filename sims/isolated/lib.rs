@@ -187,6 +187,66 @@ fn small_pieces_over_the_real_net() {
     assert_eq!(outcomes(&found), ["(4, ())"]);
 }
 
+/// More each way at once than any buffer holds, which the system's own TCP takes in pieces of any size.
+#[test]
+fn a_torrent_over_the_real_net() {
+    const SIZE: usize = 3_000_000;
+    let scenario = || async {
+        let listener = async_net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let both_ways = |stream: async_net::TcpStream| {
+            spawn("end", async move {
+                let (mut from, mut to) = (stream.clone(), stream);
+                let bytes: Vec<u8> = (0..SIZE).map(|n| n as u8).collect();
+                let write = async {
+                    to.write_all(&bytes).await.unwrap();
+                    to.shutdown(std::net::Shutdown::Write).unwrap();
+                };
+                let mut read = Vec::new();
+                let ((), count) = future::zip(write, from.read_to_end(&mut read)).await;
+                (count.unwrap(), read == bytes)
+            })
+        };
+        let server = spawn("server", async move { listener.accept().await.unwrap() });
+        let client = async_net::TcpStream::connect(address).await.unwrap();
+        let (accepted, from) = server.await;
+        assert_eq!((client.local_addr().unwrap(), client.peer_addr().unwrap()), (from, address));
+        assert_eq!((accepted.local_addr().unwrap(), accepted.peer_addr().unwrap()), (address, from));
+        client.set_nodelay(true).unwrap();
+        client.set_ttl(7).unwrap();
+        assert_eq!((client.nodelay().unwrap(), client.ttl().unwrap()), (true, 7));
+        assert_eq!((accepted.nodelay().unwrap(), accepted.ttl().unwrap()), (false, 64));
+        let (one, two) = (both_ways(client), both_ways(accepted));
+        ((one.await, two.await), ())
+    };
+    let Some(found) = conforms("a_torrent_over_the_real_net", scenario) else { return };
+    let all = format!("({SIZE}, true)");
+    assert_eq!(outcomes(&found), [format!("(({all}, {all}), ())")]);
+}
+
+/// A reader that is gone, after a writer has filled what there is of room.
+#[test]
+fn a_reader_that_goes_away() {
+    let scenario = || async {
+        let listener = async_net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let reader = spawn("reader", async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            Timer::after(20 * MS).await;
+            drop(stream);
+        });
+        let mut stream = async_net::TcpStream::connect(address).await.unwrap();
+        let mut count = 0;
+        while stream.write_all(&[7; 1000]).await.is_ok() {
+            count += 1;
+        }
+        reader.await;
+        (count > 10, count)
+    };
+    let Some(found) = conforms("a_reader_that_goes_away", scenario) else { return };
+    assert_eq!(found.outcomes().len(), 1, "there is as much room in every run: {found}");
+}
+
 /// Files by the pool, and an executor of its own kind beside.
 #[test]
 fn files_of_the_real_pool_and_a_real_executor() {
@@ -307,8 +367,16 @@ async fn by_the_attribute() {
 }
 
 /// Without it the reactor's thread is started in the first run, and missing in the second: raddle says so, and what to do.
+/// (In a process of its own, since that reactor is in a static, and would be missing in the processes of other tests.)
 #[test]
 fn what_is_said_to_those_who_need_it() {
+    if std::env::var_os(IN_REALITY).is_none() {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        let output =
+            command.args(["--exact", "what_is_said_to_those_who_need_it"]).env(IN_REALITY, "1").output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        return;
+    }
     let run = || Sim::new().run(|| async { Timer::after(MS).await });
     let told = run().to_string() + &run().to_string();
     for words in ["outlives the run: async-io", "isolation = \"process\""] {

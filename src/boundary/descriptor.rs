@@ -68,6 +68,18 @@ pub(crate) enum Kind<T> {
     },
 }
 
+// SAFETY: all that it has is `T`, or a real one behind an `Arc` in place of a box. Others have that `Arc`, too, in two cases.
+// A future that owns what it waits for (`readable_owned`) has the `Arc` of this whole as well: while it lives, nobody can
+// take this out of there and send it, and an `Arc` of this is sent only if this is both `Send` and `Sync`, which asks of `T`
+// to be both. And clones of a socket of `smol::net`: those are `Send` and `Sync`.
+unsafe impl<T: Send> Send for Async<T> {}
+
+// SAFETY: whoever has a reference gets at `&T`. (The `Arc` itself is cloned only by those who own an `Arc` of this: see above.)
+unsafe impl<T: Sync> Sync for Async<T> {}
+
+// As smol's own.
+impl<T: UnwindSafe> UnwindSafe for Async<T> {}
+
 impl<T> Async<T> {
     /// A mutable reference to the I/O object.
     ///

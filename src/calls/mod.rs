@@ -40,7 +40,30 @@ pub(crate) fn on_call(call: &Call) -> Answer {
         _ if world.is_busy() => Answer::Pass,
         (_, Op::Random { buffer, length }) => random(world, buffer, length),
         (_, Op::SetTimer { fd, until, every }) => set_timer(world, fd, until, every, call),
-        (_, Op::SocketAddress { fd, of_peer, address, length }) => socket_address(world, fd, of_peer, address, length),
+        (_, Op::SocketAddress { fd, of_peer, address, length }) => match world.ask_behind(fd, call) {
+            Some(result) => Answer::Return(result),
+            None => socket_address(world, fd, of_peer, address, length),
+        },
+        (_, Op::SocketOption { fd }) => match kernel::is_own_option(call) {
+            true => Answer::Pass,
+            false => world.ask_behind(fd, call).map_or(Answer::Pass, Answer::Return),
+        },
+        (_, Op::Watch { fd }) => {
+            world.is_watched(fd);
+            Answer::Pass
+        }
+        (_, Op::Listen { fd }) => {
+            let result = kernel::perform(call);
+            if result == 0 {
+                world.listens(fd);
+            }
+            Answer::Return(result)
+        }
+        (_, Op::Duplicate { fd }) => {
+            let result = kernel::perform(call);
+            world.is_duplicated(fd, result as i32);
+            Answer::Return(result)
+        }
         (Some(index), _) => on_worker::on_worker(world, index as u32, call),
         // A panic is being told: its hook reads what it likes.
         (None, _) if std::thread::panicking() => Answer::Pass,

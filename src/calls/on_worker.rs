@@ -96,10 +96,12 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
         }
         Op::Name { .. } | Op::Disk { .. } | Op::Connect { .. } => {
             may_switch(index, call);
-            if let Op::Connect { fd, .. } = call.op {
-                world.knows_socket(fd);
+            match call.op {
+                Op::Connect { fd, address, length } => {
+                    transfers::connect(world, call, fd, kernel::ends_to(address, length))
+                }
+                _ => Answer::Pass,
             }
-            Answer::Pass
         }
         Op::Process => {
             world.children.set(world.children.get() + 1);

@@ -1,7 +1,7 @@
 //! Calls on pipes, sockets and locks of files that would wait, carried out piece by piece between waits in the world.
 
 use super::random;
-use crate::boundary::kernel::{self, Answer, Call, Kind, Op};
+use crate::boundary::kernel::{self, Answer, Call, Ends, Kind, Op};
 use crate::context;
 use crate::world::{Probe, World};
 
@@ -30,10 +30,7 @@ pub(super) fn transfer(world: &World, call: &Call, kind: Option<Kind>, wait: &mu
         Op::Write { fd, .. } => (fd, true, false),
         Op::Send { fd, dont_wait } => (fd, true, dont_wait),
         Op::Lock { .. } => return lock(call, wait),
-        Op::Connect { fd, .. } => {
-            world.knows_socket(fd);
-            return Answer::Pass;
-        }
+        Op::Connect { fd, address, length } => return connect(world, call, fd, kernel::ends_to(address, length)),
         Op::Close { fd } => {
             world.forget_timer_fd(fd);
             world.forget_socket(fd);
@@ -62,7 +59,10 @@ pub(super) fn transfer(world: &World, call: &Call, kind: Option<Kind>, wait: &mu
             let result = kernel::perform(call);
             if kind == Kind::Socket {
                 match call.op {
-                    Op::Accept { .. } if result >= 0 => world.knows_socket(result as i32),
+                    Op::Accept { .. } if result >= 0 => {
+                        world.has_accepted(result as i32);
+                        world.knows_socket(result as i32);
+                    }
                     Op::Accept { .. } => {}
                     _ => world.settle_socket(fd),
                 }
@@ -87,6 +87,18 @@ pub(super) fn open(world: &World, call: &Call, wait: &mut dyn FnMut(u64, &dyn Fn
         Some(result) if is_open => and_look(world, result),
         _ => Answer::Pass,
     }
+}
+
+/// To somebody of this world, or to another.
+pub(super) fn connect(world: &World, call: &Call, fd: i32, to: Ends) -> Answer {
+    if !world.is_listening(&to) {
+        world.knows_socket(fd);
+        return Answer::Pass;
+    }
+    let result = world.has_connected(fd, kernel::perform(call));
+    world.forget_kind(fd);
+    world.knows_socket(fd);
+    and_look(world, result)
 }
 
 /// Somebody may wait for what has just happened to a descriptor.

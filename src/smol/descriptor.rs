@@ -1,19 +1,19 @@
 //! `smol::Async`: awaiting whatever has a descriptor. (The type itself, and what of it is unsafe, is the boundary's.)
 
+mod transfers;
+
 use super::net::Connection;
 use crate::boundary::descriptor::{self, Kind, Socket};
 use crate::boundary::kernel;
 use crate::context;
-use ::smol::io::{AsyncRead, AsyncWrite};
-use async_io::IoSafe;
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 pub use crate::boundary::descriptor::Async;
 
@@ -254,7 +254,7 @@ impl<T: AsFd> AsFd for Async<T> {
 impl<T: AsFd + From<OwnedFd>> TryFrom<OwnedFd> for Async<T> {
     type Error = io::Error;
 
-    fn try_from(value: OwnedFd) -> io::Result<Async<T>> {
+    fn try_from(value: OwnedFd) -> Result<Async<T>, Self::Error> {
         Async::new(value.into())
     }
 }
@@ -309,117 +309,4 @@ waits! {
     ReadableOwned<T>: (async_io::ReadableOwned<T>, Arc<Async<T>>), Arc<Async<T>>, |real| &mut real.0, poll_readable;
     "The future of [`Async::writable_owned`]."
     WritableOwned<T>: (async_io::WritableOwned<T>, Arc<Async<T>>), Arc<Async<T>>, |real| &mut real.0, poll_writable;
-}
-
-/// The real one, which nobody else has.
-fn alone<T>(real: &mut Arc<::smol::Async<T>>) -> &mut ::smol::Async<T> {
-    match Arc::get_mut(real) {
-        Some(real) => real,
-        None => panic!("this Async is shared with clones of the socket it was made from: read and write by reference"),
-    }
-}
-
-impl<T> Async<T> {
-    /// The I/O object of a simulated one. It is not replaced.
-    fn own(&mut self) -> &mut T {
-        match &mut self.kind {
-            Kind::Simulated { io: Some(io), .. } => io,
-            _ => unreachable!("asked for only where it is simulated"),
-        }
-    }
-}
-
-/// Does `$op` until it does not give `WouldBlock`, and waits by `$poll` in between.
-macro_rules! until_done {
-    ($this:ident, $cx:ident, $poll:ident, $op:expr) => {
-        loop {
-            match $op {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(result),
-            }
-            ready!($this.$poll($cx))?;
-        }
-    };
-}
-
-impl<T: IoSafe + Read> AsyncRead for Async<T> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        if let Some(connection) = self.socket::<Connection>() {
-            return connection.poll_read(cx, buf, true);
-        }
-        if let Kind::Real(real) = &mut self.kind {
-            return Pin::new(alone(real)).poll_read(cx, buf);
-        }
-        until_done!(self, cx, poll_readable, self.own().read(buf))
-    }
-}
-
-impl<T> AsyncRead for &Async<T>
-where
-    for<'a> &'a T: Read,
-{
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        if let Some(connection) = self.socket::<Connection>() {
-            return connection.poll_read(cx, buf, true);
-        }
-        if let Kind::Real(real) = &self.kind {
-            return Pin::new(&mut &**real).poll_read(cx, buf);
-        }
-        until_done!(self, cx, poll_readable, self.get_ref().read(buf))
-    }
-}
-
-impl<T: IoSafe + Write> AsyncWrite for Async<T> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        if let Some(connection) = self.socket::<Connection>() {
-            return connection.poll_write(cx, buf);
-        }
-        if let Kind::Real(real) = &mut self.kind {
-            return Pin::new(alone(real)).poll_write(cx, buf);
-        }
-        until_done!(self, cx, poll_writable, self.own().write(buf))
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.socket::<Connection>().is_some() {
-            return Poll::Ready(Ok(()));
-        }
-        if let Kind::Real(real) = &mut self.kind {
-            return Pin::new(alone(real)).poll_flush(cx);
-        }
-        until_done!(self, cx, poll_writable, self.own().flush())
-    }
-
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_flush(cx)
-    }
-}
-
-impl<T> AsyncWrite for &Async<T>
-where
-    for<'a> &'a T: Write,
-{
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        if let Some(connection) = self.socket::<Connection>() {
-            return connection.poll_write(cx, buf);
-        }
-        if let Kind::Real(real) = &self.kind {
-            return Pin::new(&mut &**real).poll_write(cx, buf);
-        }
-        until_done!(self, cx, poll_writable, self.get_ref().write(buf))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.socket::<Connection>().is_some() {
-            return Poll::Ready(Ok(()));
-        }
-        if let Kind::Real(real) = &self.kind {
-            return Pin::new(&mut &**real).poll_flush(cx);
-        }
-        until_done!(self, cx, poll_writable, self.get_ref().flush())
-    }
-
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_flush(cx)
-    }
 }

@@ -38,8 +38,8 @@ impl fmt::Debug for Executor<'_> {
     }
 }
 
-impl Default for Executor<'_> {
-    fn default() -> Self {
+impl<'a> Default for Executor<'a> {
+    fn default() -> Executor<'a> {
         Self::new()
     }
 }
@@ -143,8 +143,8 @@ impl fmt::Debug for LocalExecutor<'_> {
     }
 }
 
-impl Default for LocalExecutor<'_> {
-    fn default() -> Self {
+impl<'a> Default for LocalExecutor<'a> {
+    fn default() -> LocalExecutor<'a> {
         Self::new()
     }
 }

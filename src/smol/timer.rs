@@ -216,7 +216,7 @@ impl Drop for Simulated {
 impl Future for Timer {
     type Output = Instant;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Instant> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.poll_next(cx) {
             Poll::Ready(Some(when)) => Poll::Ready(when),
             Poll::Ready(None) => unreachable!("a timer does not end"),
@@ -228,7 +228,7 @@ impl Future for Timer {
 impl Stream for Timer {
     type Item = Instant;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Instant>> {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         match &mut self.get_mut().0 {
             Kind::Real(timer) => Pin::new(timer).poll_next(cx),
             Kind::Simulated(timer) => context::with("smol::Timer", |world| timer.poll(world, cx.waker())),

@@ -67,13 +67,16 @@ enum Link {
     /// A `Receiver` of the iterator's items, whose type only the stream knows.
     Items(Box<dyn Any + Send + Sync>),
     Seeks(SeekFrom),
+    /// Nothing, and who reads has seen the end. It is told once the job has ended as well: to begin to read anew might go on
+    /// for ever, where each time the reader runs before the job comes to its end.
+    Ended,
 }
 
 impl Link {
     /// Has the job come to its end.
     fn cut(&mut self) {
-        // A seek ends by itself, and what was asked for is to be known when it does.
-        if !matches!(self, Link::Seeks(_)) {
+        // A seek ends by itself, and what was asked for is to be known when it does; so is the end.
+        if !matches!(self, Link::Seeks(_) | Link::Ended) {
             *self = Link::None;
         }
     }
@@ -84,7 +87,7 @@ impl Drop for Link {
         match self {
             Link::Reads(pipe) => pipe.close_sink(),
             Link::Writes(pipe) => pipe.close_source(),
-            Link::Seeks(_) | Link::Items(_) | Link::None => {}
+            Link::Seeks(_) | Link::Items(_) | Link::Ended | Link::None => {}
         }
     }
 }
@@ -188,6 +191,13 @@ impl<T> Simulated<T> {
         Poll::Ready(result)
     }
 
+    /// Who reads has seen that nothing more comes.
+    fn has_ended(&mut self) {
+        if let State::Busy { link, .. } = &mut self.state {
+            *link = Link::Ended;
+        }
+    }
+
     fn value(&mut self) -> &mut T {
         match &mut self.state {
             State::Idle(Some(io)) => io,
@@ -212,6 +222,10 @@ impl<T: Read + Send + 'static> Simulated<T> {
         let pipe = loop {
             match &self.state {
                 State::Busy { link: Link::Reads(pipe), .. } => break pipe.clone(),
+                State::Busy { link: Link::Ended, .. } => {
+                    ready!(self.poll_idle(cx))?;
+                    return Poll::Ready(Ok(0));
+                }
                 State::Busy { .. } => drop(ready!(self.poll_idle(cx))?),
                 State::Idle(_) => self.start_reading(),
             }
@@ -219,6 +233,7 @@ impl<T: Read + Send + 'static> Simulated<T> {
         let count = ready!(pipe.poll_read(cx, buffer));
         if count == 0 && !buffer.is_empty() {
             // The end, or an error.
+            self.has_ended();
             ready!(self.poll_idle(cx))?;
         }
         Poll::Ready(Ok(count))
@@ -329,9 +344,14 @@ where
                     };
                     let item = ready!(items.as_mut().poll_next(cx));
                     if item.is_none() {
+                        self.has_ended();
                         let _ = ready!(self.poll_idle(cx));
                     }
                     return Poll::Ready(item);
+                }
+                State::Busy { link: Link::Ended, .. } => {
+                    let _ = ready!(self.poll_idle(cx));
+                    return Poll::Ready(None);
                 }
                 State::Busy { .. } => drop(ready!(self.poll_idle(cx))),
                 State::Idle(_) => {

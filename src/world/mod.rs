@@ -9,6 +9,7 @@ mod choices;
 mod dying;
 mod ending;
 mod fifos;
+mod lines;
 mod natives;
 #[cfg(feature = "smol")]
 mod nested;
@@ -101,6 +102,7 @@ pub(crate) struct World {
     next_opening: Cell<u64>,
     /// Sockets of the system that have been used.
     sockets: RefCell<Vec<sockets::Socket>>,
+    lines: RefCell<lines::Lines>,
     /// Workers that wait for something outside the world.
     pub outside: RefCell<Vec<(u32, standing::Probe)>>,
     /// Tasks that do.
@@ -258,6 +260,7 @@ impl World {
             openings: RefCell::new(Vec::new()),
             next_opening: Cell::new(0),
             sockets: RefCell::new(Vec::new()),
+            lines: RefCell::default(),
             outside: RefCell::new(Vec::new()),
             #[cfg(all(unix, feature = "smol"))]
             tasks_outside: RefCell::new(Vec::new()),
@@ -304,6 +307,7 @@ impl World {
         self.outside.borrow_mut().clear();
         self.timer_fds.borrow_mut().clear();
         self.sockets.borrow_mut().clear();
+        self.forget_lines();
         self.stand_ins.borrow_mut().clear();
         self.children.set(0);
         self.stood.set(false);

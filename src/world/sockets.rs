@@ -29,9 +29,15 @@ impl World {
         }
     }
 
+    /// The socket may be of another kind than it was.
+    pub fn forget_kind(&self, fd: i32) {
+        self.sockets.borrow_mut().retain(|socket| socket.fd != fd);
+    }
+
     /// The socket is about to be closed.
     pub fn forget_socket(&self, fd: i32) {
         self.sockets.borrow_mut().retain(|socket| socket.fd != fd);
+        self.forget_line(fd);
     }
 
     /// Something was read from the socket, or written to it: what is on its way is waited for, if the other end is in this

@@ -123,6 +123,22 @@ pub enum Op {
         address: usize,
         length: usize,
     },
+    /// An option of a socket is asked for, or set.
+    SocketOption {
+        fd: i32,
+    },
+    /// A socket begins to listen.
+    Listen {
+        fd: i32,
+    },
+    /// A descriptor is registered with epoll.
+    Watch {
+        fd: i32,
+    },
+    /// Another descriptor for the same thing.
+    Duplicate {
+        fd: i32,
+    },
     /// Let others run.
     Yield,
     /// The calling thread names itself: the text is at this address.

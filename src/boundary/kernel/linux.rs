@@ -4,7 +4,9 @@ use super::super::instrument::{self, Instrument};
 use super::arch::{raw, trap};
 use super::call::{Answer, Call, Op};
 pub use super::fifo::{close, has_writer, have_wait, open_fifo, opens_fifo};
-pub use super::loopback::{Ends, ends_of, is_tcp, settle};
+pub use super::loopback::{
+    Ends, divert, ends_of, ends_to, is_connected, is_own_option, is_tcp, join, perform_at, place_of, settle, shut,
+};
 pub use super::memory::{backtrace, exported, is_static, peek, poke, word_is};
 pub use super::waits::{
     clear_sets, fire_timer, is_nonblocking, is_over, is_ready, kind_of, name_of, perform, perform_for, perform_now,

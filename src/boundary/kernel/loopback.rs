@@ -1,7 +1,14 @@
 //! TCP between two sockets of one process, whose stack has clocks of its own: a small piece waits for the acknowledgement of
-//! the one before, and that is held back for 40 ms of real time or more.
+//! the one before, and that is held back for 40 ms of real time or more. Nor is it the seed's how much such a connection takes
+//! at a time: the kernel has its buffers grow by what it measures in real time.
+//!
+//! So a connection between two threads of a world is a *line*: a pair of local sockets, which take what they take at once and
+//! by the byte, stands where the two sockets of TCP were, and those are kept behind them, for whoever asks for addresses or
+//! options.
 
+use super::Call;
 use super::arch::raw;
+use super::memory::peek;
 use std::mem;
 use std::ptr;
 
@@ -22,6 +29,97 @@ impl Ends {
     }
 }
 
+impl Ends {
+    /// Whether this is a connection to the socket that listens at these addresses.
+    pub fn are_to(&self, listening: &Ends) -> bool {
+        let (to, at) = (&self.peer, &listening.own);
+        let address = match to[0] {
+            INET => 4..8,
+            _ => 8..24,
+        };
+        // An address of another machine may have the same port.
+        if to[0] == INET && to[4] != 127 || to[0] != INET && to[8..24] != LOCALHOST {
+            return false;
+        }
+        let is_any = at[address.clone()].iter().all(|&byte| byte == 0);
+        // The same family and port. (A listener of IPv6 that takes IPv4 as well is left to the kernel.)
+        to[..4] == at[..4] && (is_any || to[address.clone()] == at[address])
+    }
+}
+
+/// `AF_INET`, as an address begins.
+const INET: u8 = 2;
+/// `::1`.
+const LOCALHOST: [u8; 16] = 1u128.to_be_bytes();
+
+/// Whom a socket is about to be connected to: the address there.
+pub fn ends_to(address: usize, length: usize) -> Ends {
+    let mut peer = [0; 28];
+    let most = length.min(peer.len());
+    peek(address, &mut peer[..most]);
+    Ends { own: [0; 28], peer }
+}
+
+/// Waits until a socket that does not block is connected, for a moment; whether it is.
+pub fn is_connected(fd: i32) -> bool {
+    let mut poll = libc::pollfd { fd, events: libc::POLLOUT, revents: 0 };
+    raw(libc::SYS_poll, [ptr::from_mut(&mut poll) as i64, 1, 100, 0, 0, 0]);
+    ends_of(fd).is_some()
+}
+
+/// Puts one end of a pair of local sockets in the place of `fd`. What was there, and the other end of the pair.
+pub fn divert(fd: i32) -> Option<(i32, i32)> {
+    let behind = raw(libc::SYS_fcntl, [fd.into(), libc::F_DUPFD_CLOEXEC.into(), 0, 0, 0, 0]);
+    if behind < 0 {
+        return None;
+    }
+    let mut pair = [0i32; 2];
+    let kind = i64::from(libc::SOCK_STREAM | libc::SOCK_CLOEXEC);
+    if raw(libc::SYS_socketpair, [libc::AF_UNIX.into(), kind, 0, pair.as_mut_ptr() as i64, 0, 0]) != 0 {
+        shut(behind as i32);
+        return None;
+    }
+    replace(fd, pair[0]);
+    Some((behind as i32, pair[1]))
+}
+
+/// Puts `end` in the place of `fd`. What was there.
+pub fn join(fd: i32, end: i32) -> Option<i32> {
+    let behind = raw(libc::SYS_fcntl, [fd.into(), libc::F_DUPFD_CLOEXEC.into(), 0, 0, 0, 0]);
+    if behind < 0 {
+        return None;
+    }
+    replace(fd, end);
+    Some(behind as i32)
+}
+
+/// `end` becomes `fd`, and blocks and closes as that did.
+fn replace(fd: i32, end: i32) {
+    let ask = |command: i32| raw(libc::SYS_fcntl, [fd.into(), command.into(), 0, 0, 0, 0]);
+    let (flags, closes) = (ask(libc::F_GETFL), ask(libc::F_GETFD));
+    raw(libc::SYS_fcntl, [end.into(), libc::F_SETFL.into(), flags & i64::from(libc::O_NONBLOCK), 0, 0, 0]);
+    let closes = if closes & i64::from(libc::FD_CLOEXEC) == 0 { 0 } else { i64::from(libc::O_CLOEXEC) };
+    raw(libc::SYS_dup3, [end.into(), fd.into(), closes, 0, 0, 0]);
+    shut(end);
+}
+
+/// Closes a descriptor that nobody else knows.
+pub fn shut(fd: i32) {
+    raw(libc::SYS_close, [fd.into(), 0, 0, 0, 0, 0]);
+}
+
+/// Carries a call out on another descriptor than it names.
+pub fn perform_at(call: &Call, fd: i32) -> i64 {
+    let mut args = call.args;
+    args[0] = fd.into();
+    raw(call.number, args)
+}
+
+/// Whether an option is the state of the very descriptor that is asked: the error of what was done to it.
+pub fn is_own_option(call: &Call) -> bool {
+    (call.args[1] as i32, call.args[2] as i32) == (libc::SOL_SOCKET, libc::SO_ERROR)
+}
+
 fn option(fd: i32, level: i32, name: i32) -> Option<i32> {
     let (mut value, mut length) = (0i32, 4u32);
     let (place, size) = (ptr::from_mut(&mut value) as i64, ptr::from_mut(&mut length) as i64);
@@ -38,14 +136,21 @@ pub fn is_tcp(fd: i32) -> bool {
     option(fd, libc::SOL_SOCKET, libc::SO_PROTOCOL) == Some(libc::IPPROTO_TCP)
 }
 
+/// The address of a socket that listens; it has no other.
+pub fn place_of(fd: i32) -> Option<Ends> {
+    let own = address(fd, libc::SYS_getsockname)?;
+    Some(Ends { own, peer: [0; 28] })
+}
+
 /// The addresses of a socket that is connected.
 pub fn ends_of(fd: i32) -> Option<Ends> {
-    let address = |number| {
-        let (mut bytes, mut length) = ([0u8; 28], 28u32);
-        let args = [fd.into(), bytes.as_mut_ptr() as i64, ptr::from_mut(&mut length) as i64, 0, 0, 0];
-        (raw(number, args) == 0).then_some(bytes)
-    };
-    Some(Ends { own: address(libc::SYS_getsockname)?, peer: address(libc::SYS_getpeername)? })
+    Some(Ends { own: address(fd, libc::SYS_getsockname)?, peer: address(fd, libc::SYS_getpeername)? })
+}
+
+fn address(fd: i32, number: i64) -> Option<[u8; 28]> {
+    let (mut bytes, mut length) = ([0u8; 28], 28u32);
+    let args = [fd.into(), bytes.as_mut_ptr() as i64, ptr::from_mut(&mut length) as i64, 0, 0, 0];
+    (raw(number, args) == 0).then_some(bytes)
 }
 
 /// Has all arrive that was written at `from` and finds room at the other end.

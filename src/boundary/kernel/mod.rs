@@ -73,9 +73,10 @@ mod waits;
 pub(super) use arch::{direct, direct_sleep};
 pub use call::{Answer, Call, Kind, Op, Timeout};
 pub use imp::{
-    Ends, backtrace, clear_sets, close, ends_of, exported, fire_timer, has_writer, have_wait, is_nonblocking, is_over,
-    is_ready, is_static, is_tcp, kind_of, name_of, open_fifo, opens_fifo, peek, perform, perform_for, perform_now,
-    poke, settle, stop_timer, word_is, write_part,
+    Ends, backtrace, clear_sets, close, divert, ends_of, ends_to, exported, fire_timer, has_writer, have_wait,
+    is_connected, is_nonblocking, is_over, is_own_option, is_ready, is_static, is_tcp, join, kind_of, name_of,
+    open_fifo, opens_fifo, peek, perform, perform_at, perform_for, perform_now, place_of, poke, settle, shut,
+    stop_timer, word_is, write_part,
 };
 
 use super::fork_lock::inside;

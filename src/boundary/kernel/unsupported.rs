@@ -91,6 +91,11 @@ impl Ends {
     pub fn meet(&self, _: &Ends) -> bool {
         false
     }
+
+    /// Whether this is a connection to the socket that listens at these addresses.
+    pub fn are_to(&self, _: &Ends) -> bool {
+        false
+    }
 }
 
 /// Whether `fd` is a socket of TCP.
@@ -101,6 +106,44 @@ pub fn is_tcp(_: i32) -> bool {
 /// The addresses of a socket that is connected.
 pub fn ends_of(_: i32) -> Option<Ends> {
     None
+}
+
+/// Whom a socket is about to be connected to.
+pub fn ends_to(_: usize, _: usize) -> Ends {
+    Ends
+}
+
+/// The address of a socket that listens.
+pub fn place_of(_: i32) -> Option<Ends> {
+    None
+}
+
+/// Waits until a socket that does not block is connected, for a moment; whether it is.
+pub fn is_connected(_: i32) -> bool {
+    false
+}
+
+/// Puts one end of a pair of local sockets in the place of a descriptor. What was there, and the other end of the pair.
+pub fn divert(_: i32) -> Option<(i32, i32)> {
+    None
+}
+
+/// Puts `end` in the place of `fd`. What was there.
+pub fn join(_: i32, _: i32) -> Option<i32> {
+    None
+}
+
+/// Closes a descriptor that nobody else knows.
+pub fn shut(_: i32) {}
+
+/// Carries a call out on another descriptor than it names.
+pub fn perform_at(_: &Call, _: i32) -> i64 {
+    -1
+}
+
+/// Whether an option is the state of the very descriptor that is asked.
+pub fn is_own_option(_: &Call) -> bool {
+    false
 }
 
 /// Has all arrive that was written and finds room.

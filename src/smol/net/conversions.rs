@@ -102,7 +102,7 @@ macro_rules! descriptors {
         impl TryFrom<std::os::fd::OwnedFd> for $name {
             type Error = std::io::Error;
 
-            fn try_from(value: std::os::fd::OwnedFd) -> std::io::Result<$name> {
+            fn try_from(value: std::os::fd::OwnedFd) -> Result<$name, Self::Error> {
                 $crate::boundary::descriptor::Async::<$std>::try_from(value).map($name::from)
             }
         }

@@ -7,7 +7,7 @@ use crate::boundary::descriptor::Async;
 use ::smol::io::{AsyncRead, AsyncWrite};
 use ::smol::stream::Stream;
 use std::fmt;
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
@@ -226,6 +226,17 @@ impl AsyncWrite for TcpStream {
         match &mut self.0 {
             Face::Real(real) => Pin::new(real).poll_write(cx, buf),
             Face::Simulated(own) => Pin::new(&mut &**own).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.0 {
+            Face::Real(real) => Pin::new(real).poll_write_vectored(cx, bufs),
+            Face::Simulated(own) => Pin::new(&mut &**own).poll_write_vectored(cx, bufs),
         }
     }
 

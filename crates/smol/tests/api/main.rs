@@ -2,9 +2,12 @@
 //!
 //! `names.rs` uses every public item and method of smol with its full type. It is compiled against smol itself and
 //! against this crate; which traits each type has is computed in both, and compared. That `names.rs` leaves nothing out is
-//! found out from the sources of the crates that smol is made of, as cargo has them.
+//! found out from the sources of the crates that smol is made of, as cargo has them. And `pages.rs` compares what rustdoc
+//! says of both, the other way round as well.
 
 #![allow(clippy::type_complexity, reason = "types are written out, since that is what is compared")]
+
+mod pages;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -48,6 +48,50 @@ fn connects_and_knows_the_addresses() {
     });
 }
 
+/// Several pieces are written and read at once, as over the system's TCP.
+#[test]
+fn pieces_are_written_and_read_together() {
+    use std::io::{IoSlice, IoSliceMut};
+    passes(|| async {
+        let (mut client, server) = connected().await?;
+        let wrote = client.write_vectored(&[IoSlice::new(b"one"), IoSlice::new(b""), IoSlice::new(b"two")]).await?;
+        assert_eq!(wrote, 6);
+        let server: Arc<Async<std::net::TcpStream>> = server.into();
+        server.readable().await?;
+        let (mut first, mut second) = ([0; 4], [0; 4]);
+        let mut pieces = [IoSliceMut::new(&mut first), IoSliceMut::new(&mut second)];
+        assert_eq!((&*server).read_vectored(&mut pieces).await?, 6, "in one piece, as it was written");
+        assert_eq!((&first, &second), (b"onet", b"wo\0\0"));
+        (&*server).write_all(b"three").await?;
+        let mut answer = [0; 5];
+        client.read_exact(&mut answer).await?;
+        assert_eq!(&answer, b"three");
+        Ok(())
+    });
+}
+
+/// Something that others may be given, but not look at, may be given to others when it is awaited.
+#[test]
+fn what_is_awaited_can_be_sent_if_it_can() {
+    struct Counted(std::cell::Cell<u8>, std::os::unix::net::UnixStream);
+    impl std::os::fd::AsFd for Counted {
+        fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+            self.1.as_fd()
+        }
+    }
+    passes(|| async {
+        let (here, _there) = std::os::unix::net::UnixStream::pair()?;
+        let counted = Async::new(Counted(std::cell::Cell::new(0), here))?;
+        let task = smol::spawn(async move {
+            smol::future::yield_now().await;
+            counted.get_ref().0.set(1);
+            Result::Ok(counted.into_inner()?.0.get())
+        });
+        assert_eq!(task.await?, 1);
+        Ok(())
+    });
+}
+
 /// What an `Async` gives as its I/O object has the addresses of the socket of the run that it stands for.
 #[test]
 fn the_object_of_an_async_knows_its_addresses() {

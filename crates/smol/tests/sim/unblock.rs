@@ -50,6 +50,32 @@ fn reads_to_the_end_and_again() {
     });
 }
 
+/// In a job whoever reads may run as soon as it is woken, and so before the job that has come to the end is over. That end is
+/// told, and reading is not begun anew each time.
+#[test]
+fn the_end_is_told_however_late_the_job_is_over() {
+    let scenario = || async {
+        smol::unblock(|| {
+            smol::block_on(async {
+                let mut blocking = Unblock::new(Cursor::new(vec![7; 100_000]));
+                let mut read = Vec::new();
+                assert_eq!(blocking.read_to_end(&mut read).await.unwrap(), 100_000);
+                let mut items = Unblock::new(0..100);
+                let mut count = 0;
+                while items.next().await.is_some() {
+                    count += 1;
+                }
+                count
+            })
+        })
+        .await
+    };
+    let report = Sim::new().strategy(raddle::StrategyKind::Fifo).max_steps(10_000).run(scenario);
+    assert_eq!(report.value(), Some(&100), "{report}");
+    let found = raddle::Explore::new().seeds(0..32).max_steps(10_000).run(scenario);
+    assert!(found.is_ok(), "{found}");
+}
+
 #[test]
 fn writes_behind_and_flushes() {
     passes(|| async {
