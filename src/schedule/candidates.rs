@@ -5,7 +5,6 @@ use crate::boundary::places::Places;
 use crate::boundary::word::Word;
 use crate::id::Key;
 use crate::operation::Operation;
-use std::cell::RefCell;
 use std::mem::ManuallyDrop;
 
 /// One task or worker that could run now, as a strategy sees it.
@@ -31,7 +30,7 @@ impl Candidate {
 
     /// What it is about to do, as far as anybody knows: what it has [announced](crate::announce), or else a resource
     /// that stands for whoever woke it last. Known where the strategy is one that asks for it (`surw`, `pos`,
-    /// `exhaustive`), and in a run that keeps a trace.
+    /// `late-writes`, `exhaustive`), and in a run that keeps a trace.
     pub fn operation(&self) -> Option<Operation> {
         self.operation
     }
@@ -107,7 +106,7 @@ impl<T: Payload> View for Ready<T> {
         let in_use = index < self.used.get();
         let Some(mut candidate) = in_use.then(|| self.places.look(index + 1, T::candidate)).flatten() else { nobody() };
         if self.keeps_operations() {
-            candidate.operation = self.operations.borrow().of(candidate.slot, candidate.key);
+            candidate.operation = self.operations.of(candidate.slot, candidate.key);
         }
         candidate
     }
@@ -175,7 +174,7 @@ pub(crate) struct Ready<T> {
     /// The place of the oldest, if ages are kept by stamps; 0 if it is to be looked for.
     oldest: Word<usize>,
     /// What they are about to do, where somebody wants to know.
-    operations: RefCell<Operations>,
+    operations: Operations,
 }
 
 impl<T: Payload> Ready<T> {
@@ -190,7 +189,7 @@ impl<T: Payload> Ready<T> {
             way: Word::new(0),
             next_stamp: Word::new(0),
             oldest: Word::new(0),
-            operations: RefCell::default(),
+            operations: Operations::default(),
         }
     }
 
@@ -198,7 +197,7 @@ impl<T: Payload> Ready<T> {
     /// are about to do.
     pub fn begin(&self, stamps: bool, operations: bool) {
         if operations || self.keeps_operations() {
-            *self.operations.borrow_mut() = Operations::default();
+            self.operations.clear();
         }
         let bit = |is_wanted: bool, bit| if is_wanted { bit } else { 0 };
         self.keep(bit(stamps, STAMPS) | bit(operations, OPERATIONS));
@@ -223,20 +222,20 @@ impl<T: Payload> Ready<T> {
 
     /// Whether somebody is at work on it, further down the stack.
     pub fn is_busy(&self) -> bool {
-        self.places.is_apart() || self.operations.try_borrow_mut().is_err()
+        self.places.is_apart() || self.operations.is_busy()
     }
 
     /// Whoever runs now, in `slot`, says what its next step does.
     pub fn announce(&self, slot: u32, key: Key, operation: Operation) {
         if self.keeps_operations() {
-            self.operations.borrow_mut().announce(slot, key, operation);
+            self.operations.announce(slot, key, operation);
         }
     }
 
     /// The wakes to come are the clock's.
     pub fn clock_wakes(&self) {
         if self.keeps_operations() {
-            self.operations.borrow_mut().runs(u32::MAX, Key::CLOCK);
+            self.operations.runs(u32::MAX, Key::CLOCK);
         }
     }
 
@@ -389,7 +388,7 @@ impl<T: Payload> Ready<T> {
         let way = self.way.get();
         if way & OPERATIONS != 0 {
             let woken = payload.candidate();
-            self.operations.borrow_mut().wakes(woken.slot, woken.key);
+            self.operations.wakes(woken.slot, woken.key);
         }
         if way & STAMPS != 0 {
             return self.put_by_stamps(at, payload);
@@ -468,7 +467,7 @@ impl<T: Payload> Ready<T> {
         let payload = if self.has_stamps() { self.take_by_stamps(index) } else { self.take_from_the_ring(index) };
         if self.keeps_operations() {
             let taken = payload.candidate();
-            self.operations.borrow_mut().runs(taken.slot, taken.key);
+            self.operations.runs(taken.slot, taken.key);
         }
         payload
     }
