@@ -46,7 +46,7 @@ pub const TABLE: &[Variable] = &[
     Variable { name: SEEDS, values: "a number from 1 up", effect: "how many seeds each test tries" },
     Variable {
         name: STRATEGY,
-        values: "`portfolio`, `random`, `reversal`, `urw`, `surw`, `pos`, `pct:DEPTH`, `delay:DELAYS`, `exhaustive`, `fifo`",
+        values: "`portfolio`, `random`, `reversal`, `urw`, `surw`, `pos`, `late-writes`, `pct:DEPTH`, `delay:DELAYS`, `exhaustive`, `fifo`",
         effect: "the strategy of every test",
     },
     Variable {

@@ -6,7 +6,7 @@ use std::fmt;
 ///
 /// ```
 /// let error = "pct:zero".parse::<raddle::StrategyKind>().unwrap_err();
-/// assert_eq!(error.to_string(), r#"strategy "pct:zero": expected portfolio, random, reversal, urw, surw, pos, pct:DEPTH (DEPTH from 1 to 64), delay:DELAYS (0 to 64), exhaustive or fifo"#);
+/// assert_eq!(error.to_string(), r#"strategy "pct:zero": expected portfolio, random, reversal, urw, surw, pos, late-writes, pct:DEPTH (DEPTH from 1 to 64), delay:DELAYS (0 to 64), exhaustive or fifo"#);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {

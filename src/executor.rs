@@ -99,7 +99,7 @@ impl TaskMeta {
     }
 
     /// The task as a strategy sees it. The step it is about to take was counted when it became ready.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn candidate(&self) -> Candidate {
         let step = self.steps.load(Ordering::Relaxed).wrapping_sub(1);
         Candidate { key: self.key, step, slot: self.slot(), operation: None }
@@ -125,6 +125,7 @@ impl TaskMeta {
 }
 
 impl Payload for Runnable {
+    #[inline(always)]
     fn candidate(&self) -> Candidate {
         self.metadata().candidate()
     }

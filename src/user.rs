@@ -105,8 +105,8 @@ pub fn chance(numerator: u32, denominator: u32) -> bool {
 /// # }).unwrap();
 /// ```
 ///
-/// The strategies `surw`, `pos` and `exhaustive` look for the orders of such steps. An announcement that is not true costs
-/// them bugs, and nothing else. Outside a run it does nothing.
+/// The strategies `surw`, `pos`, `late-writes` and `exhaustive` look for the orders of such steps. An announcement that is
+/// not true costs them bugs, and nothing else. Outside a run it does nothing.
 pub fn announce(resource: u64, access: Access) {
     context::try_with(|world| world.announce(Operation { resource, access, announced: true }));
 }

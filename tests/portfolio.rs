@@ -7,8 +7,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
-const STRATEGIES: [&str; 10] =
-    ["portfolio", "random", "reversal", "urw", "surw", "pos", "pct:3", "delay:2", "exhaustive", "fifo"];
+const STRATEGIES: [&str; 11] =
+    ["portfolio", "random", "reversal", "urw", "surw", "pos", "late-writes", "pct:3", "delay:2", "exhaustive", "fifo"];
 
 fn kind(text: &str) -> StrategyKind {
     text.parse().unwrap()

@@ -1,52 +1,96 @@
 //! What each task is about to do: announced, or guessed from who woke it.
 
+use crate::boundary::word::Word;
 use crate::id::{Key, mix};
 use crate::operation::{Access, Operation};
+use std::cell::RefCell;
 
 /// The next operations of all tasks, by their places in the registry.
+///
+/// Where nothing is known of anybody, which is so between two announcements, nothing but who runs is written down.
 #[derive(Default)]
 pub(crate) struct Operations {
-    next: Vec<(Key, Option<Operation>)>,
+    next: RefCell<Vec<(Key, Option<Operation>)>>,
+    /// Of how many something is known.
+    known: Word<u32>,
     /// Who runs, and so wakes: their place and key.
-    running: Option<(u32, Key)>,
+    running: Word<Option<(u32, Key)>>,
 }
 
 impl Operations {
-    pub fn of(&self, slot: u32, key: Key) -> Option<Operation> {
-        self.next.get(slot as usize).filter(|(owner, _)| *owner == key).and_then(|(_, operation)| *operation)
+    /// Forgets everything, for a run that begins.
+    pub fn clear(&self) {
+        self.next.borrow_mut().clear();
+        self.known.set(0);
+        self.running.set(None);
     }
 
-    pub fn announce(&mut self, slot: u32, key: Key, operation: Operation) {
-        *self.entry(slot) = (key, Some(operation));
+    /// Whether somebody is at work on it, further down the stack.
+    pub fn is_busy(&self) -> bool {
+        self.next.try_borrow_mut().is_err()
+    }
+
+    #[inline(always)]
+    pub fn of(&self, slot: u32, key: Key) -> Option<Operation> {
+        if self.known.get() == 0 { None } else { self.look_up(slot, key) }
+    }
+
+    #[inline(never)]
+    fn look_up(&self, slot: u32, key: Key) -> Option<Operation> {
+        let next = self.next.borrow();
+        next.get(slot as usize).filter(|(owner, _)| *owner == key).and_then(|(_, operation)| *operation)
+    }
+
+    pub fn announce(&self, slot: u32, key: Key, operation: Operation) {
+        self.set(slot, key, operation);
     }
 
     /// The one in `slot` begins a step: what it had announced is that step.
-    pub fn runs(&mut self, slot: u32, key: Key) {
-        self.running = Some((slot, key));
-        if let Some(entry) = self.next.get_mut(slot as usize) {
-            *entry = (key, None);
+    #[inline(always)]
+    pub fn runs(&self, slot: u32, key: Key) {
+        self.running.set(Some((slot, key)));
+        if self.known.get() != 0 {
+            self.forget(slot);
+        }
+    }
+
+    #[inline(never)]
+    fn forget(&self, slot: u32) {
+        let mut next = self.next.borrow_mut();
+        let Some((_, operation)) = next.get_mut(slot as usize) else { return };
+        if operation.take().is_some() {
+            self.known.set(self.known.get() - 1);
         }
     }
 
     /// Whoever runs wakes the one in `slot`. Unless that has said what it will do, it is taken to be about what the two
     /// have in common, which is told apart by the waker.
-    #[inline]
-    pub fn wakes(&mut self, slot: u32, key: Key) {
-        let Some((_, waker)) = self.running.filter(|(by, _)| *by != slot) else { return };
-        let entry = self.entry(slot);
-        let is_known = entry.0 == key && entry.1.is_some();
-        if !is_known {
-            let resource = mix(waker.get() ^ 0x7761_6b65);
-            *entry = (key, Some(Operation { resource, access: Access::Write, announced: false }));
+    #[inline(always)]
+    pub fn wakes(&self, slot: u32, key: Key) {
+        if let Some((by, waker)) = self.running.get()
+            && by != slot
+        {
+            self.is_woken(slot, key, waker);
         }
     }
 
-    fn entry(&mut self, slot: u32) -> &mut (Key, Option<Operation>) {
-        let place = slot as usize;
-        if place >= self.next.len() {
-            self.next.resize(place + 1, (Key::ROOT, None));
+    #[inline(never)]
+    fn is_woken(&self, slot: u32, key: Key, waker: Key) {
+        if self.of(slot, key).is_none() {
+            let resource = mix(waker.get() ^ 0x7761_6b65);
+            self.set(slot, key, Operation { resource, access: Access::Write, announced: false });
         }
-        &mut self.next[place]
+    }
+
+    fn set(&self, slot: u32, key: Key, operation: Operation) {
+        let (mut next, place) = (self.next.borrow_mut(), slot as usize);
+        if place >= next.len() {
+            next.resize(place + 1, (Key::ROOT, None));
+        }
+        if next[place].1.is_none() {
+            self.known.set(self.known.get() + 1);
+        }
+        next[place] = (key, Some(operation));
     }
 }
 
@@ -61,7 +105,7 @@ mod tests {
     #[test]
     fn what_is_announced_holds_for_one_step_of_that_task() {
         let (a, b) = (Key::ROOT.child(0), Key::ROOT.child(1));
-        let mut operations = Operations::default();
+        let operations = Operations::default();
         operations.runs(0, a);
         operations.announce(0, a, write(7));
         operations.wakes(0, a);
@@ -75,7 +119,7 @@ mod tests {
     #[test]
     fn a_wake_stands_for_what_nobody_announced() {
         let [a, b, c] = [0, 1, 2].map(|n| Key::ROOT.child(n));
-        let mut operations = Operations::default();
+        let operations = Operations::default();
         operations.runs(0, a);
         operations.wakes(1, b);
         operations.wakes(2, c);

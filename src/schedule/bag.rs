@@ -43,7 +43,13 @@ impl Set {
     /// One of one or more.
     #[inline]
     pub fn draw(&self, stream: &mut Stream) -> usize {
-        self.members[stream.below(self.members.len() as u32) as usize] as usize
+        self.nth(stream.below(self.members.len() as u32) as usize)
+    }
+
+    /// The one with that number, which is below [`len`](Set::len). Numbers say nothing.
+    #[inline]
+    pub fn nth(&self, number: usize) -> usize {
+        self.members[number] as usize
     }
 }
 

@@ -6,7 +6,6 @@ use crate::boundary::tally::Tally;
 use crate::boundary::word::Word;
 use crate::id::Key;
 use crate::operation::Operation;
-use std::cell::RefCell;
 use std::mem::ManuallyDrop;
 
 /// One task or worker that could run now, as a strategy sees it.
@@ -32,7 +31,7 @@ impl Candidate {
 
     /// What it is about to do, as far as anybody knows: what it has [announced](crate::announce), or else a resource
     /// that stands for whoever woke it last. Known where the strategy is one that asks for it (`surw`, `pos`,
-    /// `exhaustive`), and in a run that keeps a trace.
+    /// `late-writes`, `exhaustive`), and in a run that keeps a trace.
     pub fn operation(&self) -> Option<Operation> {
         self.operation
     }
@@ -108,7 +107,7 @@ impl<T: Payload> View for Ready<T> {
         let in_use = index < self.places.used();
         let Some(mut candidate) = in_use.then(|| self.places.look(index + 1, T::candidate)).flatten() else { nobody() };
         if self.keeps_operations() {
-            candidate.operation = self.operations.borrow().of(candidate.slot, candidate.key);
+            candidate.operation = self.operations.of(candidate.slot, candidate.key);
         }
         candidate
     }
@@ -169,19 +168,19 @@ pub(crate) struct Ready<T> {
     places: Places<T>,
     way: Word<Way>,
     /// What they are about to do, where somebody wants to know.
-    operations: RefCell<Operations>,
+    operations: Operations,
 }
 
 impl<T: Payload> Ready<T> {
     pub fn new() -> Ready<T> {
-        Ready { places: Places::new(0), way: Word::new(0), operations: RefCell::default() }
+        Ready { places: Places::new(0), way: Word::new(0), operations: Operations::default() }
     }
 
     /// For a run that begins, nobody being ready yet: whether ages are kept by stamps, and whether to keep what candidates
     /// are about to do.
     pub fn begin(&self, stamps: bool, operations: bool) {
         if operations || self.keeps_operations() {
-            *self.operations.borrow_mut() = Operations::default();
+            self.operations.clear();
         }
         let bit = |is_wanted: bool, bit| if is_wanted { bit } else { 0 };
         self.keep(bit(stamps, STAMPS) | bit(operations, OPERATIONS));
@@ -206,20 +205,20 @@ impl<T: Payload> Ready<T> {
 
     /// Whether somebody is at work on it, further down the stack.
     pub fn is_busy(&self) -> bool {
-        self.places.is_apart() || self.operations.try_borrow_mut().is_err()
+        self.places.is_apart() || self.operations.is_busy()
     }
 
     /// Whoever runs now, in `slot`, says what its next step does.
     pub fn announce(&self, slot: u32, key: Key, operation: Operation) {
         if self.keeps_operations() {
-            self.operations.borrow_mut().announce(slot, key, operation);
+            self.operations.announce(slot, key, operation);
         }
     }
 
     /// The wakes to come are the clock's.
     pub fn clock_wakes(&self) {
         if self.keeps_operations() {
-            self.operations.borrow_mut().runs(u32::MAX, Key::CLOCK);
+            self.operations.runs(u32::MAX, Key::CLOCK);
         }
     }
 
@@ -326,7 +325,7 @@ impl<T: Payload> Ready<T> {
         let way = self.way.get();
         if way & OPERATIONS != 0 {
             let woken = payload.candidate();
-            self.operations.borrow_mut().wakes(woken.slot, woken.key);
+            self.operations.wakes(woken.slot, woken.key);
         }
         if way & STAMPS != 0 {
             return self.places.put_stamped(at, payload);
@@ -409,7 +408,7 @@ impl<T: Payload> Ready<T> {
         let payload = if self.has_stamps() { self.take_by_stamps(index) } else { self.take_from_the_ring(index) };
         if self.keeps_operations() {
             let taken = payload.candidate();
-            self.operations.borrow_mut().runs(taken.slot, taken.key);
+            self.operations.runs(taken.slot, taken.key);
         }
         payload
     }

@@ -38,6 +38,9 @@ pub enum StrategyKind {
     Surw,
     /// `pos`: partial order sampling, a random order of the steps that race (Yuan et al., CAV 2018).
     Pos,
+    /// `late-writes`: a random walk in which whoever is about to change something (see [`announce`](crate::announce)) is
+    /// four times less likely than others, so that what tasks have read grows old before they write.
+    LateWrites,
     /// `delay:DELAYS`, or `delay:DELAYS@LENGTH`: first in, first out, except that so many times the oldest has to wait
     /// behind the others (Emmi et al., POPL 2011).
     Delay {
@@ -61,8 +64,8 @@ pub enum StrategyKind {
 }
 
 /// What can be read as a strategy.
-const EXPECTED: &str = "portfolio, random, reversal, urw, surw, pos, pct:DEPTH (DEPTH from 1 to 64), delay:DELAYS (0 to 64), \
-                        exhaustive or fifo";
+const EXPECTED: &str = "portfolio, random, reversal, urw, surw, pos, late-writes, pct:DEPTH (DEPTH from 1 to 64), \
+                        delay:DELAYS (0 to 64), exhaustive or fifo";
 
 impl StrategyKind {
     /// The strategy that answers the run of `seed`: itself, but for a portfolio.
@@ -108,6 +111,7 @@ fn read(text: &str) -> Option<StrategyKind> {
         "urw" => StrategyKind::Urw,
         "surw" => StrategyKind::Surw,
         "pos" => StrategyKind::Pos,
+        "late-writes" => StrategyKind::LateWrites,
         "exhaustive" => StrategyKind::Exhaustive,
         "portfolio" => StrategyKind::Portfolio,
         other => {
@@ -135,6 +139,7 @@ impl fmt::Display for StrategyKind {
             StrategyKind::Urw => return f.write_str("urw"),
             StrategyKind::Surw => return f.write_str("surw"),
             StrategyKind::Pos => return f.write_str("pos"),
+            StrategyKind::LateWrites => return f.write_str("late-writes"),
             StrategyKind::Exhaustive => return f.write_str("exhaustive"),
             StrategyKind::Portfolio => return f.write_str("portfolio"),
             StrategyKind::Replay(_) => return f.write_str("replay"),
@@ -159,6 +164,7 @@ mod tests {
             "urw",
             "surw",
             "pos",
+            "late-writes",
             "exhaustive",
             "portfolio",
             "pct:1",

@@ -1,8 +1,8 @@
 //! A strategy with all that was measured for it: what answers the decisions of any number of runs.
 
 use super::{
-    Active, Delay, Exhaustive, Pct, Pos, Profile, Promote, Promotion, Replay, Reversal, StrategyKind, Surw, Tree, Urw,
-    portfolio,
+    Active, Delay, Exhaustive, LateWrites, Pct, Pos, Profile, Promote, Promotion, Replay, Reversal, StrategyKind, Surw,
+    Tree, Urw, portfolio,
 };
 use crate::id::Key;
 use crate::prng::{Stream, StreamId};
@@ -60,6 +60,7 @@ impl Player {
             StrategyKind::Urw => Box::new(Urw::new(stream(), profile())),
             StrategyKind::Surw => Surw::choose(stream(), profile()),
             StrategyKind::Pos => Box::new(Pos::new(stream())),
+            StrategyKind::LateWrites => Box::new(LateWrites::new(stream())),
             StrategyKind::Delay { delays, length } => Box::new(Delay::new(stream(), delays, length.unwrap_or(100))),
             StrategyKind::Reversal => {
                 let profile = profile();

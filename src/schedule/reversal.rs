@@ -33,7 +33,11 @@ pub(crate) struct Reversal {
     /// Whether the one in each place of the registry is, by key.
     involved: Vec<(Key, bool)>,
     last: Key,
+    /// For how many more decisions anybody waits.
     patience: u64,
+    /// For how many decisions whoever ran last has gone on, and for how many it may: what it spins for may be another's.
+    in_a_row: u64,
+    most_in_a_row: u64,
     /// Of a round in the opposite order: how many have not had their turn, and how many of these have yet to begin.
     round: usize,
     new: usize,
@@ -98,8 +102,20 @@ impl Reversal {
         }
         let announced = races.are_announced();
         let patience = 10 * length + 1_000;
-        let (involved, last) = (Vec::new(), Key::CLOCK);
-        Reversal { stream, base, announced, before, done, involved, last, patience, round: 0, new: 0 }
+        Reversal {
+            stream,
+            base,
+            announced,
+            before,
+            done,
+            involved: Vec::new(),
+            last: Key::CLOCK,
+            patience,
+            in_a_row: 0,
+            most_in_a_row: patience,
+            round: 0,
+            new: 0,
+        }
     }
 
     /// Who runs in the opposite order: in each round all who were ready when it began, of those that have yet to take their
@@ -117,6 +133,18 @@ impl Reversal {
             let newest = candidates.by_age().nth(self.round).filter(|&place| candidates.get(place).step == 0);
             return newest.unwrap_or(candidates.oldest());
         }
+        candidates.oldest()
+    }
+
+    /// Whoever ran last, if it can go on and has not done so for too long; otherwise the oldest.
+    #[inline]
+    fn goes_on(&mut self, candidates: &Candidates<'_>) -> usize {
+        let newest = candidates.newest();
+        if candidates.get(newest).key == self.last && self.in_a_row < self.most_in_a_row {
+            self.in_a_row += 1;
+            return newest;
+        }
+        self.in_a_row = 0;
         candidates.oldest()
     }
 
@@ -141,15 +169,17 @@ impl Reversal {
 
     /// Who has to run for the one at `place` to run: itself, the one that it waits for, or nobody that could.
     #[inline]
-    fn before(&mut self, place: usize, candidates: &Candidates<'_>) -> Option<usize> {
-        if self.before.is_empty() || self.patience == 0 {
+    fn before(&mut self, place: usize, candidate: &Candidate, candidates: &Candidates<'_>) -> Option<usize> {
+        if self.before.is_empty() || self.patience == 0 || !self.is_involved(candidate) {
             return Some(place);
         }
-        let candidate = candidates.get(place);
-        if !self.is_involved(&candidate) {
-            return Some(place);
-        }
-        let nth = self.nth(&candidate);
+        self.waits_for(place, candidate, candidates)
+    }
+
+    /// The same of one that is in one of the races.
+    #[inline(never)]
+    fn waits_for(&mut self, place: usize, candidate: &Candidate, candidates: &Candidates<'_>) -> Option<usize> {
+        let nth = self.nth(candidate);
         let Some(firsts) = self.before.get_mut(&(candidate.key, nth)) else { return Some(place) };
         while let Some(&(who, nth)) = firsts.last() {
             if self.done.get(&who).is_some_and(|&done| done > nth) {
@@ -200,15 +230,21 @@ impl Strategy for Reversal {
         let meant = match self.base {
             Base::Random => self.stream.below(candidates.len() as u32) as usize,
             Base::Opposite => self.opposite(candidates),
-            Base::Last if candidates.get(candidates.newest()).key == self.last => candidates.newest(),
-            _ => candidates.oldest(),
+            Base::Last => self.goes_on(candidates),
+            Base::Oldest => candidates.oldest(),
         };
         if self.before.is_empty() && !matches!(self.base, Base::Last) {
             return Pick::Candidate(meant);
         }
-        let mut found = self.before(meant, candidates);
+        let candidate = candidates.get(meant);
+        let mut found = self.before(meant, &candidate, candidates);
+        if found == Some(meant) {
+            self.runs(&candidate);
+            return Pick::Candidate(meant);
+        }
         if found.is_none() {
-            found = candidates.by_age().take(LOOK_AT).find_map(|place| self.before(place, candidates));
+            let mut before = |place| self.before(place, &candidates.get(place), candidates);
+            found = candidates.by_age().take(LOOK_AT).find_map(&mut before);
         }
         let index = found.unwrap_or(meant);
         self.runs(&candidates.get(index));
@@ -298,6 +334,27 @@ mod tests {
                 own.nth(nth as usize).unwrap()
             };
             assert!(firsts.iter().all(|&first| at(first) < at(then)), "seed {seed}: {order:?}");
+        }
+    }
+
+    /// One that spins until another has run gets that far, however few switches there are to be.
+    #[test]
+    fn who_spins_does_not_keep_others_waiting_for_ever() {
+        let races = measured();
+        let goes_on = |seed: &u64| matches!(Reversal::new(Stream::new(*seed, 0), &races, 12, None).base, Base::Last);
+        for seed in (0..100).filter(goes_on) {
+            let mut reversal = Reversal::new(Stream::new(seed, 0), &races, 12, None);
+            let ready = Ready::new();
+            (0..2).for_each(|task| ready.push(Stub::new(Key::ROOT.child(9 + task), 0, task)));
+            let mut taken = [0; 2];
+            for step in 1..20_000 {
+                ready.settle();
+                let Pick::Candidate(index) = reversal.pick(&ready.view());
+                let Stub(candidate, task) = ready.take(index);
+                taken[task as usize] += 1;
+                ready.push(Stub::new(candidate.key(), step, task));
+            }
+            assert!(taken.iter().all(|&steps| steps > 5_000), "seed {seed}: {taken:?}");
         }
     }
 

@@ -36,14 +36,25 @@ pub(crate) struct Surw {
     /// Who was met as which, by key and by place in the registry.
     met: HashMap<Key, u32>,
     by_slot: Vec<(Key, u32)>,
-    /// For each place who stands there, and whether its step is interesting.
-    standing: Vec<(u32, bool)>,
+    /// For each place who stands there.
+    standing: Vec<Standing>,
     meant: Option<u32>,
     /// How many decisions others have been held for the one that is meant, and how many they may be: it may spin, or have
     /// less left than was measured.
     held_for: u64,
     patience: u64,
 }
+
+/// Who stands in a place.
+#[derive(Clone, Copy)]
+struct Standing {
+    key: Key,
+    task: u32,
+    /// Whether its step is interesting.
+    is_interesting: bool,
+}
+
+const NOBODY: Standing = Standing { key: Key::CLOCK, task: 0, is_interesting: true };
 
 impl Surw {
     /// The strategy for one run, whatever it comes to: uniform over the orders of some events, or of all.
@@ -72,14 +83,24 @@ impl Surw {
         })
     }
 
+    #[inline]
     fn look(&mut self, place: usize, candidate: &Candidate) {
+        let is_interesting = candidate.operation.is_some_and(|operation| operation.resource == self.resource);
+        match self.standing.get(place) {
+            // It is back, and is free as it was: most are.
+            Some(was) if was.key == candidate.key && !was.is_interesting && !is_interesting => {}
+            _ => self.comes(place, candidate, is_interesting),
+        }
+    }
+
+    #[inline(never)]
+    fn comes(&mut self, place: usize, candidate: &Candidate, is_interesting: bool) {
         let task = self.task(candidate);
         self.tasks[task as usize].1 = place as u32;
-        let is_interesting = candidate.operation.is_some_and(|operation| operation.resource == self.resource);
         if place >= self.standing.len() {
-            self.standing.resize(place + 1, (0, false));
+            self.standing.resize(place + 1, NOBODY);
         }
-        self.standing[place] = (task, is_interesting);
+        self.standing[place] = Standing { key: candidate.key, task, is_interesting };
         if !is_interesting || self.meant == Some(task) {
             self.held.remove(place);
             self.free.insert(place);
@@ -167,6 +188,9 @@ impl Strategy for Surw {
             for place in changes.gone {
                 self.free.remove(place);
                 self.held.remove(place);
+                if let Some(standing) = self.standing.get_mut(place) {
+                    *standing = NOBODY;
+                }
             }
         }
         if self.meant.is_none() {
@@ -177,11 +201,11 @@ impl Strategy for Surw {
             self.held_for = 0;
             // Whoever is meant waits for one of these.
             let place = self.held.draw(&mut self.stream);
-            self.meant = Some(self.standing[place].0);
+            self.meant = Some(self.standing[place].task);
             self.let_go(candidates);
         }
         let index = self.free.draw(&mut self.stream);
-        if let (task, true) = self.standing[index] {
+        if let Standing { task, is_interesting: true, .. } = self.standing[index] {
             let task = task as usize;
             self.left.set(task, self.left.get(task).saturating_sub(1));
             self.meant = None;

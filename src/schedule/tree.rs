@@ -63,11 +63,28 @@ impl Weights {
 /// the highest place does.
 #[derive(Default)]
 pub(crate) struct Priorities {
-    /// A binary heap of those that have one: each with its place in the low bits, so that nothing has to be looked up. A
-    /// tournament would change the whole path below its winner each time; who comes next is often the highest again.
+    /// A heap of those that have one, four below each: an entry has its place in the low bits, so that nothing has to be
+    /// looked up. A tournament would change the whole path below its winner each time; who comes next is often the highest
+    /// again.
     heap: Vec<u64>,
     /// For each place one more than where it stands in the heap; 0 if it has no priority.
     at: Vec<u32>,
+}
+
+/// How many entries stand below one in the heap.
+const BELOW: usize = 4;
+
+/// The highest of the entries from `first` on that stand below the same one, and where it is.
+#[inline(always)]
+fn highest_of(heap: &[u64], first: usize) -> Option<(usize, u64)> {
+    let Some(&[a, b, c, d]) = heap.get(first..first + BELOW) else {
+        let last = heap.get(first..)?.iter().enumerate().max_by_key(|(_, entry)| **entry)?;
+        return Some((first + last.0, *last.1));
+    };
+    // Numbers to choose between, no jumps: which of four it is cannot be guessed.
+    let (one, left) = if b > a { (1, b) } else { (0, a) };
+    let (other, right) = if d > c { (3, d) } else { (2, c) };
+    Some(if right > left { (first + other, right) } else { (first + one, left) })
 }
 
 /// The bits of an entry that say which place it is.
@@ -130,12 +147,8 @@ impl Priorities {
     fn sink(&mut self, mut at: usize, entry: u64) {
         let heap = &mut self.heap[..];
         loop {
-            let one = 2 * at + 1;
-            let Some(&first) = heap.get(one) else { break };
-            let (child, higher) = match heap.get(one + 1) {
-                Some(&second) if second > first => (one + 1, second),
-                _ => (one, first),
-            };
+            let below = BELOW * at + 1;
+            let Some((child, higher)) = highest_of(heap, below) else { break };
             if higher < entry {
                 break;
             }
@@ -151,7 +164,7 @@ impl Priorities {
     #[inline]
     fn rise(&mut self, mut at: usize, entry: u64) {
         while at > 0 {
-            let above = (at - 1) / 2;
+            let above = (at - 1) / BELOW;
             let lower = self.heap[above];
             if lower > entry {
                 break;

@@ -2,7 +2,7 @@
 
 use crate::host::{Access, BoxFuture, Host};
 use crate::programs::Program;
-use raddle::{Explore, StrategyKind};
+use raddle::{Check, Explore, FindingKind, StrategyKind};
 use std::future::Future;
 
 #[derive(Clone, Copy)]
@@ -24,26 +24,36 @@ impl Host for Raddle {
     }
 }
 
+/// The seed of the first failure of campaign number `campaign`, and all schedules until then; `None` if there was none in
+/// `cap`.
+///
+/// A strategy that lets a task spin for ever has found nothing, and goes on; what it measures anew counts as well.
+fn first(program: &Program, strategy: &StrategyKind, campaign: u64, cap: u64) -> Option<(u64, u64)> {
+    let (mut next, mut runs) = (campaign << 32, 0);
+    while runs < cap {
+        let explore = Explore::new().seeds(next..next + (cap - runs)).strategy(strategy.clone());
+        let found = explore.check(Check::Off).stop_at_first_failure(true).shrink_budget(0).run(program.start);
+        runs += found.runs();
+        let failure = found.first_failure()?;
+        let seed = failure.seed().get();
+        if failure.finding()?.kind() != FindingKind::Livelock {
+            return Some((seed, runs));
+        }
+        next = seed + 1;
+    }
+    None
+}
+
 /// How many schedules until the first bug, in campaign number `campaign`; `None` if there was none in `cap`.
 pub fn campaign(program: &Program, strategy: &StrategyKind, campaign: u64, cap: u64) -> Option<u64> {
-    let first = campaign << 32;
-    let found = Explore::new()
-        .seeds(first..first + cap)
-        .strategy(strategy.clone())
-        .check(raddle::Check::Off)
-        .stop_at_first_failure(true)
-        .shrink_budget(0)
-        .run(program.start);
-    let kind = found.first_failure()?.finding()?.kind();
-    // A strategy that lets a task spin for ever has found nothing.
-    (kind != raddle::FindingKind::Livelock).then_some(found.runs())
+    first(program, strategy, campaign, cap).map(|(_, runs)| runs)
 }
 
 /// Of the first failure of a campaign: how many deviations are left of it, after how many reruns.
 pub fn shrink(program: &Program, campaign: u64, cap: u64) -> Option<(usize, usize)> {
-    let first = campaign << 32;
-    let explore = Explore::new().seeds(first..first + cap).strategy(StrategyKind::Portfolio);
-    let found = explore.check(raddle::Check::Off).stop_at_first_failure(true).run(program.start);
+    let (seed, _) = first(program, &StrategyKind::Portfolio, campaign, cap)?;
+    let explore = Explore::new().seeds(seed..seed + 1).strategy(StrategyKind::Portfolio).check(Check::Off);
+    let found = explore.run(program.start);
     let failure = found.first_failure()?;
     Some((failure.minimised().len(), failure.reruns()?))
 }
@@ -54,10 +64,10 @@ pub fn rate(program: &Program, strategy: &StrategyKind, runs: u64) -> u64 {
     let found = Explore::new()
         .seeds(first..first + runs)
         .strategy(strategy.clone())
-        .check(raddle::Check::Off)
+        .check(Check::Off)
         .shrink_budget(0)
         .run(program.start);
-    let counts = |kind| kind != raddle::FindingKind::Livelock;
+    let counts = |kind| kind != FindingKind::Livelock;
     let failures = found.failures().iter().filter(|failure| failure.finding().is_some_and(|f| counts(f.kind())));
     failures.map(|failure| failure.count()).sum()
 }

@@ -53,7 +53,8 @@ struct Options {
 }
 
 /// raddle's strategies, unless told otherwise.
-const STRATEGIES: &[&str] = &["portfolio", "random", "reversal", "urw", "surw", "pos", "pct:2", "pct:3", "delay:2"];
+const STRATEGIES: &[&str] =
+    &["portfolio", "random", "reversal", "urw", "surw", "pos", "late-writes", "pct:2", "pct:3", "delay:2"];
 
 fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
     let mut options = Options {

@@ -101,8 +101,8 @@ Examples:
   cargo raddle list bank --message-format json | jq -r .scenario";
 
 const AFTER_EXPLORE: &str = "\
-Strategies: portfolio (of the others; the default), random, reversal, urw, surw, pos, pct:DEPTH,
-delay:DELAYS, exhaustive, fifo.
+Strategies: portfolio (of the others; the default), random, reversal, urw, surw, pos, late-writes,
+pct:DEPTH, delay:DELAYS, exhaustive, fifo.
 
 Examples:
   cargo raddle explore                       10,000 seeds of each scenario, a process a core

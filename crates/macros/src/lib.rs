@@ -52,7 +52,7 @@ mod value;
 /// |---|---|---|
 /// | `seeds = 500` | 256 | how many seeds are tried, from 1 up |
 /// | `seed = 42`, `seed = "0x2f"` | from the test's path | the first seed: a number, a string with a decimal or `0x` number, or the 40 hex digits of a commit, of which the first 16 count; without `seeds` it is the only one |
-/// | `strategy = "surw"` | `"portfolio"` | what answers the choices: `"portfolio"` deals the seeds over the strategies, `"random"`, `"reversal"`, `"urw"`, `"surw"`, `"pos"`, `"pct:DEPTH"` (DEPTH from 1 to 64), `"delay:DELAYS"` (0 to 64), `"exhaustive"` (all of them, as far as `seeds` go) or `"fifo"` (no deviation): see `raddle::StrategyKind`; `"pct:DEPTH@LENGTH"` gives the number of decisions in a run instead of having it measured |
+/// | `strategy = "surw"` | `"portfolio"` | what answers the choices: `"portfolio"` deals the seeds over the strategies, `"random"`, `"reversal"`, `"urw"`, `"surw"`, `"pos"`, `"late-writes"`, `"pct:DEPTH"` (DEPTH from 1 to 64), `"delay:DELAYS"` (0 to 64), `"exhaustive"` (all of them, as far as `seeds` go) or `"fifo"` (no deviation): see `raddle::StrategyKind`; `"pct:DEPTH@LENGTH"` gives the number of decisions in a run instead of having it measured |
 /// | `max_steps = 10_000` | 1,000,000 | steps after which a run counts as a livelock, from 1 up |
 /// | `pool_threads = 2` | 500, or `BLOCKING_MAX_THREADS` | most threads of the simulated blocking pool, from 1 to 10,000 |
 /// | `stall_up_to = "5ms"` | off | how far the clock may pass a deadline while tasks are ready |

@@ -62,12 +62,12 @@ pub(crate) fn strategy(lit: &Lit) -> Result<String, String> {
     strategy_text(text.value().trim()).ok_or_else(|| STRATEGIES.into())
 }
 
-const STRATEGIES: &str = "\"portfolio\", \"random\", \"reversal\", \"urw\", \"surw\", \"pos\", \"pct:DEPTH\" (DEPTH from 1 to 64), \
-                          \"delay:DELAYS\" (0 to 64), \"exhaustive\" or \"fifo\"";
+const STRATEGIES: &str = "\"portfolio\", \"random\", \"reversal\", \"urw\", \"surw\", \"pos\", \"late-writes\", \
+                          \"pct:DEPTH\" (DEPTH from 1 to 64), \"delay:DELAYS\" (0 to 64), \"exhaustive\" or \"fifo\"";
 
 fn strategy_text(text: &str) -> Option<String> {
     let Some((name, numbers)) = text.split_once(':') else {
-        let plain = ["portfolio", "random", "reversal", "urw", "surw", "pos", "exhaustive", "fifo"];
+        let plain = ["portfolio", "random", "reversal", "urw", "surw", "pos", "late-writes", "exhaustive", "fifo"];
         return plain.contains(&text).then(|| text.into());
     };
     let least = match name {

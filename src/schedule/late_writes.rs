@@ -1,0 +1,153 @@
+//! A random walk in which what is about to change something comes late.
+
+use super::bag::Set;
+use super::follow::Follow;
+use super::{Candidate, Candidates, Pick, Strategy};
+use crate::operation::Access;
+use crate::prng::Stream;
+
+/// A random walk in which a candidate that is about to write is [four times](LATER) less likely than one that is not.
+///
+/// What a task has read is old by the time that it writes on the strength of it, as often as others have come between: a
+/// walk that holds back writes, and nothing else, makes those stretches long, all of them at once. That is what delays
+/// injected before conflicting accesses do (Li, Lu, Musuvathi, Nath, Padhye: *Efficient Scalable Thread-Safety-Violation
+/// Detection*, SOSP 2019), here without a clock and without a place being chosen. Of a bug that needs many such stretches to
+/// overlap it finds several times as much as an even walk; of others as much, about.
+///
+/// A task writes if it has [announced](crate::announce) so, or if somebody has woken it for what it does next.
+pub(crate) struct LateWrites {
+    stream: Stream,
+    follow: Follow,
+    /// The places of those that are about to write, and of all others.
+    writers: Set,
+    others: Set,
+}
+
+/// How much less likely a write is.
+///
+/// By the exact probability (all interleavings counted) with which SafeStack fails in a run, 2, 4, 8 and 16 come to 3.3, 5.1,
+/// 4.5 and 2.9 in a million, an even walk to 1.04.
+const LATER: u32 = 4;
+
+impl LateWrites {
+    pub fn new(stream: Stream) -> LateWrites {
+        LateWrites { stream, follow: Follow::default(), writers: Set::default(), others: Set::default() }
+    }
+
+    #[inline]
+    fn look(&mut self, place: usize, candidate: &Candidate) {
+        if candidate.operation.is_some_and(|operation| operation.access == Access::Write) {
+            self.others.remove(place);
+            self.writers.insert(place);
+        } else {
+            self.writers.remove(place);
+            self.others.insert(place);
+        }
+    }
+}
+
+impl Strategy for LateWrites {
+    fn wants_operations(&self) -> bool {
+        true
+    }
+
+    fn wants_ages(&self) -> bool {
+        false
+    }
+
+    fn lose(&mut self) {
+        self.follow.lose();
+    }
+
+    fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
+        let len = candidates.len();
+        if let Some(place) = self.follow.only(len) {
+            self.look(place, &candidates.get(place));
+        } else {
+            let changes = self.follow.changes(len);
+            let places = changes.one.into_iter().chain(changes.new);
+            places.for_each(|place| self.look(place, &candidates.get(place)));
+            for place in changes.gone {
+                self.writers.remove(place);
+                self.others.remove(place);
+            }
+        }
+        let writers = self.writers.len() as u32;
+        let point = self.stream.below(writers + LATER * self.others.len() as u32);
+        let index = match point.checked_sub(writers) {
+            None => self.writers.nth(point as usize),
+            Some(point) => self.others.nth((point / LATER) as usize),
+        };
+        self.follow.took(index);
+        Pick::Candidate(index)
+    }
+
+    /// The clock is one more candidate.
+    fn slip(&mut self, candidates: &Candidates<'_>) -> bool {
+        let slips = self.stream.below(candidates.len() as u32 + 1) == 0;
+        if slips {
+            self.follow.lose();
+        }
+        slips
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Key;
+    use crate::operation::Operation;
+    use crate::schedule::{Ready, Stub};
+
+    /// Task 0 is about to write, two others to read; 4,000 seeds: how often each is first.
+    #[test]
+    fn a_write_is_four_times_less_likely() {
+        let mut firsts = [0u32; 3];
+        for seed in 0..4_000 {
+            let ready = Ready::new();
+            for task in 0..3 {
+                let mut stub = Stub::new(Key::ROOT.child(task), 0, task);
+                let access = if task == 0 { Access::Write } else { Access::Read };
+                stub.0.operation = Some(Operation { resource: 1, access, announced: true });
+                ready.push(stub);
+            }
+            ready.settle();
+            let Pick::Candidate(index) = LateWrites::new(Stream::new(seed, 0)).pick(&ready.view());
+            firsts[ready.take(index).1 as usize] += 1;
+        }
+        assert!((350..540).contains(&firsts[0]), "{firsts:?}, expected one in nine");
+        assert!(firsts[1].abs_diff(firsts[2]) < 200, "{firsts:?}");
+    }
+
+    /// Tasks come and go, and now and then the clock runs: whoever is drawn stands there, and all come to their ends.
+    #[test]
+    fn nobody_is_lost() {
+        for seed in 0..200 {
+            let (mut stream, mut walk) = (Stream::new(seed, 1), LateWrites::new(Stream::new(seed, 0)));
+            let (ready, mut taken) = (Ready::new(), 0);
+            (0..6).for_each(|task| ready.push(Stub::new(Key::ROOT.child(task), 0, (task, 0))));
+            while ready.len() > 0 {
+                ready.settle();
+                if stream.below(8) == 0 {
+                    walk.lose();
+                }
+                let index = match ready.len() {
+                    1 => 0,
+                    _ => match walk.pick(&ready.view()) {
+                        Pick::Candidate(index) => index,
+                    },
+                };
+                assert!(index < ready.len());
+                let (task, step) = ready.take(index).1;
+                taken += 1;
+                if step < 4 {
+                    let mut stub = Stub::new(Key::ROOT.child(task), step + 1, (task, step + 1));
+                    let access = if stream.below(2) == 0 { Access::Write } else { Access::Read };
+                    stub.0.operation = Some(Operation { resource: 1, access, announced: true });
+                    ready.push(stub);
+                }
+            }
+            assert_eq!(taken, 30, "seed {seed}");
+        }
+    }
+}
