@@ -25,8 +25,10 @@
 //! # What it costs
 //! A page that the child is the first to touch costs it a microsecond or two, a page that the parent touches while it is the
 //! child's as well nearly as much, and a run of little else: so pipes, signal stack and the shared page are made once, calls
-//! go by number where libc's functions are on pages of their own, and what is short is put on a page that is touched
-//! anyway. `benches/fork` counts the faults.
+//! go by number where libc's functions are on pages of their own, what is short is put on a page that is touched anyway, a
+//! world is on one page with what is locked beside it, and what is seldom done is no part of functions that are on the stack
+//! while a process is forked. What code there is on pages far from each other (64 KiB of it come at once) is the linker's
+//! business: that makes a few faults more or less in another program. `benches/fork` counts them.
 
 #[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
 mod dying;
