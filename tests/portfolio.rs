@@ -59,6 +59,35 @@ fn the_same_seeds_go_the_same_way_under_every_strategy() {
     }
 }
 
+/// One task of forty steps, and one of a single step: that comes first in one of forty orders, and in half of the runs of a
+/// walk that does not know how many each has left.
+#[test]
+fn a_uniform_walk_knows_what_each_task_has_left() {
+    let early = Arc::new(AtomicU32::new(0));
+    let counted = early.clone();
+    let found = Explore::new().seeds(0..200).strategy(kind("urw")).check(raddle::Check::Off).run(move || {
+        let early = counted.clone();
+        async move {
+            let begun = Arc::new(AtomicU32::new(0));
+            let steps = begun.clone();
+            let long = raddle::spawn(async move {
+                for _ in 0..40 {
+                    steps.fetch_add(1, SeqCst);
+                    raddle::yield_now().await;
+                }
+            });
+            let short = raddle::spawn(async move {
+                early.fetch_add(u32::from(begun.load(SeqCst) == 0), SeqCst);
+            });
+            long.await;
+            short.await;
+        }
+    });
+    assert!(found.is_ok());
+    let early = early.load(SeqCst);
+    assert!(early < 30, "{early} of 200");
+}
+
 #[test]
 fn every_strategy_that_leaves_plain_order_finds_what_is_torn() {
     for strategy in STRATEGIES.into_iter().filter(|s| *s != "fifo" && *s != "delay:2") {

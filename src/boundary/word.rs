@@ -28,6 +28,28 @@ impl<T: Copy> Word<T> {
     }
 }
 
+impl<T: Copy, const N: usize> Word<[T; N]> {
+    /// One of a row of values.
+    ///
+    /// # Panics
+    /// If there is no such one.
+    #[inline(always)]
+    pub fn at(&self, index: usize) -> T {
+        // SAFETY: as in `get`.
+        unsafe { (*self.0.get())[index] }
+    }
+
+    /// Sets one of a row of values.
+    ///
+    /// # Panics
+    /// If there is no such one.
+    #[inline(always)]
+    pub fn set_at(&self, index: usize, value: T) {
+        // SAFETY: as in `get` and `set`: one of the values is overwritten, and no reference to any of them is there.
+        unsafe { (*self.0.get())[index] = value }
+    }
+}
+
 /// Makes words when there are none left.
 pub trait Refill {
     /// Has [`Ahead`] filled, and gives the first of what it is filled with.
@@ -86,6 +108,9 @@ mod tests {
         both.0.set((3, 4));
         assert_eq!((word.get(), both.1.get()), ((3, 4), (3, 4)));
         assert_eq!(Word::<u32>::default().get(), 0);
+        let row = Word::new([5, 6]);
+        row.set_at(0, 7);
+        assert_eq!((row.at(0), row.at(1)), (7, 6));
     }
 
     #[test]

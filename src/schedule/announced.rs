@@ -7,21 +7,29 @@ use std::cell::RefCell;
 
 /// The next operations of all tasks, by their places in the registry.
 ///
-/// Where nothing is known of anybody, which is so between two announcements, nothing but who runs is written down.
-#[derive(Default)]
+/// Of most tasks nothing is known at most steps; then a look at one byte is all that it costs.
 pub(crate) struct Operations {
     next: RefCell<Vec<(Key, Option<Operation>)>>,
-    /// Of how many something is known.
-    known: Word<u32>,
+    /// For each of the first places, whether something may be known of who is there.
+    known: Word<[bool; FIRST]>,
     /// Who runs, and so wakes: their place and key.
     running: Word<Option<(u32, Key)>>,
+}
+
+/// How many places have a byte to look at; the others are looked up.
+const FIRST: usize = 1_024;
+
+impl Default for Operations {
+    fn default() -> Operations {
+        Operations { next: RefCell::default(), known: Word::new([false; FIRST]), running: Word::default() }
+    }
 }
 
 impl Operations {
     /// Forgets everything, for a run that begins.
     pub fn clear(&self) {
         self.next.borrow_mut().clear();
-        self.known.set(0);
+        self.known.set([false; FIRST]);
         self.running.set(None);
     }
 
@@ -31,8 +39,13 @@ impl Operations {
     }
 
     #[inline(always)]
+    fn may_be_known(&self, slot: u32) -> bool {
+        slot as usize >= FIRST || self.known.at(slot as usize)
+    }
+
+    #[inline(always)]
     pub fn of(&self, slot: u32, key: Key) -> Option<Operation> {
-        if self.known.get() == 0 { None } else { self.look_up(slot, key) }
+        if self.may_be_known(slot) { self.look_up(slot, key) } else { None }
     }
 
     #[inline(never)]
@@ -49,17 +62,18 @@ impl Operations {
     #[inline(always)]
     pub fn runs(&self, slot: u32, key: Key) {
         self.running.set(Some((slot, key)));
-        if self.known.get() != 0 {
+        if self.may_be_known(slot) {
             self.forget(slot);
         }
     }
 
     #[inline(never)]
     fn forget(&self, slot: u32) {
-        let mut next = self.next.borrow_mut();
-        let Some((_, operation)) = next.get_mut(slot as usize) else { return };
-        if operation.take().is_some() {
-            self.known.set(self.known.get() - 1);
+        if let Some((_, operation)) = self.next.borrow_mut().get_mut(slot as usize) {
+            *operation = None;
+        }
+        if (slot as usize) < FIRST {
+            self.known.set_at(slot as usize, false);
         }
     }
 
@@ -87,10 +101,10 @@ impl Operations {
         if place >= next.len() {
             next.resize(place + 1, (Key::ROOT, None));
         }
-        if next[place].1.is_none() {
-            self.known.set(self.known.get() + 1);
-        }
         next[place] = (key, Some(operation));
+        if place < FIRST {
+            self.known.set_at(place, true);
+        }
     }
 }
 

@@ -138,14 +138,16 @@ impl Reversal {
 
     /// Whoever ran last, if it can go on and has not done so for too long; otherwise the oldest.
     #[inline]
-    fn goes_on(&mut self, candidates: &Candidates<'_>) -> usize {
+    fn goes_on(&mut self, candidates: &Candidates<'_>) -> (usize, Candidate) {
         let newest = candidates.newest();
-        if candidates.get(newest).key == self.last && self.in_a_row < self.most_in_a_row {
+        let candidate = candidates.get(newest);
+        if candidate.key == self.last && self.in_a_row < self.most_in_a_row {
             self.in_a_row += 1;
-            return newest;
+            return (newest, candidate);
         }
         self.in_a_row = 0;
-        candidates.oldest()
+        let oldest = candidates.oldest();
+        (oldest, candidates.get(oldest))
     }
 
     #[inline]
@@ -227,16 +229,19 @@ impl Strategy for Reversal {
 
     fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
         self.patience = self.patience.saturating_sub(1);
-        let meant = match self.base {
-            Base::Random => self.stream.below(candidates.len() as u32) as usize,
-            Base::Opposite => self.opposite(candidates),
-            Base::Last => self.goes_on(candidates),
-            Base::Oldest => candidates.oldest(),
+        let (meant, candidate) = if let Base::Last = self.base {
+            self.goes_on(candidates)
+        } else {
+            let meant = match self.base {
+                Base::Random => self.stream.below(candidates.len() as u32) as usize,
+                Base::Opposite => self.opposite(candidates),
+                Base::Oldest | Base::Last => candidates.oldest(),
+            };
+            if self.before.is_empty() {
+                return Pick::Candidate(meant);
+            }
+            (meant, candidates.get(meant))
         };
-        if self.before.is_empty() && !matches!(self.base, Base::Last) {
-            return Pick::Candidate(meant);
-        }
-        let candidate = candidates.get(meant);
         let mut found = self.before(meant, &candidate, candidates);
         if found == Some(meant) {
             self.runs(&candidate);

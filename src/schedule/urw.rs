@@ -80,8 +80,10 @@ impl Tasks {
 }
 
 impl Strategy for Urw {
+    /// Not ages, but steps: what a task has left is told by how many it has taken, and these are counted where ages or
+    /// operations are wanted.
     fn wants_ages(&self) -> bool {
-        false
+        true
     }
 
     fn lose(&mut self) {
