@@ -300,7 +300,7 @@ impl World {
         *self.user.borrow_mut() = None;
         *self.entropy.borrow_mut() = None;
         self.pool.borrow_mut().reset(&options.pool);
-        self.log.replace(traced.then(Log::new));
+        *self.log.borrow_mut() = if traced { Some(Log::new()) } else { None };
         self.selector.set(kernel::selector());
         self.sentinel.borrow_mut().reset(&options.policies);
         self.futexes.borrow_mut().clear();
@@ -323,9 +323,9 @@ impl World {
         self.closing.set(false);
         self.dropped.set(None);
         self.standstill.set(None);
-        self.finding.replace(None);
-        self.returned.replace(None);
-        self.panic.replace(None);
+        *self.finding.borrow_mut() = None;
+        *self.returned.borrow_mut() = None;
+        *self.panic.borrow_mut() = None;
         let beacon = self.beacon;
         beacon.steps.store(0, Ordering::Relaxed);
         beacon.now.store(0, Ordering::Relaxed);
