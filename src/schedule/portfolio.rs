@@ -48,20 +48,20 @@ const LATE: usize = 1_024;
 /// and what looks for few orders nothing.
 const LATE_DEAL: [Dealt; 16] = [
     Dealt::LateWrites,
+    Dealt::LateWrites,
+    Dealt::LateWrites,
     Dealt::Reversal,
+    Dealt::LateWrites,
+    Dealt::LateWrites,
     Dealt::LateWrites,
     Dealt::LateWrites,
     Dealt::Urw,
     Dealt::LateWrites,
-    Dealt::Surw,
-    Dealt::LateWrites,
-    Dealt::Reversal,
     Dealt::LateWrites,
     Dealt::LateWrites,
     Dealt::LateWrites,
     Dealt::Pos,
     Dealt::LateWrites,
-    Dealt::Pct(3),
     Dealt::LateWrites,
 ];
 
