@@ -1,4 +1,4 @@
-//! The world: all mutable state of one run, and the loop that takes its steps.
+//! The world: all mutable state of one run.
 //!
 //! A world is made once and serves many runs, one after the other. Nothing in it is borrowed while user code runs: not
 //! across a poll, a wake, a drop.
@@ -20,6 +20,7 @@ mod sockets;
 #[cfg(feature = "tracing")]
 mod spans;
 mod standing;
+mod steps;
 mod telling;
 mod timer_fds;
 mod turns;
@@ -32,7 +33,7 @@ pub(crate) use recording::Birth;
 pub(crate) use standing::Probe;
 pub(crate) use turns::TakesTurn;
 
-use crate::beacon::{self, Beacon};
+use crate::beacon::Beacon;
 use crate::boundary::home::AtHome;
 use crate::boundary::kernel::{self, Selector};
 use crate::boundary::shown;
@@ -41,7 +42,6 @@ use crate::boundary::threads::{self, Threads};
 use crate::boundary::turn;
 use crate::boundary::word::Word;
 use crate::clock::{Clock, TimerId};
-use crate::deviation::Deviation;
 use crate::env;
 use crate::executor::{self, RunMark, RunTag, Runnable, Task, TaskMeta};
 use crate::finding::{Finding, FindingKind};
@@ -50,11 +50,11 @@ use crate::instant::Instant;
 use crate::pool::{Pool, PoolOptions};
 use crate::prng::{Stream, StreamId};
 use crate::registry::Registry;
-use crate::schedule::{Active, Random, Ready};
+use crate::schedule::{Active, Ready};
 use crate::seed::Seed;
 use crate::sentinel::Sentinel;
 use crate::sites::{Site, SiteId, Sites};
-use crate::trace::{ActorKind, Log, What};
+use crate::trace::{ActorKind, Log};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
@@ -513,207 +513,6 @@ impl World {
     pub fn cancel_timer(&self, timer: TimerId) {
         let waker = self.clock.borrow_mut().cancel(timer);
         drop(waker);
-    }
-
-    /// Moves the clock to the next deadline and wakes who waits for it. False if nothing waits.
-    #[inline(never)]
-    pub fn advance(&self) -> bool {
-        let fired = self.clock.borrow_mut().fire();
-        let Some((due_at, mut due)) = fired else { return false };
-        let from = self.now();
-        // Later than that, if the loop stood still.
-        let now = due_at.max(from.as_nanos());
-        self.beacon.now.store(now, Ordering::Relaxed);
-        self.tally.mix(now ^ 0x7469_6d65);
-        if self.traced.get() && now > from.as_nanos() {
-            self.record(|log| {
-                log.now = Instant::from_nanos(now);
-                log.event(What::TimeMoved { from, before: None });
-            });
-        }
-        let mut stall = self.stall.get();
-        stall.left = stall.most;
-        self.stall.set(stall);
-        self.running.set(Running { slot: u32::MAX, key: Key::CLOCK });
-        self.ready.clock_wakes();
-        due.drain(..).for_each(|(_, waker)| waker.wake());
-        self.clock.borrow_mut().recycle(due);
-        true
-    }
-
-    /// Lets the clock pass a deadline although tasks are ready, if a stall is allowed and the strategy wants it.
-    #[cold]
-    fn slip(&self) -> bool {
-        let stall = self.stall.get();
-        let now = self.now().as_nanos();
-        let Some(next) = self.clock.borrow_mut().next().filter(|&next| next - now <= stall.left) else { return false };
-        let front = {
-            if self.ready.settle() == 0 {
-                return false;
-            }
-            let front = self.ready.oldest();
-            let candidates = self.ready.view();
-            if !self.strategy.slip(&candidates) {
-                return false;
-            }
-            candidates.get(front)
-        };
-        let deviation =
-            Deviation { who: Key::CLOCK, step: stall.slips, before: front.key(), before_step: front.step() };
-        self.tally.deviated();
-        if self.traced.get() {
-            self.record(|log| log.deviation(deviation));
-        }
-        self.advance();
-        if self.traced.get() {
-            self.record(|log| log.overtook(front.key()));
-        }
-        self.stall.set(Stall { left: stall.left - (next - now), slips: stall.slips + 1, ..stall });
-        true
-    }
-
-    // ---- steps
-
-    /// Takes steps until the run is over, one way or another.
-    #[inline(never)]
-    pub fn run(&self) {
-        // None of it changes within a run: a plain loop has nothing to ask.
-        let walk = self.strategy.random().filter(|_| self.ready.keeps_stamps());
-        match (walk, self.traced.get(), self.stall.get().most != 0) {
-            (Some(walk), false, false) => self.walk(walk),
-            (_, traced, stalls) => self.go(traced, stalls),
-        }
-    }
-
-    /// The random walk, without a trace: what most runs are. Nothing here asks what is known, and little is named, since a
-    /// build without optimisation keeps a place in memory for every name.
-    #[inline(always)]
-    fn walk(&self, walk: &Random) {
-        let beacon = self.beacon;
-        loop {
-            let steps = shown::load(&beacon.steps);
-            if steps >= shown::load(&beacon.look_up_at) && !self.look_up() {
-                return;
-            }
-            let count = self.ready.settle();
-            if count == 0 {
-                if self.nobody_is_ready() {
-                    continue;
-                }
-                return;
-            }
-            self.step(
-                beacon,
-                steps,
-                if count > 1 {
-                    self.ready.take_chosen(walk.below(count), count, &self.tally)
-                } else {
-                    self.ready.take_by_stamps(0)
-                },
-            );
-        }
-    }
-
-    /// Any other run.
-    #[inline(never)]
-    fn go(&self, traced: bool, stalls: bool) {
-        let beacon = self.beacon;
-        loop {
-            let steps = shown::load(&beacon.steps);
-            if steps >= shown::load(&beacon.look_up_at) && !self.look_up() {
-                return;
-            }
-            if stalls && self.slip() {
-                continue;
-            }
-            let count = self.ready.settle();
-            if count == 0 {
-                if self.nobody_is_ready() {
-                    continue;
-                }
-                return;
-            }
-            self.step(beacon, steps, self.choose_as_asked(count, traced));
-            if traced {
-                self.record_step_end();
-            }
-        }
-    }
-
-    /// Lets time pass. False if that makes nobody ready, so that the run is over.
-    #[inline(never)]
-    fn nobody_is_ready(&self) -> bool {
-        let goes_on = self.look_outside() || self.advance() || self.wait_outside();
-        if !goes_on {
-            self.found_deadlock();
-        }
-        goes_on
-    }
-
-    /// What the loop may have to see to between two steps. False if the run is over.
-    #[cold]
-    #[inline(never)]
-    fn look_up(&self) -> bool {
-        let beacon = self.beacon;
-        // Set first, so that a call that comes from now on is heard in the next round.
-        beacon.look_up_at.store(self.max_steps.get(), Ordering::Relaxed);
-        if self.stop.get() {
-            return false;
-        }
-        if beacon.called.swap(false, Ordering::AcqRel) {
-            if self.stood.take() {
-                self.catch_up();
-            }
-            if !beacon::lock(&beacon.locked.foreign).is_empty() {
-                self.found_foreign_wake();
-                return false;
-            }
-        }
-        if self.steps() >= self.max_steps.get() && self.ready.len() > 0 {
-            self.found_livelock();
-            return false;
-        }
-        true
-    }
-
-    /// Takes one step, after so many: `runnable` runs.
-    #[inline(always)]
-    fn step(&self, beacon: &Beacon, steps: u64, runnable: Runnable) {
-        shown::store(&beacon.steps, steps + 1);
-        let meta = runnable.metadata();
-        let (slot, key) = (meta.slot(), meta.key);
-        shown::store_u32(&beacon.site, meta.site());
-        self.running.set(Running { slot, key });
-        self.tally.mix(key.get());
-        #[cfg(feature = "tracing")]
-        let span = self.span(runnable.metadata());
-        if runnable.metadata().is_of_a_thread() {
-            self.give_turn(runnable);
-        } else {
-            let selector = self.selector.get();
-            kernel::watch(selector);
-            runnable.run();
-            kernel::look_away(selector);
-        }
-        #[cfg(feature = "tracing")]
-        drop(span);
-    }
-
-    /// Takes the one out that the strategy chooses of `count`.
-    #[inline(always)]
-    fn choose_as_asked(&self, count: usize, traced: bool) -> Runnable {
-        let (mut index, mut front) = (0, 0);
-        if count > 1 {
-            front = self.ready.oldest();
-            index = self.strategy.pick(&self.ready, count, front);
-            self.tally.decided(index == front);
-        } else if self.ready.keeps_operations() {
-            self.strategy.alone(&self.ready);
-        }
-        if traced {
-            self.record_step(self.ready.view().get(index), self.ready.view().get(front));
-        }
-        self.ready.take(index)
     }
 
     /// Mixes what the scenario returned into the digest.
