@@ -64,12 +64,27 @@ pub(crate) fn on_call(call: &Call) -> Answer {
             world.is_duplicated(fd, result as i32);
             Answer::Return(result)
         }
-        (Some(index), _) => on_worker::on_worker(world, index as u32, call),
+        (Some(index), op) => {
+            settle(world, op);
+            on_worker::on_worker(world, index as u32, call)
+        }
         // A panic is being told: its hook reads what it likes.
         (None, _) if std::thread::panicking() => Answer::Pass,
-        (None, _) => on_loop::on_loop(world, call),
+        (None, op) => {
+            settle(world, op);
+            on_loop::on_loop(world, call)
+        }
     });
     answer.unwrap_or(Answer::Pass)
+}
+
+/// What a child process may have changed is looked at once it is at rest.
+fn settle(world: &World, op: Op) {
+    match op {
+        Op::Process => world.has_started_children.set(true),
+        Op::Poll { .. } | Op::Read { .. } | Op::WaitChild { .. } => world.settle_children(),
+        _ => {}
+    }
 }
 
 /// Random bytes are the seed's, whoever asks for them and how.

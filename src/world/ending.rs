@@ -320,6 +320,7 @@ impl World {
 
     #[inline(never)]
     fn look_outside_closely(&self) -> bool {
+        self.settle_children();
         let futexes = self.futexes_changed();
         let waiting = self.outside.take();
         let (ready, waiting): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(_, probe)| probe.is_ready(self));

@@ -96,6 +96,10 @@ pub(crate) struct World {
     own_words: RefCell<Vec<usize>>,
     /// Child processes that have been started, and not waited for.
     pub children: Cell<u32>,
+    /// Whether any has been started in this run.
+    pub has_started_children: Cell<bool>,
+    /// For how many microseconds of real time they may still be waited for until they are at rest.
+    patience: Cell<u32>,
     timer_fds: RefCell<Vec<timer_fds::TimerFd>>,
     /// Threads that open FIFOs.
     openings: RefCell<Vec<fifos::Opening>>,
@@ -256,6 +260,8 @@ impl World {
             next_futex: Cell::new(0),
             own_words: RefCell::new(Vec::new()),
             children: Cell::new(0),
+            has_started_children: Cell::new(false),
+            patience: Cell::new(0),
             timer_fds: RefCell::new(Vec::new()),
             openings: RefCell::new(Vec::new()),
             next_opening: Cell::new(0),
@@ -310,6 +316,8 @@ impl World {
         self.forget_lines();
         self.stand_ins.borrow_mut().clear();
         self.children.set(0);
+        self.has_started_children.set(false);
+        self.patience.set(standing::MOST_PATIENCE);
         self.stood.set(false);
         self.stood_for.set(None);
         self.running.set(NOBODY);

@@ -31,7 +31,19 @@ impl Probe {
     }
 }
 
+/// For how many microseconds of real time a run waits for its child processes to come to rest, all in all: one that computes
+/// for long would hold up every look at a descriptor.
+pub(super) const MOST_PATIENCE: u32 = 2_000_000;
+
 impl World {
+    /// Waits in real time until child processes of this run have ended or wait for something, so that what they have done is
+    /// not up to luck.
+    pub fn settle_children(&self) {
+        if self.has_started_children.get() {
+            self.patience.set(kernel::settle_children(self.patience.get()));
+        }
+    }
+
     /// Whether anybody could run.
     pub fn is_anybody_ready(&self) -> bool {
         self.ready.len() > 0

@@ -240,3 +240,22 @@ fn what_follows_a_process_is_seen() {
         assert_eq!(classes(true, make), [], "{name}, in a job");
     }
 }
+
+/// A child runs as fast as it does: without that, what `try_wait` says would be a matter of luck.
+#[test]
+fn whether_a_child_has_ended_is_told_once_it_is_at_rest() {
+    use std::process::{Command, Stdio};
+    let children = || {
+        let mut quick = Command::new("sh").args(["-c", "exit 3"]).spawn().unwrap();
+        let code = quick.try_wait().unwrap().and_then(|status| status.code());
+        let mut patient = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let waits = patient.try_wait().unwrap().is_none();
+        patient.kill().unwrap();
+        let is_over = patient.try_wait().unwrap().is_some();
+        (code, waits, is_over)
+    };
+    let as_it_should = (Some(3), true, true);
+    assert_eq!(raddle::Sim::new().run(move || raddle::unblock(children)).unwrap(), as_it_should);
+    let on_the_loop = raddle::Sim::new().run(move || async move { raddle::allow_blocking("to see", children) });
+    assert_eq!(on_the_loop.unwrap(), as_it_should);
+}

@@ -8,6 +8,7 @@ pub use super::loopback::{
     Ends, divert, ends_of, ends_to, is_connected, is_own_option, is_tcp, join, perform_at, place_of, settle, shut,
 };
 pub use super::memory::{backtrace, exported, is_static, peek, poke, word_is};
+pub use super::settled::settle_children;
 pub use super::waits::{
     clear_sets, fire_timer, is_nonblocking, is_over, is_ready, kind_of, name_of, perform, perform_for, perform_now,
     stop_timer, write_part,

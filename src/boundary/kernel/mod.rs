@@ -64,6 +64,8 @@ mod imp;
 mod loopback;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 mod memory;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+mod settled;
 #[cfg(test)]
 mod tests;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
@@ -75,8 +77,8 @@ pub use call::{Answer, Call, Kind, Op, Timeout};
 pub use imp::{
     Ends, backtrace, clear_sets, close, divert, ends_of, ends_to, exported, fire_timer, has_writer, have_wait,
     is_connected, is_nonblocking, is_over, is_own_option, is_ready, is_static, is_tcp, join, kind_of, name_of,
-    open_fifo, opens_fifo, peek, perform, perform_at, perform_for, perform_now, place_of, poke, settle, shut,
-    stop_timer, word_is, write_part,
+    open_fifo, opens_fifo, peek, perform, perform_at, perform_for, perform_now, place_of, poke, settle,
+    settle_children, shut, stop_timer, word_is, write_part,
 };
 
 use super::fork_lock::inside;

@@ -1,0 +1,58 @@
+//! Child processes at rest. They run as fast as they do, whatever the seed: what one has written and whether it has ended is
+//! looked at only once it has ended, or waits for something.
+
+use super::arch::raw;
+use std::io::{Cursor, Write};
+
+/// How often children are looked at, in microseconds.
+const EVERY: u32 = 100;
+
+/// How many generations are waited for: a child may be a shell.
+const DEEPEST: u32 = 3;
+
+/// Waits in real time until the children that this thread has started have ended or wait for something, for `most`
+/// microseconds at most. How many of these are left.
+pub fn settle_children(most: u32) -> u32 {
+    let pause = [0, i64::from(EVERY) * 1_000];
+    let mut left = most;
+    while left >= EVERY && is_any_running(format_args!("/proc/thread-self/children\0"), DEEPEST) {
+        raw(libc::SYS_nanosleep, [pause.as_ptr() as i64, 0, 0, 0, 0, 0]);
+        left -= EVERY;
+    }
+    left
+}
+
+/// Whether one of the children that the file lists runs, or a child of theirs, so many generations deep.
+fn is_any_running(list: std::fmt::Arguments<'_>, deep: u32) -> bool {
+    let mut text = [0; 512];
+    let pids = read(&mut text, list).split(|&byte| byte == b' ').filter_map(|pid| std::str::from_utf8(pid).ok());
+    let mut pids = pids.filter_map(|pid| pid.trim().parse::<u32>().ok());
+    pids.any(|pid| {
+        is_running(pid) || deep > 1 && is_any_running(format_args!("/proc/{pid}/task/{pid}/children\0"), deep - 1)
+    })
+}
+
+/// Whether a process runs, or waits for a disk; of one with threads, whether its first does.
+fn is_running(pid: u32) -> bool {
+    let mut text = [0; 512];
+    let text = read(&mut text, format_args!("/proc/{pid}/stat\0"));
+    // Its name may hold anything: the state is behind the last parenthesis.
+    let end = text.iter().rposition(|&byte| byte == b')');
+    end.and_then(|end| text.get(end + 2)).is_some_and(|state| matches!(state, b'R' | b'D'))
+}
+
+/// The beginning of a file, without an allocation: this may be called in the midst of one. Nothing if it cannot be read.
+fn read<'a>(text: &'a mut [u8; 512], path: std::fmt::Arguments<'_>) -> &'a [u8] {
+    let mut name = [0; 64];
+    if Cursor::new(&mut name[..]).write_fmt(path).is_err() {
+        return &[];
+    }
+    let flags = i64::from(libc::O_RDONLY | libc::O_CLOEXEC);
+    let fd = raw(libc::SYS_openat, [i64::from(libc::AT_FDCWD), name.as_ptr() as i64, flags, 0, 0, 0]);
+    if fd < 0 {
+        return &[];
+    }
+    let length = raw(libc::SYS_read, [fd, text.as_mut_ptr() as i64, text.len() as i64, 0, 0, 0]);
+    raw(libc::SYS_close, [fd, 0, 0, 0, 0, 0]);
+    &text[..length.max(0) as usize]
+}
