@@ -24,11 +24,11 @@ impl Host for Raddle {
     }
 }
 
-/// The seed of the first failure of campaign number `campaign`, and all schedules until then; `None` if there was none in
-/// `cap`.
+/// The seed of the first failure of campaign number `campaign`, what to run it again with, and all schedules until then;
+/// `None` if there was none in `cap`.
 ///
 /// A strategy that lets a task spin for ever has found nothing, and goes on; what it measures anew counts as well.
-fn first(program: &Program, strategy: &StrategyKind, campaign: u64, cap: u64) -> Option<(u64, u64)> {
+fn first(program: &Program, strategy: &StrategyKind, campaign: u64, cap: u64) -> Option<(u64, StrategyKind, u64)> {
     let (mut next, mut runs) = (campaign << 32, 0);
     while runs < cap {
         let explore = Explore::new().seeds(next..next + (cap - runs)).strategy(strategy.clone());
@@ -37,7 +37,9 @@ fn first(program: &Program, strategy: &StrategyKind, campaign: u64, cap: u64) ->
         let failure = found.first_failure()?;
         let seed = failure.seed().get();
         if failure.finding()?.kind() != FindingKind::Livelock {
-            return Some((seed, runs));
+            // The run in plain order, which comes before all seeds, is nobody's.
+            let again = if *failure.strategy() == StrategyKind::Fifo { &StrategyKind::Fifo } else { strategy };
+            return Some((seed, again.clone(), runs));
         }
         next = seed + 1;
     }
@@ -46,13 +48,13 @@ fn first(program: &Program, strategy: &StrategyKind, campaign: u64, cap: u64) ->
 
 /// How many schedules until the first bug, in campaign number `campaign`; `None` if there was none in `cap`.
 pub fn campaign(program: &Program, strategy: &StrategyKind, campaign: u64, cap: u64) -> Option<u64> {
-    first(program, strategy, campaign, cap).map(|(_, runs)| runs)
+    first(program, strategy, campaign, cap).map(|(_, _, runs)| runs)
 }
 
 /// Of the first failure of a campaign: how many deviations are left of it, after how many reruns.
 pub fn shrink(program: &Program, campaign: u64, cap: u64) -> Option<(usize, usize)> {
-    let (seed, _) = first(program, &StrategyKind::Portfolio, campaign, cap)?;
-    let explore = Explore::new().seeds(seed..seed + 1).strategy(StrategyKind::Portfolio).check(Check::Off);
+    let (seed, strategy, _) = first(program, &StrategyKind::Portfolio, campaign, cap)?;
+    let explore = Explore::new().seeds(seed..seed + 1).strategy(strategy).check(Check::Off);
     let found = explore.run(program.start);
     let failure = found.first_failure()?;
     Some((failure.minimised().len(), failure.reruns()?))
