@@ -2,13 +2,15 @@
 //!
 //! `cargo run --example stories` shows all of them, `cargo run --example stories bank quotes` the named ones, and
 //! `cargo run --example stories bank 0x2` the runs of that seed, as they are. With `digests 1000` it prints, for each side
-//! of each story, the digest of a thousand runs: the same in every process, which `.ci/run` checks.
+//! of each story, the digest of a thousand runs: the same in every process, which `.ci/run` checks. With `finding 20` it
+//! prints how many schedules each strategy needs to the first failure of each broken side, in the mean of twenty
+//! explorations: no strategy was chosen or fitted by these.
 
 #![allow(clippy::duplicate_mod, reason = "that is the point: one story, two releases")]
 
 mod stories;
 
-use raddle::{Explore, Failure, Seed};
+use raddle::{Check, Explore, Failure, Seed, StrategyKind};
 use std::process::ExitCode;
 use stories::{STORIES, Side, Story};
 
@@ -20,6 +22,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if let Some(campaigns) = wanted.finding {
+        finding(&wanted.stories, campaigns);
+        return ExitCode::SUCCESS;
+    }
     let mut all_as_expected = true;
     for story in &wanted.stories {
         if wanted.digests.is_none() {
@@ -47,15 +53,22 @@ struct Wanted {
     seed: Option<u64>,
     /// Only digests, of so many seeds.
     digests: Option<u64>,
+    /// Only how soon the first failure is found, in the mean of so many explorations.
+    finding: Option<u64>,
 }
 
 impl Wanted {
     fn read(words: impl Iterator<Item = String>) -> Result<Wanted, String> {
-        let mut wanted = Wanted { stories: Vec::new(), seed: None, digests: None };
+        let mut wanted = Wanted { stories: Vec::new(), seed: None, digests: None, finding: None };
         let mut words = words.peekable();
         if words.next_if_eq("digests").is_some() {
             let seeds = words.next().and_then(|n| n.parse().ok());
             wanted.digests = Some(seeds.ok_or("digests: how many seeds of each? For instance: digests 256")?);
+        }
+        if words.next_if_eq("finding").is_some() {
+            let campaigns = words.next().and_then(|n| n.parse().ok()).filter(|campaigns| *campaigns > 0);
+            wanted.finding =
+                Some(campaigns.ok_or("finding: the mean of how many explorations? For instance: finding 20")?);
         }
         for word in words {
             match (STORIES.iter().find(|story| story.name == word), word.parse::<Seed>()) {
@@ -114,6 +127,41 @@ fn explore(story: &Story, side: &Side) -> bool {
 fn digest(story: &Story, side: &Side, seeds: u64) {
     let found = side.explore(story.name, Explore::new().seeds(0..seeds).shrink_budget(0));
     println!("{}::{} {} {}", story.name, side.name, found.runs(), found.digest());
+}
+
+/// The strategies whose worth is told, and how many schedules an exploration may take.
+const STRATEGIES: &[&str] =
+    &["portfolio", "random", "reversal", "urw", "surw", "pos", "late-writes", "pct:2", "pct:3", "delay:2"];
+const CAP: u64 = 10_000;
+
+/// Prints how many schedules each strategy needs to the first failure of each broken side. One that finds nothing counts
+/// as the cap, and how many did find something is told in brackets.
+fn finding(stories: &[&Story], campaigns: u64) {
+    println!("mean schedules to the first failure, {campaigns} explorations of at most {CAP}");
+    print!("{:32}", "");
+    STRATEGIES.iter().for_each(|strategy| print!(" {strategy:>12}"));
+    println!();
+    for (story, side) in stories.iter().flat_map(|story| story.sides.iter().map(move |side| (story, side))) {
+        if side.finds.is_empty() {
+            continue;
+        }
+        print!("{:32}", format!("{} ({})", story.name, side.on));
+        for strategy in STRATEGIES {
+            let strategy: StrategyKind = strategy.parse().expect("the table's strategies are raddle's");
+            let (mut schedules, mut found) = (0, 0);
+            for campaign in 0..campaigns {
+                let seeds = Explore::new().seeds(campaign << 32..(campaign << 32) + CAP).strategy(strategy.clone());
+                let first =
+                    side.explore(story.name, seeds.check(Check::Off).stop_at_first_failure(true).shrink_budget(0));
+                found += u64::from(!first.is_ok());
+                schedules += first.runs();
+            }
+            let mean = format!("{:.1}", schedules as f64 / campaigns as f64);
+            let cell = if found == campaigns { mean } else { format!(">{mean} ({found})") };
+            print!(" {cell:>12}");
+        }
+        println!();
+    }
 }
 
 /// Prints one run, as its seed has it.
