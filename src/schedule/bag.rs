@@ -15,7 +15,7 @@ impl Set {
         self.members.len()
     }
 
-    #[cfg(test)]
+    #[inline(always)]
     pub fn contains(&self, place: usize) -> bool {
         self.at.get(place).is_some_and(|&at| at > 0)
     }

@@ -1,7 +1,7 @@
 //! The candidates: a dense list to pick from, and a linked list through it that remembers age.
 
 use super::announced::Operations;
-use crate::boundary::places::Places;
+use crate::boundary::places::{Neighbours, Places};
 use crate::boundary::tally::Tally;
 use crate::boundary::word::Word;
 use crate::id::Key;
@@ -40,11 +40,6 @@ impl Candidate {
 /// What runs when it is chosen, and knows which candidate it is.
 pub(crate) trait Payload {
     fn candidate(&self) -> Candidate;
-
-    /// It has been made ready, which a payload that counts its steps counts. Told only where somebody may ask how many
-    /// there were: not in a run without a trace whose strategy wants neither ages nor operations.
-    #[inline(always)]
-    fn is_ready_again(&self) {}
 }
 
 /// A view of everything that could run now: at least one candidate, in no particular order, with their ages.
@@ -94,57 +89,94 @@ impl<'a> Candidates<'a> {
     }
 }
 
-/// A ready set without the type of what it holds.
-trait View {
+/// What could run now, as a strategy that is built in sees it: the ready set itself, or [`Candidates`] of one.
+pub(crate) trait View {
+    /// How many there are.
+    fn len(&self) -> usize;
+    /// The one at `index`, but for what it is about to do.
+    fn who(&self, index: usize) -> Candidate;
+    /// The one at `index`.
     fn candidate(&self, index: usize) -> Candidate;
-    /// Who became ready just after the one at `index`; the oldest of all for `None`.
+    /// The index of who became ready just after the one at `index`; the oldest of all for `None`.
     fn newer(&self, index: Option<usize>) -> Option<usize>;
     fn newest(&self) -> usize;
+
+    fn oldest(&self) -> usize {
+        self.newer(None).unwrap_or(0)
+    }
+
+    /// Indices from the oldest to the newest.
+    fn by_age(&self) -> impl Iterator<Item = usize>
+    where
+        Self: Sized,
+    {
+        std::iter::successors(self.newer(None), |&index| self.newer(Some(index)))
+    }
+
+    /// Where the task `key` stands, if it is one of them.
+    fn place_of(&self, key: Key) -> Option<usize> {
+        (0..self.len()).find(|&index| self.who(index).key == key)
+    }
 }
 
 impl<T: Payload> View for Ready<T> {
-    fn candidate(&self, index: usize) -> Candidate {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.places.used()
+    }
+
+    #[inline(always)]
+    fn who(&self, index: usize) -> Candidate {
         let in_use = index < self.places.used();
-        let Some(mut candidate) = in_use.then(|| self.places.look(index + 1, T::candidate)).flatten() else { nobody() };
+        let Some(candidate) = in_use.then(|| self.places.look(index + 1, T::candidate)).flatten() else { nobody() };
+        candidate
+    }
+
+    #[inline(always)]
+    fn candidate(&self, index: usize) -> Candidate {
+        let mut candidate = self.who(index);
         if self.keeps_operations() {
             candidate.operation = self.operations.of(candidate.slot, candidate.key);
         }
         candidate
     }
 
+    #[inline(always)]
     fn newer(&self, index: Option<usize>) -> Option<usize> {
-        if !self.has_stamps() {
-            return (self.age(index.map_or(0, |index| index + 1)).newer as usize).checked_sub(1);
+        if self.has_stamps() {
+            return self.newer_by_stamps(index);
         }
-        let after = index.map(|index| self.places.age(index + 1));
-        let newer = |&index: &usize| after.is_none_or(|after| self.places.age(index + 1) > after);
-        (0..self.places.used()).filter(newer).min_by_key(|&index| self.places.age(index + 1))
+        (self.age(index.map_or(0, |index| index + 1)).newer as usize).checked_sub(1)
+    }
+
+    #[inline(always)]
+    fn newest(&self) -> usize {
+        if self.has_stamps() {
+            return (0..self.places.used()).max_by_key(|&index| self.places.age(index + 1)).unwrap_or(0);
+        }
+        (self.age(0).older as usize).saturating_sub(1)
+    }
+}
+
+impl View for Candidates<'_> {
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn who(&self, index: usize) -> Candidate {
+        self.all.who(index)
+    }
+
+    fn candidate(&self, index: usize) -> Candidate {
+        self.all.candidate(index)
+    }
+
+    fn newer(&self, index: Option<usize>) -> Option<usize> {
+        self.all.newer(index)
     }
 
     fn newest(&self) -> usize {
-        if !self.has_stamps() {
-            return (self.age(0).older as usize).saturating_sub(1);
-        }
-        (0..self.places.used()).max_by_key(|&index| self.places.age(index + 1)).unwrap_or(0)
-    }
-}
-
-/// An age in a ring: the places of who became ready just before and just after.
-#[derive(Clone, Copy)]
-struct Neighbours {
-    older: u32,
-    newer: u32,
-}
-
-impl Neighbours {
-    #[inline(always)]
-    fn of(age: u64) -> Neighbours {
-        Neighbours { older: age as u32, newer: (age >> 32) as u32 }
-    }
-
-    #[inline(always)]
-    fn age(self) -> u64 {
-        u64::from(self.newer) << 32 | u64::from(self.older)
+        self.all.newest()
     }
 }
 
@@ -229,21 +261,22 @@ impl<T: Payload> Ready<T> {
             return;
         }
         self.settle();
-        let by_age = self.by_age();
-        // Nobody is woken by what is only put elsewhere.
-        self.way.set(way & !OPERATIONS);
+        let by_age = self.places_by_age();
         self.places.restart(way == STAMPS);
         self.places.set_age(0, 0);
-        for at in by_age {
-            if let Some(payload) = self.places.take(at) {
-                self.put(at, ManuallyDrop::new(payload));
-            }
-        }
+        by_age.into_iter().for_each(|at| self.places.renew(at, way & STAMPS != 0));
         self.way.set(way);
     }
 
+    #[inline(never)]
+    fn newer_by_stamps(&self, index: Option<usize>) -> Option<usize> {
+        let after = index.map(|index| self.places.age(index + 1));
+        let newer = |&index: &usize| after.is_none_or(|after| self.places.age(index + 1) > after);
+        (0..self.places.used()).filter(newer).min_by_key(|&index| self.places.age(index + 1))
+    }
+
     /// The places from the oldest to the newest.
-    fn by_age(&self) -> Vec<usize> {
+    fn places_by_age(&self) -> Vec<usize> {
         if self.has_stamps() {
             let mut all: Vec<usize> = (1..=self.places.used()).collect();
             all.sort_unstable_by_key(|&at| self.places.age(at));
@@ -300,40 +333,23 @@ impl<T: Payload> Ready<T> {
 
     #[inline(never)]
     fn push_otherwise(&self, payload: ManuallyDrop<T>) {
-        let mut at = self.places.gap();
-        if at == 0 {
-            at = self.places.used() + 1;
-            if at == self.places.len() {
-                self.places.lengthen(0);
-            }
-            self.places.set_used(at);
-        }
-        self.places.set_gap(0);
-        if !self.keeps_stamps() {
-            payload.is_ready_again();
-        }
-        self.put(at, payload);
-    }
-
-    #[inline(always)]
-    fn put(&self, at: usize, payload: ManuallyDrop<T>) {
-        if self.keeps_stamps() { self.places.put_stamped(at, payload) } else { self.put_otherwise(at, payload) }
-    }
-
-    #[inline(never)]
-    fn put_otherwise(&self, at: usize, payload: ManuallyDrop<T>) {
         let way = self.way.get();
         if way & OPERATIONS != 0 {
             let woken = payload.candidate();
             self.operations.wakes(woken.slot, woken.key);
         }
-        if way & STAMPS != 0 {
-            return self.places.put_stamped(at, payload);
+        if let Some(payload) = self.places.put_newest(payload, way & STAMPS != 0) {
+            self.push_behind(payload);
         }
-        let newest = self.age(0).older;
-        self.set_newer(newest, at as u32);
-        self.set_older(0, at as u32);
-        self.places.put(at, payload, Neighbours { older: newest, newer: 0 }.age());
+    }
+
+    /// The same where there is no place any more.
+    #[cold]
+    #[inline(never)]
+    fn push_behind(&self, payload: ManuallyDrop<T>) {
+        self.places.lengthen(0);
+        let left = self.places.put_newest(payload, self.has_stamps());
+        debug_assert!(left.is_none());
     }
 
     /// Closes the gap that [`take`](Ready::take) left, if nobody has: whoever stands last moves there. Returns how many
@@ -402,26 +418,30 @@ impl<T: Payload> Ready<T> {
 
     #[inline(always)]
     fn take_otherwise(&self, index: usize) -> T {
-        if self.way.get() == 0 {
-            return self.take_from_the_ring(index);
-        }
-        let payload = if self.has_stamps() { self.take_by_stamps(index) } else { self.take_from_the_ring(index) };
-        if self.keeps_operations() {
-            let taken = payload.candidate();
-            self.operations.runs(taken.slot, taken.key);
-        }
+        let payload = if self.has_stamps() { self.take_by_stamps(index) } else { self.places.take_linked(index + 1) };
+        self.is_taken(&payload);
+        payload
+    }
+
+    /// Takes the one at `index` out that was chosen of all `count`, whatever is kept: `tally` learns of the decision.
+    #[inline(always)]
+    pub fn take_decided(&self, index: usize, count: usize, tally: &Tally) -> T {
+        let payload = if self.has_stamps() {
+            self.places.take_chosen(index + 1, count, tally)
+        } else {
+            tally.decided(self.age(0).newer as usize == index + 1);
+            self.places.take_linked(index + 1)
+        };
+        self.is_taken(&payload);
         payload
     }
 
     #[inline(always)]
-    fn take_from_the_ring(&self, index: usize) -> T {
-        let at = index + 1;
-        let Some(payload) = self.places.take(at) else { nobody() };
-        self.places.set_gap(at);
-        let age = self.age(at);
-        self.set_newer(age.older, age.newer);
-        self.set_older(age.newer, age.older);
-        payload
+    fn is_taken(&self, payload: &T) {
+        if self.keeps_operations() {
+            let taken = payload.candidate();
+            self.operations.runs(taken.slot, taken.key);
+        }
     }
 
     /// Takes the oldest out, for the end of a run.

@@ -1,8 +1,8 @@
 //! A random walk in which what is about to change something comes late.
 
 use super::bag::Set;
-use super::follow::Follow;
-use super::{Candidate, Candidates, Pick, Strategy};
+use super::follow::{Follow, Follows};
+use super::{BuiltIn, View};
 use crate::operation::Access;
 use crate::prng::Stream;
 
@@ -34,44 +34,47 @@ impl LateWrites {
         LateWrites { stream, follow: Follow::default(), writers: Set::default(), others: Set::default() }
     }
 
-    #[inline]
-    fn look(&mut self, place: usize, candidate: &Candidate) {
-        if candidate.operation.is_some_and(|operation| operation.access == Access::Write) {
-            self.others.remove(place);
-            self.writers.insert(place);
-        } else {
-            self.writers.remove(place);
-            self.others.insert(place);
-        }
+    /// Another than before stands in `place`, or for something else.
+    #[inline(never)]
+    fn comes(&mut self, place: usize, writes: bool) {
+        self.forget(place);
+        if writes { self.writers.insert(place) } else { self.others.insert(place) }
     }
 }
 
-impl Strategy for LateWrites {
-    fn wants_operations(&self) -> bool {
-        true
+impl Follows for LateWrites {
+    #[inline(always)]
+    fn follow(&mut self) -> &mut Follow {
+        &mut self.follow
     }
 
-    fn wants_ages(&self) -> bool {
-        false
+    #[inline(always)]
+    fn look(&mut self, place: usize, candidates: &impl View) {
+        let writes = candidates.candidate(place).operation.is_some_and(|operation| operation.access == Access::Write);
+        let among = if writes { &self.writers } else { &self.others };
+        if !among.contains(place) {
+            self.comes(place, writes);
+        }
+    }
+
+    fn forget(&mut self, place: usize) {
+        self.writers.remove(place);
+        self.others.remove(place);
+    }
+}
+
+impl BuiltIn for LateWrites {
+    fn wants_operations(&self) -> bool {
+        true
     }
 
     fn lose(&mut self) {
         self.follow.lose();
     }
 
-    fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
-        let len = candidates.len();
-        if let Some(place) = self.follow.only(len) {
-            self.look(place, &candidates.get(place));
-        } else {
-            let changes = self.follow.changes(len);
-            let places = changes.one.into_iter().chain(changes.new);
-            places.for_each(|place| self.look(place, &candidates.get(place)));
-            for place in changes.gone {
-                self.writers.remove(place);
-                self.others.remove(place);
-            }
-        }
+    #[inline(always)]
+    fn pick(&mut self, candidates: &impl View) -> usize {
+        self.catch_up(candidates);
         let writers = self.writers.len() as u32;
         let point = self.stream.below(writers + LATER * self.others.len() as u32);
         let index = match point.checked_sub(writers) {
@@ -79,16 +82,11 @@ impl Strategy for LateWrites {
             Some(point) => self.others.nth((point / LATER) as usize),
         };
         self.follow.took(index);
-        Pick::Candidate(index)
+        index
     }
 
-    /// The clock is one more candidate.
-    fn slip(&mut self, candidates: &Candidates<'_>) -> bool {
-        let slips = self.stream.below(candidates.len() as u32 + 1) == 0;
-        if slips {
-            self.follow.lose();
-        }
-        slips
+    fn slip(&mut self, count: usize) -> bool {
+        self.follow.slips(&mut self.stream, count)
     }
 }
 
@@ -112,7 +110,7 @@ mod tests {
                 ready.push(stub);
             }
             ready.settle();
-            let Pick::Candidate(index) = LateWrites::new(Stream::new(seed, 0)).pick(&ready.view());
+            let index = LateWrites::new(Stream::new(seed, 0)).pick(&ready.view());
             firsts[ready.take(index).1 as usize] += 1;
         }
         assert!((350..540).contains(&firsts[0]), "{firsts:?}, expected one in nine");
@@ -133,9 +131,7 @@ mod tests {
                 }
                 let index = match ready.len() {
                     1 => 0,
-                    _ => match walk.pick(&ready.view()) {
-                        Pick::Candidate(index) => index,
-                    },
+                    _ => walk.pick(&ready.view()),
                 };
                 assert!(index < ready.len());
                 let (task, step) = ready.take(index).1;

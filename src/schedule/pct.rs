@@ -1,8 +1,8 @@
 //! Probabilistic concurrency testing.
 
-use super::follow::Follow;
+use super::follow::{Follow, Follows};
 use super::tree::{LEAST, Priorities};
-use super::{Candidates, Pick, Strategy};
+use super::{BuiltIn, View};
 use crate::id::{Key, mix};
 use crate::prng::Stream;
 
@@ -59,16 +59,8 @@ impl Pct {
         }
     }
 
-    /// Looks who stands in `place`.
-    #[inline]
-    fn look(&mut self, place: usize, candidates: &Candidates<'_>) {
-        let key = candidates.get(place).key;
-        if self.keys.get(place) != Some(&key) || self.priorities.get(place) == 0 {
-            self.stands(place, key);
-        }
-    }
-
     /// Somebody else than before stands in `place`.
+    #[inline(never)]
     fn stands(&mut self, place: usize, key: Key) {
         if place >= self.keys.len() {
             self.keys.resize(place + 1, Key::CLOCK);
@@ -87,29 +79,35 @@ fn priority(secret: u64, dropped: &[(Key, u64)], key: Key) -> u64 {
     }
 }
 
-impl Strategy for Pct {
-    fn wants_ages(&self) -> bool {
-        false
+impl Follows for Pct {
+    #[inline(always)]
+    fn follow(&mut self) -> &mut Follow {
+        &mut self.follow
     }
 
+    #[inline(always)]
+    fn look(&mut self, place: usize, candidates: &impl View) {
+        // Most give way, and come back to where they were.
+        let key = candidates.who(place).key;
+        if self.keys.get(place) != Some(&key) {
+            self.stands(place, key);
+        }
+    }
+
+    fn forget(&mut self, place: usize) {
+        self.priorities.set(place, 0);
+        self.keys[place] = Key::CLOCK;
+    }
+}
+
+impl BuiltIn for Pct {
     fn lose(&mut self) {
         self.follow.lose();
     }
 
-    fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
-        let len = candidates.len();
-        if let Some(place) = self.follow.only(len) {
-            // Most give way, and come back to where they were.
-            let key = candidates.get(place).key;
-            if self.keys.get(place) != Some(&key) {
-                self.stands(place, key);
-            }
-        } else {
-            let changes = self.follow.changes(len);
-            changes.one.into_iter().chain(changes.new).for_each(|place| self.look(place, candidates));
-            changes.gone.for_each(|place| self.priorities.set(place, 0));
-        }
-
+    #[inline(always)]
+    fn pick(&mut self, candidates: &impl View) -> usize {
+        self.catch_up(candidates);
         let mut index = self.priorities.highest();
         let key = self.keys[index];
         self.in_a_row = if self.in_a_row.0 == key { (key, self.in_a_row.1 + 1) } else { (key, 1) };
@@ -128,7 +126,7 @@ impl Strategy for Pct {
             index = self.priorities.highest();
         }
         self.follow.took(index);
-        Pick::Candidate(index)
+        index
     }
 }
 
@@ -145,8 +143,8 @@ mod tests {
         let mut order = Vec::new();
         while ready.len() > 0 {
             ready.settle();
-            let Pick::Candidate(index) = match ready.len() {
-                1 => Pick::Candidate(0),
+            let index = match ready.len() {
+                1 => 0,
                 _ => pct.pick(&ready.view()),
             };
             let Stub(candidate, (task, step)) = ready.take(index);
@@ -201,7 +199,7 @@ mod tests {
         let mut seen = [false; 3];
         for step in 0..10_000 {
             ready.settle();
-            let Pick::Candidate(index) = pct.pick(&ready.view());
+            let index = pct.pick(&ready.view());
             let Stub(candidate, task) = ready.take(index);
             seen[task as usize] = true;
             ready.push(Stub::new(candidate.key(), step, task));

@@ -2,7 +2,7 @@
 
 use super::follow::Follow;
 use super::tree::Priorities;
-use super::{Candidate, Candidates, Pick, Strategy};
+use super::{BuiltIn, Candidate, View};
 use crate::hash::HashMap;
 use crate::id::{Key, mix};
 use crate::operation::{Access, Operation};
@@ -112,14 +112,14 @@ impl Pos {
 
     /// Looks at all places that may have changed.
     #[inline(never)]
-    fn look(&mut self, candidates: &Candidates<'_>) {
+    fn look(&mut self, candidates: &impl View) {
         let last = self.follow.last();
         let changes = self.follow.changes(candidates.len());
         match changes.one {
             // Those that came stand behind; the first of them where one was taken.
             Some(place) if changes.gone.is_empty() => {
-                self.comes(place, &candidates.get(place));
-                changes.new.for_each(|place| self.comes(place, &candidates.get(place)));
+                self.comes(place, &candidates.candidate(place));
+                changes.new.for_each(|place| self.comes(place, &candidates.candidate(place)));
             }
             // Nobody came.
             Some(place) => self.moves(last, place),
@@ -130,8 +130,9 @@ impl Pos {
 
     /// After a decision between two, or none: steps without one may have come between. Who has not run stands where it did.
     #[inline(never)]
-    fn look_at_all(&mut self, candidates: &Candidates<'_>) {
-        for (place, candidate) in candidates.iter().enumerate() {
+    fn look_at_all(&mut self, candidates: &impl View) {
+        for place in 0..candidates.len() {
+            let candidate = candidates.candidate(place);
             match self.places.get(place) {
                 Some(before) if (before.key, before.step) == (candidate.key, candidate.step) => {}
                 Some(_) => {
@@ -237,13 +238,9 @@ fn highest_of(random: u64, count: u64) -> f64 {
     (0..5).fold(series(x, &factorials), |root, _| root * root)
 }
 
-impl Strategy for Pos {
+impl BuiltIn for Pos {
     fn wants_operations(&self) -> bool {
         true
-    }
-
-    fn wants_ages(&self) -> bool {
-        false
     }
 
     /// What was drawn anew for those before is forgotten: it is as before the first decision.
@@ -253,19 +250,18 @@ impl Strategy for Pos {
         self.groups.clear();
     }
 
-    fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
-        let len = candidates.len();
-        if let Some(place) = self.follow.only(len) {
-            self.comes(place, &candidates.get(place));
-        } else {
-            self.look(candidates);
+    #[inline(always)]
+    fn pick(&mut self, candidates: &impl View) -> usize {
+        match self.follow.only(candidates.len()) {
+            Some(place) => self.comes(place, &candidates.candidate(place)),
+            None => self.look(candidates),
         }
         let index = self.priorities.highest();
         if let Some(operation) = self.places[index].operation {
             self.runs(index, operation);
         }
         self.follow.took(index);
-        Pick::Candidate(index)
+        index
     }
 }
 
@@ -297,8 +293,8 @@ mod tests {
         let mut order = Vec::new();
         while ready.len() > 0 {
             ready.settle();
-            let Pick::Candidate(index) = match ready.len() {
-                1 => Pick::Candidate(0),
+            let index = match ready.len() {
+                1 => 0,
                 _ => pos.pick(&ready.view()),
             };
             let (task, step) = ready.take(index).1;

@@ -1,7 +1,7 @@
 //! A measured run with some of its races the other way round.
 
 use super::races::{Mark, Races, Reversed};
-use super::{Candidate, Candidates, Pick, Strategy};
+use super::{BuiltIn, Candidate, View};
 use crate::hash::HashMap;
 use crate::id::Key;
 use crate::prng::Stream;
@@ -120,9 +120,10 @@ impl Reversal {
 
     /// Who runs in the opposite order: in each round all who were ready when it began, of those that have yet to take their
     /// first step the newest first, then the others as they stand. (From the second round on, that order is the plain one.)
-    fn opposite(&mut self, candidates: &Candidates<'_>) -> usize {
+    #[inline(never)]
+    fn opposite(&mut self, candidates: &impl View) -> usize {
         if self.round == 0 {
-            let is_new = |&place: &usize| candidates.get(place).step == 0;
+            let is_new = |&place: &usize| candidates.who(place).step == 0;
             self.round = candidates.len();
             self.new = candidates.by_age().filter(is_new).count();
         }
@@ -130,24 +131,51 @@ impl Reversal {
         if self.new > 0 {
             self.new -= 1;
             // Whoever became ready since the round began stands behind.
-            let newest = candidates.by_age().nth(self.round).filter(|&place| candidates.get(place).step == 0);
+            let newest = candidates.by_age().nth(self.round).filter(|&place| candidates.who(place).step == 0);
             return newest.unwrap_or(candidates.oldest());
         }
         candidates.oldest()
     }
 
+    /// Who runs if no race says otherwise.
+    #[inline(always)]
+    fn meant(&mut self, candidates: &impl View) -> usize {
+        match self.base {
+            Base::Last => self.goes_on(candidates),
+            Base::Oldest => candidates.oldest(),
+            Base::Random => self.stream.below(candidates.len() as u32) as usize,
+            Base::Opposite => self.opposite(candidates),
+        }
+    }
+
     /// Whoever ran last, if it can go on and has not done so for too long; otherwise the oldest.
-    #[inline]
-    fn goes_on(&mut self, candidates: &Candidates<'_>) -> (usize, Candidate) {
+    #[inline(always)]
+    fn goes_on(&mut self, candidates: &impl View) -> usize {
         let newest = candidates.newest();
-        let candidate = candidates.get(newest);
-        if candidate.key == self.last && self.in_a_row < self.most_in_a_row {
+        if candidates.who(newest).key == self.last && self.in_a_row < self.most_in_a_row {
             self.in_a_row += 1;
-            return (newest, candidate);
+            return newest;
         }
         self.in_a_row = 0;
-        let oldest = candidates.oldest();
-        (oldest, candidates.get(oldest))
+        candidates.oldest()
+    }
+
+    /// Who runs, where the one at `meant` is in one of the races.
+    #[inline(never)]
+    fn decide(&mut self, meant: usize, candidates: &impl View) -> usize {
+        let candidate = candidates.candidate(meant);
+        let mut found = self.before(meant, &candidate, candidates);
+        if found == Some(meant) {
+            self.runs(&candidate);
+            return meant;
+        }
+        if found.is_none() {
+            let mut before = |place| self.before(place, &candidates.candidate(place), candidates);
+            found = candidates.by_age().take(LOOK_AT).find_map(&mut before);
+        }
+        let index = found.unwrap_or(meant);
+        self.runs(&candidates.candidate(index));
+        index
     }
 
     #[inline]
@@ -171,7 +199,7 @@ impl Reversal {
 
     /// Who has to run for the one at `place` to run: itself, the one that it waits for, or nobody that could.
     #[inline]
-    fn before(&mut self, place: usize, candidate: &Candidate, candidates: &Candidates<'_>) -> Option<usize> {
+    fn before(&mut self, place: usize, candidate: &Candidate, candidates: &impl View) -> Option<usize> {
         if self.before.is_empty() || self.patience == 0 || !self.is_involved(candidate) {
             return Some(place);
         }
@@ -180,7 +208,7 @@ impl Reversal {
 
     /// The same of one that is in one of the races.
     #[inline(never)]
-    fn waits_for(&mut self, place: usize, candidate: &Candidate, candidates: &Candidates<'_>) -> Option<usize> {
+    fn waits_for(&mut self, place: usize, candidate: &Candidate, candidates: &impl View) -> Option<usize> {
         let nth = self.nth(candidate);
         let Some(firsts) = self.before.get_mut(&(candidate.key, nth)) else { return Some(place) };
         while let Some(&(who, nth)) = firsts.last() {
@@ -188,7 +216,7 @@ impl Reversal {
                 firsts.pop();
                 continue;
             }
-            return candidates.iter().position(|other| other.key == who);
+            return candidates.place_of(who);
         }
         self.before.remove(&(candidate.key, nth));
         Some(place)
@@ -216,7 +244,7 @@ impl Reversal {
     }
 }
 
-impl Strategy for Reversal {
+impl BuiltIn for Reversal {
     /// What tasks do matters as long as one of them has to wait for another. Who ran last is to be known of those who ran
     /// alone, too, as it is in a run with a trace.
     fn wants_operations(&self) -> bool {
@@ -227,42 +255,28 @@ impl Strategy for Reversal {
         !matches!(self.base, Base::Random)
     }
 
-    fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
+    #[inline(always)]
+    fn pick(&mut self, candidates: &impl View) -> usize {
         self.patience = self.patience.saturating_sub(1);
-        let (meant, candidate) = if let Base::Last = self.base {
-            self.goes_on(candidates)
-        } else {
-            let meant = match self.base {
-                Base::Random => self.stream.below(candidates.len() as u32) as usize,
-                Base::Opposite => self.opposite(candidates),
-                Base::Oldest | Base::Last => candidates.oldest(),
-            };
-            if self.before.is_empty() {
-                return Pick::Candidate(meant);
-            }
-            (meant, candidates.get(meant))
-        };
-        let mut found = self.before(meant, &candidate, candidates);
-        if found == Some(meant) {
-            self.runs(&candidate);
-            return Pick::Candidate(meant);
+        let meant = self.meant(candidates);
+        if self.before.is_empty() && !matches!(self.base, Base::Last) {
+            return meant;
         }
-        if found.is_none() {
-            let mut before = |place| self.before(place, &candidates.get(place), candidates);
-            found = candidates.by_age().take(LOOK_AT).find_map(&mut before);
+        let candidate = candidates.who(meant);
+        self.last = candidate.key;
+        if self.before.is_empty() || !self.is_involved(&candidate) {
+            return meant;
         }
-        let index = found.unwrap_or(meant);
-        self.runs(&candidates.get(index));
-        Pick::Candidate(index)
+        self.decide(meant, candidates)
     }
 
-    fn alone(&mut self, candidates: &Candidates<'_>) {
-        self.runs(&candidates.get(0));
+    fn alone(&mut self, candidates: &impl View) {
+        self.runs(&candidates.candidate(0));
     }
 
     /// The clock is one more candidate, where the rest is random.
-    fn slip(&mut self, candidates: &Candidates<'_>) -> bool {
-        matches!(self.base, Base::Random) && self.stream.below(candidates.len() as u32 + 1) == 0
+    fn slip(&mut self, count: usize) -> bool {
+        matches!(self.base, Base::Random) && self.stream.below(count as u32 + 1) == 0
     }
 }
 
@@ -299,7 +313,7 @@ mod tests {
                     0
                 }
                 _ => {
-                    let Pick::Candidate(index) = reversal.pick(&ready.view());
+                    let index = reversal.pick(&ready.view());
                     index
                 }
             };
@@ -354,7 +368,7 @@ mod tests {
             let mut taken = [0; 2];
             for step in 1..20_000 {
                 ready.settle();
-                let Pick::Candidate(index) = reversal.pick(&ready.view());
+                let index = reversal.pick(&ready.view());
                 let Stub(candidate, task) = ready.take(index);
                 taken[task as usize] += 1;
                 ready.push(Stub::new(candidate.key(), step, task));

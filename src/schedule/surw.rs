@@ -1,10 +1,10 @@
 //! A random walk that samples the orders of a few chosen events uniformly.
 
 use super::bag::Set;
-use super::follow::Follow;
+use super::follow::{Follow, Follows};
 use super::profile::Profile;
 use super::tree::Weights;
-use super::{Candidate, Candidates, Pick, Strategy, Urw};
+use super::{BuiltIn, Candidate, Other, Urw, View};
 use crate::hash::HashMap;
 use crate::id::Key;
 use crate::prng::Stream;
@@ -58,14 +58,14 @@ const NOBODY: Standing = Standing { key: Key::CLOCK, task: 0, is_interesting: tr
 
 impl Surw {
     /// The strategy for one run, whatever it comes to: uniform over the orders of some events, or of all.
-    pub fn choose(mut stream: Stream, profile: Arc<Profile>) -> Box<dyn Strategy> {
+    pub fn choose(mut stream: Stream, profile: Arc<Profile>) -> Other {
         let shared = profile.shared();
         if shared.is_empty() {
-            return Box::new(Urw::new(stream, profile));
+            return Urw::new(stream, profile).into();
         }
         let patience = profile.steps() + 100;
         let resource = shared[stream.below(shared.len() as u32) as usize];
-        Box::new(Surw {
+        Other::from(Surw {
             stream,
             profile,
             resource,
@@ -81,16 +81,6 @@ impl Surw {
             held_for: 0,
             patience,
         })
-    }
-
-    #[inline]
-    fn look(&mut self, place: usize, candidate: &Candidate) {
-        let is_interesting = candidate.operation.is_some_and(|operation| operation.resource == self.resource);
-        match self.standing.get(place) {
-            // It is back, and is free as it was: most are.
-            Some(was) if was.key == candidate.key && !was.is_interesting && !is_interesting => {}
-            _ => self.comes(place, candidate, is_interesting),
-        }
     }
 
     #[inline(never)]
@@ -144,7 +134,8 @@ impl Surw {
     }
 
     /// Draws who is meant to take the next interesting step.
-    fn draw(&mut self, candidates: &Candidates<'_>) {
+    #[inline(never)]
+    fn draw(&mut self, candidates: &impl View) {
         self.meant = match self.left.total() {
             0 => None,
             total => Some(self.left.find(self.stream.below_wide(total)) as u32),
@@ -152,75 +143,90 @@ impl Surw {
         self.let_go(candidates);
     }
 
+    /// Whoever is meant waits for one of those who are held: that one is meant instead.
+    #[inline(never)]
+    fn give_way(&mut self, candidates: &impl View) {
+        self.held_for = 0;
+        let place = self.held.draw(&mut self.stream);
+        self.meant = Some(self.standing[place].task);
+        self.let_go(candidates);
+    }
+
+    /// The task takes one of its interesting steps.
+    #[inline(never)]
+    fn touches(&mut self, task: u32) {
+        let task = task as usize;
+        self.left.set(task, self.left.get(task).saturating_sub(1));
+        self.meant = None;
+        self.held_for = 0;
+    }
+
     /// Frees the one that is meant, if it stands among the candidates.
-    fn let_go(&mut self, candidates: &Candidates<'_>) {
+    fn let_go(&mut self, candidates: &impl View) {
         let Some(task) = self.meant else { return };
         let (key, place) = self.tasks[task as usize];
         let place = place as usize;
-        if place < candidates.len() && candidates.get(place).key == key {
+        if place < candidates.len() && candidates.who(place).key == key {
             self.held.remove(place);
             self.free.insert(place);
         }
     }
 }
 
-impl Strategy for Surw {
-    fn wants_operations(&self) -> bool {
-        true
+impl Follows for Surw {
+    #[inline(always)]
+    fn follow(&mut self) -> &mut Follow {
+        &mut self.follow
     }
 
-    fn wants_ages(&self) -> bool {
-        false
+    #[inline(always)]
+    fn look(&mut self, place: usize, candidates: &impl View) {
+        let candidate = candidates.candidate(place);
+        let is_interesting = candidate.operation.is_some_and(|operation| operation.resource == self.resource);
+        match self.standing.get(place) {
+            // It is back, and is free as it was: most are.
+            Some(was) if was.key == candidate.key && !was.is_interesting && !is_interesting => {}
+            _ => self.comes(place, &candidate, is_interesting),
+        }
+    }
+
+    fn forget(&mut self, place: usize) {
+        self.free.remove(place);
+        self.held.remove(place);
+        if let Some(standing) = self.standing.get_mut(place) {
+            *standing = NOBODY;
+        }
+    }
+}
+
+impl BuiltIn for Surw {
+    fn wants_operations(&self) -> bool {
+        true
     }
 
     fn lose(&mut self) {
         self.follow.lose();
     }
 
-    fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
-        let len = candidates.len();
-        if let Some(place) = self.follow.only(len) {
-            self.look(place, &candidates.get(place));
-        } else {
-            let changes = self.follow.changes(len);
-            let places = changes.one.into_iter().chain(changes.new);
-            places.for_each(|place| self.look(place, &candidates.get(place)));
-            for place in changes.gone {
-                self.free.remove(place);
-                self.held.remove(place);
-                if let Some(standing) = self.standing.get_mut(place) {
-                    *standing = NOBODY;
-                }
-            }
-        }
+    #[inline(always)]
+    fn pick(&mut self, candidates: &impl View) -> usize {
+        self.catch_up(candidates);
         if self.meant.is_none() {
             self.draw(candidates);
         }
         self.held_for += 1;
         if self.free.len() == 0 || self.held_for > self.patience && self.held.len() > 0 {
-            self.held_for = 0;
-            // Whoever is meant waits for one of these.
-            let place = self.held.draw(&mut self.stream);
-            self.meant = Some(self.standing[place].task);
-            self.let_go(candidates);
+            self.give_way(candidates);
         }
         let index = self.free.draw(&mut self.stream);
         if let Standing { task, is_interesting: true, .. } = self.standing[index] {
-            let task = task as usize;
-            self.left.set(task, self.left.get(task).saturating_sub(1));
-            self.meant = None;
-            self.held_for = 0;
+            self.touches(task);
         }
         self.follow.took(index);
-        Pick::Candidate(index)
+        index
     }
 
-    /// The clock is one more candidate.
-    fn slip(&mut self, candidates: &Candidates<'_>) -> bool {
-        let slips = self.stream.below(candidates.len() as u32 + 1) == 0;
-        if slips {
-            self.follow.lose();
-        }
-        slips
+    fn slip(&mut self, count: usize) -> bool {
+        self.follow.slips(&mut self.stream, count)
     }
 }

@@ -1,9 +1,9 @@
 //! A random walk that samples interleavings, not choices, uniformly.
 
 use super::bag::Bag;
-use super::follow::Follow;
+use super::follow::{Follow, Follows};
 use super::profile::Profile;
-use super::{Candidate, Candidates, Pick, Strategy};
+use super::{BuiltIn, Candidate, View};
 use crate::hash::HashMap;
 use crate::id::Key;
 use crate::prng::Stream;
@@ -35,15 +35,20 @@ impl Urw {
     }
 }
 
-impl Urw {
-    /// Looks at all places that may have changed.
-    #[inline(never)]
-    fn look(&mut self, candidates: &Candidates<'_>) {
-        let Urw { profile, follow, weights, tasks, .. } = self;
-        let changes = follow.changes(candidates.len());
-        let places = changes.one.into_iter().chain(changes.new);
-        places.for_each(|place| weights.set(place, tasks.left(&candidates.get(place), profile)));
-        changes.gone.for_each(|place| weights.set(place, 0));
+impl Follows for Urw {
+    #[inline(always)]
+    fn follow(&mut self) -> &mut Follow {
+        &mut self.follow
+    }
+
+    #[inline(always)]
+    fn look(&mut self, place: usize, candidates: &impl View) {
+        let left = self.tasks.left(&candidates.who(place), &self.profile);
+        self.weights.set(place, left);
+    }
+
+    fn forget(&mut self, place: usize) {
+        self.weights.set(place, 0);
     }
 }
 
@@ -79,36 +84,20 @@ impl Tasks {
     }
 }
 
-impl Strategy for Urw {
-    /// Not ages, but steps: what a task has left is told by how many it has taken, and these are counted where ages or
-    /// operations are wanted.
-    fn wants_ages(&self) -> bool {
-        true
-    }
-
+impl BuiltIn for Urw {
     fn lose(&mut self) {
         self.follow.lose();
     }
 
-    fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
-        let len = candidates.len();
-        if let Some(place) = self.follow.only(len) {
-            let left = self.tasks.left(&candidates.get(place), &self.profile);
-            self.weights.set(place, left);
-        } else {
-            self.look(candidates);
-        }
-        let index = self.weights.draw(&mut self.stream, len);
+    #[inline(always)]
+    fn pick(&mut self, candidates: &impl View) -> usize {
+        self.catch_up(candidates);
+        let index = self.weights.draw(&mut self.stream, candidates.len());
         self.follow.took(index);
-        Pick::Candidate(index)
+        index
     }
 
-    /// The clock is one more candidate.
-    fn slip(&mut self, candidates: &Candidates<'_>) -> bool {
-        let slips = self.stream.below(candidates.len() as u32 + 1) == 0;
-        if slips {
-            self.follow.lose();
-        }
-        slips
+    fn slip(&mut self, count: usize) -> bool {
+        self.follow.slips(&mut self.stream, count)
     }
 }

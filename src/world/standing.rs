@@ -193,6 +193,7 @@ impl World {
         let Some(runnable) = taken else { return false };
         self.count_step(self.beacon);
         let meta = runnable.metadata();
+        meta.count_step();
         self.tally.mix(meta.key.get());
         self.give_turn_between(runnable);
         true

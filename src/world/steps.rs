@@ -7,7 +7,7 @@ use crate::deviation::Deviation;
 use crate::executor::Runnable;
 use crate::id::Key;
 use crate::instant::Instant;
-use crate::schedule::Random;
+use crate::schedule::{BuiltIn, Follower, Random};
 use crate::trace::What;
 use std::sync::atomic::Ordering;
 
@@ -76,6 +76,10 @@ impl World {
         let walk = self.strategy.random().filter(|_| self.ready.keeps_stamps());
         match (walk, self.traced.get(), self.stall.get().most != 0) {
             (Some(walk), false, false) => self.walk(walk),
+            (None, false, false) => match self.strategy.kind() {
+                Some(follow) => follow(self),
+                None => self.go(false, false),
+            },
             (_, traced, stalls) => self.go(traced, stalls),
         }
     }
@@ -128,7 +132,9 @@ impl World {
                 }
                 return;
             }
-            self.step(beacon, steps, self.choose_as_asked(count, traced));
+            let runnable = self.choose_as_asked(count, traced);
+            runnable.metadata().count_step();
+            self.step(beacon, steps, runnable);
             if traced {
                 self.record_step_end();
             }
@@ -209,5 +215,37 @@ impl World {
             self.record_step(self.ready.view().get(index), self.ready.view().get(front));
         }
         self.ready.take(index)
+    }
+}
+
+impl Follower for World {
+    /// A run without a trace and without stalls, in which it is known who decides.
+    #[inline(never)]
+    fn follow<B: BuiltIn>(&self) {
+        let beacon = self.beacon;
+        loop {
+            let steps = shown::load(&beacon.steps);
+            if steps >= shown::load(&beacon.look_up_at) && !self.look_up() {
+                return;
+            }
+            let count = self.ready.settle();
+            if count == 0 {
+                if self.nobody_is_ready() {
+                    continue;
+                }
+                return;
+            }
+            let runnable = if count > 1 {
+                let index = self.strategy.pick_by::<B, _>(&self.ready, count);
+                self.ready.take_decided(index, count, &self.tally)
+            } else {
+                if self.ready.keeps_operations() {
+                    self.strategy.alone(&self.ready);
+                }
+                self.ready.take(0)
+            };
+            runnable.metadata().count_step();
+            self.step(beacon, steps, runnable);
+        }
     }
 }
