@@ -130,6 +130,11 @@ impl Payload for Runnable {
     fn candidate(&self) -> Candidate {
         self.metadata().candidate()
     }
+
+    #[inline(always)]
+    fn seat(&self) -> (u32, Key) {
+        (self.metadata().slot(), self.metadata().key)
+    }
 }
 
 impl<F: Future, H: Host> Future for Tracked<F, H> {

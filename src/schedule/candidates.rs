@@ -40,6 +40,13 @@ impl Candidate {
 /// What runs when it is chosen, and knows which candidate it is.
 pub(crate) trait Payload {
     fn candidate(&self) -> Candidate;
+
+    /// Its place in the registry and its key, without its step.
+    #[inline(always)]
+    fn seat(&self) -> (u32, Key) {
+        let Candidate { slot, key, .. } = self.candidate();
+        (slot, key)
+    }
 }
 
 /// A view of everything that could run now: at least one candidate, in no particular order, with their ages.
@@ -95,6 +102,10 @@ pub(crate) trait View {
     fn len(&self) -> usize;
     /// The one at `index`, but for what it is about to do.
     fn who(&self, index: usize) -> Candidate;
+    /// Of the one at `index` its place in the registry and its key.
+    fn seat(&self, index: usize) -> (u32, Key);
+    /// What the one with that seat is about to do.
+    fn operation(&self, seat: (u32, Key)) -> Option<Operation>;
     /// The one at `index`.
     fn candidate(&self, index: usize) -> Candidate;
     /// The index of who became ready just after the one at `index`; the oldest of all for `None`.
@@ -115,7 +126,7 @@ pub(crate) trait View {
 
     /// Where the task `key` stands, if it is one of them.
     fn place_of(&self, key: Key) -> Option<usize> {
-        (0..self.len()).find(|&index| self.who(index).key == key)
+        (0..self.len()).find(|&index| self.seat(index).1 == key)
     }
 }
 
@@ -133,12 +144,20 @@ impl<T: Payload> View for Ready<T> {
     }
 
     #[inline(always)]
+    fn seat(&self, index: usize) -> (u32, Key) {
+        let in_use = index < self.places.used();
+        let Some(seat) = in_use.then(|| self.places.look(index + 1, T::seat)).flatten() else { nobody() };
+        seat
+    }
+
+    #[inline(always)]
+    fn operation(&self, (slot, key): (u32, Key)) -> Option<Operation> {
+        if self.keeps_operations() { self.operations.of(slot, key) } else { None }
+    }
+
     fn candidate(&self, index: usize) -> Candidate {
-        let mut candidate = self.who(index);
-        if self.keeps_operations() {
-            candidate.operation = self.operations.of(candidate.slot, candidate.key);
-        }
-        candidate
+        let who = self.who(index);
+        Candidate { operation: self.operation((who.slot, who.key)), ..who }
     }
 
     #[inline(always)]
@@ -165,6 +184,14 @@ impl View for Candidates<'_> {
 
     fn who(&self, index: usize) -> Candidate {
         self.all.who(index)
+    }
+
+    fn seat(&self, index: usize) -> (u32, Key) {
+        self.all.seat(index)
+    }
+
+    fn operation(&self, seat: (u32, Key)) -> Option<Operation> {
+        self.all.operation(seat)
     }
 
     fn candidate(&self, index: usize) -> Candidate {
@@ -334,11 +361,20 @@ impl<T: Payload> Ready<T> {
     #[inline(never)]
     fn push_otherwise(&self, payload: ManuallyDrop<T>) {
         let way = self.way.get();
-        if way & OPERATIONS != 0 {
-            let woken = payload.candidate();
-            self.operations.wakes(woken.slot, woken.key);
+        if way & OPERATIONS != 0 && self.operations.is_by_another(payload.seat().0) {
+            return self.push_woken(payload);
         }
         if let Some(payload) = self.places.put_newest(payload, way & STAMPS != 0) {
+            self.push_behind(payload);
+        }
+    }
+
+    /// The same of one that another has woken, or the clock. Apart, so that one that gives way saves no registers for it.
+    #[inline(never)]
+    fn push_woken(&self, payload: ManuallyDrop<T>) {
+        let (slot, key) = payload.seat();
+        self.operations.is_woken(slot, key);
+        if let Some(payload) = self.places.put_newest(payload, self.has_stamps()) {
             self.push_behind(payload);
         }
     }
@@ -419,28 +455,33 @@ impl<T: Payload> Ready<T> {
     #[inline(always)]
     fn take_otherwise(&self, index: usize) -> T {
         let payload = if self.has_stamps() { self.take_by_stamps(index) } else { self.places.take_linked(index + 1) };
-        self.is_taken(&payload);
+        let (slot, key) = payload.seat();
+        self.runs(slot, key);
         payload
     }
 
-    /// Takes the one at `index` out that was chosen of all `count`, whatever is kept: `tally` learns of the decision.
+    /// Takes the one at `index` out that was chosen of all `count`, whatever is kept: `tally` learns of the decision. Who it
+    /// is [is told](Ready::runs) afterwards.
     #[inline(always)]
     pub fn take_decided(&self, index: usize, count: usize, tally: &Tally) -> T {
-        let payload = if self.has_stamps() {
-            self.places.take_chosen(index + 1, count, tally)
-        } else {
-            tally.decided(self.age(0).newer as usize == index + 1);
-            self.places.take_linked(index + 1)
-        };
-        self.is_taken(&payload);
-        payload
+        if self.has_stamps() {
+            return self.places.take_chosen(index + 1, count, tally);
+        }
+        tally.decided(self.age(0).newer as usize == index + 1);
+        self.places.take_linked(index + 1)
     }
 
+    /// Takes the only one out. As [`take_decided`](Ready::take_decided).
     #[inline(always)]
-    fn is_taken(&self, payload: &T) {
+    pub fn take_alone(&self) -> T {
+        if self.has_stamps() { self.take_by_stamps(0) } else { self.places.take_linked(1) }
+    }
+
+    /// The one with that seat runs from now on, and was taken out for that.
+    #[inline(always)]
+    pub fn runs(&self, slot: u32, key: Key) {
         if self.keeps_operations() {
-            let taken = payload.candidate();
-            self.operations.runs(taken.slot, taken.key);
+            self.operations.runs(slot, key);
         }
     }
 

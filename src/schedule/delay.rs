@@ -12,6 +12,8 @@ pub(crate) struct Delay {
     decision: u64,
     /// Decisions at which there is a delay, the next last.
     at: Vec<u64>,
+    /// The next of them.
+    next: u64,
     /// Who was delayed, and behind whom: until that one has run.
     delayed: Vec<(Who, Who)>,
     last: Key,
@@ -26,7 +28,8 @@ impl Delay {
         let length = length.max(1);
         let mut at: Vec<u64> = (0..delays).map(|_| stream.below_wide(length)).collect();
         at.sort_unstable_by(|a, b| b.cmp(a));
-        Delay { decision: 0, at, delayed: Vec::new(), last: Key::CLOCK, in_a_row: 0, patience: 10 * length + 1_000 }
+        let next = at.last().copied().unwrap_or(u64::MAX);
+        Delay { decision: 0, at, next, delayed: Vec::new(), last: Key::CLOCK, in_a_row: 0, patience: 10 * length + 1_000 }
     }
 
     /// Who runs if there is no delay.
@@ -57,8 +60,9 @@ impl Delay {
     #[inline(never)]
     fn decide(&mut self, candidates: &impl View) -> usize {
         let (mut index, mut chosen) = self.front(candidates);
-        while self.at.last().is_some_and(|&at| at <= self.decision) || self.in_a_row > self.patience {
+        while self.next <= self.decision || self.in_a_row > self.patience {
             self.at.pop();
+            self.next = self.at.last().copied().unwrap_or(u64::MAX);
             self.in_a_row = 0;
             self.delay(chosen, candidates);
             (index, chosen) = self.front(candidates);
@@ -81,13 +85,10 @@ impl BuiltIn for Delay {
 
     #[inline(always)]
     fn pick(&mut self, candidates: &impl View) -> usize {
-        if self.delayed.is_empty()
-            && self.in_a_row <= self.patience
-            && self.at.last().is_none_or(|&at| at > self.decision)
-        {
+        if self.decision < self.next && self.in_a_row <= self.patience && self.delayed.is_empty() {
             // Whoever ran last goes on: that is all there is to most decisions.
             let newest = candidates.newest();
-            if candidates.who(newest).key == self.last {
+            if candidates.seat(newest).1 == self.last {
                 self.decision += 1;
                 self.in_a_row += 1;
                 return newest;

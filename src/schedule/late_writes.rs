@@ -37,8 +37,10 @@ impl LateWrites {
     /// Another than before stands in `place`, or for something else.
     #[inline(never)]
     fn comes(&mut self, place: usize, writes: bool) {
-        self.forget(place);
-        if writes { self.writers.insert(place) } else { self.others.insert(place) }
+        let (among, not) =
+            if writes { (&mut self.writers, &mut self.others) } else { (&mut self.others, &mut self.writers) };
+        not.remove(place);
+        among.insert(place);
     }
 }
 
@@ -50,10 +52,10 @@ impl Follows for LateWrites {
 
     #[inline(always)]
     fn look(&mut self, place: usize, candidates: &impl View) {
-        let writes = candidates.candidate(place).operation.is_some_and(|operation| operation.access == Access::Write);
-        let among = if writes { &self.writers } else { &self.others };
-        if !among.contains(place) {
-            self.comes(place, writes);
+        match candidates.operation(candidates.seat(place)) {
+            // It does nothing that is known, as before: most do.
+            None if self.others.contains(place) => {}
+            operation => self.comes(place, operation.is_some_and(|operation| operation.access == Access::Write)),
         }
     }
 

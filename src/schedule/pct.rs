@@ -19,8 +19,10 @@ use crate::prng::Stream;
 pub(crate) struct Pct {
     secret: u64,
     decision: u64,
-    /// Decisions at which the winner drops, ascending; drawn without replacement where there are enough.
+    /// Decisions at which the winner drops, the next last; drawn without replacement where there are enough.
     drops: Vec<u64>,
+    /// The next of them.
+    next_drop: u64,
     /// Who has dropped, and to which priority: each drop goes below all before it.
     dropped: Vec<(Key, u64)>,
     lowest: u64,
@@ -43,12 +45,14 @@ impl Pct {
                 drops.push(at);
             }
         }
-        drops.sort_unstable();
+        drops.sort_unstable_by(|a, b| b.cmp(a));
+        let next_drop = drops.pop().unwrap_or(u64::MAX);
         let secret = stream.next_u64();
         Pct {
             secret,
             decision: 0,
             drops,
+            next_drop,
             dropped: Vec::new(),
             lowest: 1 << 62,
             in_a_row: (Key::ROOT, 0),
@@ -67,6 +71,21 @@ impl Pct {
         }
         self.keys[place] = key;
         self.priorities.set(place, priority(self.secret, &self.dropped, key));
+    }
+
+    /// The task `key`, which stands in `place`, drops below all others. Who runs then.
+    #[cold]
+    #[inline(never)]
+    fn drops(&mut self, place: usize, key: Key) -> usize {
+        while self.next_drop <= self.decision {
+            self.next_drop = self.drops.pop().unwrap_or(u64::MAX);
+        }
+        self.in_a_row.1 = 0;
+        self.lowest -= LEAST;
+        self.dropped.retain(|(dropped, _)| *dropped != key);
+        self.dropped.push((key, self.lowest));
+        self.priorities.set(place, self.lowest);
+        self.priorities.highest()
     }
 }
 
@@ -88,7 +107,7 @@ impl Follows for Pct {
     #[inline(always)]
     fn look(&mut self, place: usize, candidates: &impl View) {
         // Most give way, and come back to where they were.
-        let key = candidates.who(place).key;
+        let (_, key) = candidates.seat(place);
         if self.keys.get(place) != Some(&key) {
             self.stands(place, key);
         }
@@ -111,20 +130,10 @@ impl BuiltIn for Pct {
         let mut index = self.priorities.highest();
         let key = self.keys[index];
         self.in_a_row = if self.in_a_row.0 == key { (key, self.in_a_row.1 + 1) } else { (key, 1) };
-        let mut drops = self.in_a_row.1 > self.patience;
-        while self.drops.first().is_some_and(|&at| at <= self.decision) {
-            self.drops.remove(0);
-            drops = true;
+        if self.in_a_row.1 > self.patience || self.decision >= self.next_drop {
+            index = self.drops(index, key);
         }
         self.decision += 1;
-        if drops {
-            self.in_a_row.1 = 0;
-            self.lowest -= LEAST;
-            self.dropped.retain(|(dropped, _)| *dropped != key);
-            self.dropped.push((key, self.lowest));
-            self.priorities.set(index, self.lowest);
-            index = self.priorities.highest();
-        }
         self.follow.took(index);
         index
     }

@@ -152,7 +152,7 @@ impl Reversal {
     #[inline(always)]
     fn goes_on(&mut self, candidates: &impl View) -> usize {
         let newest = candidates.newest();
-        if candidates.who(newest).key == self.last && self.in_a_row < self.most_in_a_row {
+        if candidates.seat(newest).1 == self.last && self.in_a_row < self.most_in_a_row {
             self.in_a_row += 1;
             return newest;
         }
@@ -178,29 +178,28 @@ impl Reversal {
         index
     }
 
-    #[inline]
-    fn is_involved(&mut self, candidate: &Candidate) -> bool {
-        match self.involved.get(candidate.slot as usize) {
-            Some(&(key, involved)) if key == candidate.key => involved,
-            _ => self.meet(candidate),
+    #[inline(always)]
+    fn is_involved(&mut self, (slot, key): (u32, Key)) -> bool {
+        match self.involved.get(slot as usize) {
+            Some(&(known, involved)) if known == key => involved,
+            _ => self.meet(slot as usize, key),
         }
     }
 
     #[cold]
-    fn meet(&mut self, candidate: &Candidate) -> bool {
-        let slot = candidate.slot as usize;
+    fn meet(&mut self, slot: usize, key: Key) -> bool {
         if slot >= self.involved.len() {
             self.involved.resize(slot + 1, (Key::CLOCK, false));
         }
-        let involved = self.done.contains_key(&candidate.key);
-        self.involved[slot] = (candidate.key, involved);
+        let involved = self.done.contains_key(&key);
+        self.involved[slot] = (key, involved);
         involved
     }
 
     /// Who has to run for the one at `place` to run: itself, the one that it waits for, or nobody that could.
     #[inline]
     fn before(&mut self, place: usize, candidate: &Candidate, candidates: &impl View) -> Option<usize> {
-        if self.before.is_empty() || self.patience == 0 || !self.is_involved(candidate) {
+        if self.before.is_empty() || self.patience == 0 || !self.is_involved((candidate.slot, candidate.key)) {
             return Some(place);
         }
         self.waits_for(place, candidate, candidates)
@@ -234,7 +233,7 @@ impl Reversal {
     #[inline]
     fn runs(&mut self, candidate: &Candidate) {
         self.last = candidate.key;
-        if self.before.is_empty() || !self.is_involved(candidate) {
+        if self.before.is_empty() || !self.is_involved((candidate.slot, candidate.key)) {
             return;
         }
         let does = candidate.operation.is_some_and(|operation| operation.announced);
@@ -262,9 +261,9 @@ impl BuiltIn for Reversal {
         if self.before.is_empty() && !matches!(self.base, Base::Last) {
             return meant;
         }
-        let candidate = candidates.who(meant);
-        self.last = candidate.key;
-        if self.before.is_empty() || !self.is_involved(&candidate) {
+        let seat = candidates.seat(meant);
+        self.last = seat.1;
+        if self.before.is_empty() || !self.is_involved(seat) {
             return meant;
         }
         self.decide(meant, candidates)

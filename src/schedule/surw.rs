@@ -4,9 +4,10 @@ use super::bag::Set;
 use super::follow::{Follow, Follows};
 use super::profile::Profile;
 use super::tree::Weights;
-use super::{BuiltIn, Candidate, Other, Urw, View};
+use super::{BuiltIn, Other, Urw, View};
 use crate::hash::HashMap;
 use crate::id::Key;
+use crate::operation::Operation;
 use crate::prng::Stream;
 use std::sync::Arc;
 
@@ -33,8 +34,8 @@ pub(crate) struct Surw {
     left: Weights,
     /// For each task that was met: who, and where among the candidates it stood last.
     tasks: Vec<(Key, u32)>,
-    /// Who was met as which, by key and by place in the registry.
-    met: HashMap<Key, u32>,
+    /// Who was met as which: by key those that spawn others, and all by place in the registry.
+    parents: HashMap<Key, u32>,
     by_slot: Vec<(Key, u32)>,
     /// For each place who stands there.
     standing: Vec<Standing>,
@@ -74,7 +75,7 @@ impl Surw {
             held: Set::default(),
             left: Weights::default(),
             tasks: Vec::new(),
-            met: HashMap::default(),
+            parents: HashMap::default(),
             by_slot: Vec::new(),
             standing: Vec::new(),
             meant: None,
@@ -83,14 +84,16 @@ impl Surw {
         })
     }
 
+    /// Another than before stands in `place`, or for something else.
     #[inline(never)]
-    fn comes(&mut self, place: usize, candidate: &Candidate, is_interesting: bool) {
-        let task = self.task(candidate);
+    fn comes(&mut self, place: usize, seat: (u32, Key), operation: Option<Operation>) {
+        let is_interesting = operation.is_some_and(|operation| operation.resource == self.resource);
+        let task = self.task(seat);
         self.tasks[task as usize].1 = place as u32;
         if place >= self.standing.len() {
             self.standing.resize(place + 1, NOBODY);
         }
-        self.standing[place] = Standing { key: candidate.key, task, is_interesting };
+        self.standing[place] = Standing { key: seat.1, task, is_interesting };
         if !is_interesting || self.meant == Some(task) {
             self.held.remove(place);
             self.free.insert(place);
@@ -100,29 +103,31 @@ impl Surw {
         }
     }
 
-    /// As which the candidate was met.
+    /// As which it was met.
     #[inline]
-    fn task(&mut self, candidate: &Candidate) -> u32 {
-        match self.by_slot.get(candidate.slot as usize) {
-            Some(&(key, task)) if key == candidate.key => task,
-            _ => self.meet(candidate),
+    fn task(&mut self, (slot, key): (u32, Key)) -> u32 {
+        match self.by_slot.get(slot as usize) {
+            Some(&(known, task)) if known == key => task,
+            _ => self.meet(slot as usize, key),
         }
     }
 
     /// A task that was not there before: what is its own is no longer its parent's.
     #[cold]
-    fn meet(&mut self, candidate: &Candidate) -> u32 {
-        let slot = candidate.slot as usize;
+    fn meet(&mut self, slot: usize, key: Key) -> u32 {
         if slot >= self.by_slot.len() {
             self.by_slot.resize(slot + 1, (Key::CLOCK, 0));
         }
         let task = self.tasks.len() as u32;
-        self.tasks.push((candidate.key, 0));
-        self.by_slot[slot] = (candidate.key, task);
-        self.met.insert(candidate.key, task);
-        let own = self.profile.touches(candidate.key, self.resource);
+        self.tasks.push((key, 0));
+        self.by_slot[slot] = (key, task);
+        let measured = self.profile.task(key);
+        if measured.is_some_and(|measured| measured.is_parent()) {
+            self.parents.insert(key, task);
+        }
+        let own = measured.map_or(0, |measured| measured.touches(self.resource));
         self.left.set(task as usize, own);
-        if let Some(&parent) = self.profile.parent(candidate.key).and_then(|parent| self.met.get(&parent)) {
+        if let Some(&parent) = measured.and_then(|measured| self.parents.get(&measured.parent()?)) {
             let rest = self.left.get(parent as usize).saturating_sub(own);
             self.left.set(parent as usize, rest);
             if self.meant == Some(parent) && own > 0 {
@@ -136,10 +141,8 @@ impl Surw {
     /// Draws who is meant to take the next interesting step.
     #[inline(never)]
     fn draw(&mut self, candidates: &impl View) {
-        self.meant = match self.left.total() {
-            0 => None,
-            total => Some(self.left.find(self.stream.below_wide(total)) as u32),
-        };
+        let point = self.stream.below_wide(self.left.total());
+        self.meant = Some(self.left.find(point) as u32);
         self.let_go(candidates);
     }
 
@@ -166,7 +169,7 @@ impl Surw {
         let Some(task) = self.meant else { return };
         let (key, place) = self.tasks[task as usize];
         let place = place as usize;
-        if place < candidates.len() && candidates.who(place).key == key {
+        if place < candidates.len() && candidates.seat(place).1 == key {
             self.held.remove(place);
             self.free.insert(place);
         }
@@ -181,12 +184,11 @@ impl Follows for Surw {
 
     #[inline(always)]
     fn look(&mut self, place: usize, candidates: &impl View) {
-        let candidate = candidates.candidate(place);
-        let is_interesting = candidate.operation.is_some_and(|operation| operation.resource == self.resource);
-        match self.standing.get(place) {
+        let seat = candidates.seat(place);
+        match (candidates.operation(seat), self.standing.get(place)) {
             // It is back, and is free as it was: most are.
-            Some(was) if was.key == candidate.key && !was.is_interesting && !is_interesting => {}
-            _ => self.comes(place, &candidate, is_interesting),
+            (None, Some(was)) if was.key == seat.1 && !was.is_interesting => {}
+            (operation, _) => self.comes(place, seat, operation),
         }
     }
 
@@ -211,7 +213,7 @@ impl BuiltIn for Surw {
     #[inline(always)]
     fn pick(&mut self, candidates: &impl View) -> usize {
         self.catch_up(candidates);
-        if self.meant.is_none() {
+        if self.meant.is_none() && self.left.total() > 0 {
             self.draw(candidates);
         }
         self.held_for += 1;

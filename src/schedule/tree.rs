@@ -65,8 +65,10 @@ impl Weights {
 pub(crate) struct Priorities {
     /// A heap of those that have one, four below each: an entry has its place in the low bits, so that nothing has to be
     /// looked up. A tournament would change the whole path below its winner each time; who comes next is often the highest
-    /// again.
+    /// again. Behind the last there are zeros, so that of four none is missing.
     heap: Vec<u64>,
+    /// How many have one.
+    len: usize,
     /// For each place one more than where it stands in the heap; 0 if it has no priority.
     at: Vec<u32>,
 }
@@ -74,17 +76,14 @@ pub(crate) struct Priorities {
 /// How many entries stand below one in the heap.
 const BELOW: usize = 4;
 
-/// The highest of the entries from `first` on that stand below the same one, and where it is.
+/// The highest of the entries from `first` on that stand below the same one, and where it is; 0 if there is none.
 #[inline(always)]
-fn highest_of(heap: &[u64], first: usize) -> Option<(usize, u64)> {
-    let Some(&[a, b, c, d]) = heap.get(first..first + BELOW) else {
-        let last = heap.get(first..)?.iter().enumerate().max_by_key(|(_, entry)| **entry)?;
-        return Some((first + last.0, *last.1));
-    };
+fn highest_of(heap: &[u64], first: usize) -> (usize, u64) {
+    let Some(&[a, b, c, d]) = heap.get(first..first + BELOW) else { return (first, 0) };
     // Numbers to choose between, no jumps: which of four it is cannot be guessed.
     let (one, left) = if b > a { (1, b) } else { (0, a) };
     let (other, right) = if d > c { (3, d) } else { (2, c) };
-    Some(if right > left { (first + other, right) } else { (first + one, left) })
+    if right > left { (first + other, right) } else { (first + one, left) }
 }
 
 /// The bits of an entry that say which place it is.
@@ -109,9 +108,24 @@ impl Priorities {
     }
 
     /// Gives `place` a priority; 0 is for a place that is empty.
-    #[inline]
+    #[inline(always)]
     pub fn set(&mut self, place: usize, priority: u64) {
         let entry = priority & !PLACE | place as u64 & PLACE;
+        // The highest gets another one, and is the highest still.
+        if let &mut [ref mut highest, a, b, c, d, ..] = &mut self.heap[..]
+            && (*highest & PLACE) as usize == place
+            && priority > 0
+            && *highest > 0
+            && entry > a.max(b).max(c.max(d))
+        {
+            *highest = entry;
+        } else {
+            self.set_otherwise(place, priority, entry);
+        }
+    }
+
+    #[inline(never)]
+    fn set_otherwise(&mut self, place: usize, priority: u64, entry: u64) {
         match self.at.get(place) {
             Some(&at) if at > 0 && priority > 0 => {
                 let at = at as usize - 1;
@@ -121,7 +135,6 @@ impl Priorities {
         }
     }
 
-    #[inline(never)]
     fn come_or_go(&mut self, place: usize, priority: u64, entry: u64) {
         if place >= self.at.len() {
             self.at.resize(place + 1, 0);
@@ -129,16 +142,20 @@ impl Priorities {
         let at = self.at[place] as usize;
         if priority > 0 {
             // Only who has none comes here.
-            self.heap.push(entry);
-            return self.rise(self.heap.len() - 1, entry);
+            if self.len == self.heap.len() {
+                self.heap.resize(self.len + if self.len == 0 { 1 } else { BELOW }, 0);
+            }
+            self.len += 1;
+            return self.rise(self.len - 1, entry);
         }
         if at == 0 {
             return;
         }
         self.at[place] = 0;
-        let (at, Some(last)) = (at - 1, self.heap.pop()) else { return };
-        if let Some(&was) = self.heap.get(at) {
-            if last < was { self.sink(at, last) } else { self.rise(at, last) }
+        self.len -= 1;
+        let (at, last) = (at - 1, std::mem::take(&mut self.heap[self.len]));
+        if at < self.len {
+            if last < self.heap[at] { self.sink(at, last) } else { self.rise(at, last) }
         }
     }
 
@@ -147,9 +164,8 @@ impl Priorities {
     fn sink(&mut self, mut at: usize, entry: u64) {
         let heap = &mut self.heap[..];
         loop {
-            let below = BELOW * at + 1;
-            let Some((child, higher)) = highest_of(heap, below) else { break };
-            if higher < entry {
+            let (child, higher) = highest_of(heap, BELOW * at + 1);
+            if higher <= entry {
                 break;
             }
             heap[at] = higher;

@@ -26,7 +26,8 @@ pub(crate) struct Urw {
 #[derive(Default)]
 struct Tasks {
     by_slot: Vec<(Key, u64)>,
-    slots: HashMap<Key, u32>,
+    /// The places of those that spawn others.
+    parents: HashMap<Key, u32>,
 }
 
 impl Urw {
@@ -70,11 +71,14 @@ impl Tasks {
         if place >= self.by_slot.len() {
             self.by_slot.resize(place + 1, (Key::CLOCK, 0));
         }
-        let events = profile.events(candidate.key);
+        let measured = profile.task(candidate.key);
+        let events = measured.map_or(1, |measured| measured.events());
         self.by_slot[place] = (candidate.key, events);
-        self.slots.insert(candidate.key, candidate.slot);
-        let parent = profile.parent(candidate.key);
-        if let Some((parent, &slot)) = parent.and_then(|parent| Some((parent, self.slots.get(&parent)?))) {
+        if measured.is_some_and(|measured| measured.is_parent()) {
+            self.parents.insert(candidate.key, candidate.slot);
+        }
+        let parent = measured.and_then(|measured| measured.parent());
+        if let Some((parent, &slot)) = parent.and_then(|parent| Some((parent, self.parents.get(&parent)?))) {
             let entry = &mut self.by_slot[slot as usize];
             if entry.0 == parent {
                 entry.1 = entry.1.saturating_sub(events);

@@ -242,9 +242,11 @@ impl Follower for World {
                 if self.ready.keeps_operations() {
                     self.strategy.alone(&self.ready);
                 }
-                self.ready.take(0)
+                self.ready.take_alone()
             };
-            runnable.metadata().count_step();
+            let meta = runnable.metadata();
+            self.ready.runs(meta.slot(), meta.key);
+            meta.count_step();
             self.step(beacon, steps, runnable);
         }
     }
