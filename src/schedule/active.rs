@@ -1,6 +1,6 @@
 //! The strategy of the run that goes on.
 
-use super::{BuiltIn, Candidates, Follower, Other, Payload, Random, Ready, Strategy};
+use super::{Back, BuiltIn, Candidates, Follower, Other, Payload, Random, Ready, Strategy};
 use crate::id::Key;
 use std::cell::{Cell, RefCell};
 
@@ -90,9 +90,9 @@ impl Active {
 
     /// The same where it is known which strategy it is.
     #[inline(always)]
-    pub fn pick_by<B: BuiltIn, T: Payload>(&self, ready: &Ready<T>, count: usize) -> usize {
+    pub fn pick_by<B: BuiltIn, T: Payload>(&self, ready: &Ready<T>, count: usize, back: Option<Back>) -> usize {
         let index = match self.other.borrow_mut().as_mut().and_then(B::of) {
-            Some(strategy) => strategy.pick(ready),
+            Some(strategy) => strategy.pick(ready, back),
             None => count,
         };
         if index < count { index } else { ready.oldest() }

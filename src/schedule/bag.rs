@@ -86,8 +86,11 @@ struct Entry {
 /// How many places are few.
 const FEW: usize = 16;
 
-/// Weights are below two to the power of this.
+/// Weights are at most two to the power of less than this.
 const CLASSES: usize = 48;
+
+/// The most that a place may weigh.
+pub(crate) const HEAVIEST: u64 = (1 << (CLASSES - 1)) - 1;
 
 #[inline(always)]
 fn class_of(weight: u64) -> usize {
@@ -119,14 +122,10 @@ impl Bag {
         self.entries.get(place).map_or(0, |entry| entry.weight)
     }
 
-    /// Gives `place` a weight; 0 takes it out.
+    /// Gives `place` a weight, which is at most [`HEAVIEST`]; 0 takes it out.
     #[inline(always)]
     pub fn set(&mut self, place: usize, weight: u64) {
-        let weight = weight.min((1 << (CLASSES - 1)) - 1);
-        if place >= self.entries.len() {
-            self.lengthen(place + 1);
-        }
-        let entry = &mut self.entries[place];
+        let Some(entry) = self.entries.get_mut(place) else { return self.set_behind(place, weight) };
         let was = std::mem::replace(&mut entry.weight, weight);
         self.total = self.total.wrapping_add(weight).wrapping_sub(was);
         if self.is_classed && !(weight > 0 && entry.class as usize == class_of(weight) + 1) {
@@ -134,13 +133,17 @@ impl Bag {
         }
     }
 
+    /// The same of one that is behind all there were before.
     #[cold]
-    fn lengthen(&mut self, places: usize) {
+    #[inline(never)]
+    fn set_behind(&mut self, place: usize, weight: u64) {
+        let places = place + 1;
         self.entries.resize(places, Entry::default());
         if places > FEW && !self.is_classed {
             self.is_classed = true;
             (0..places).for_each(|place| self.move_to_its_class(place));
         }
+        self.set(place, weight);
     }
 
     #[inline(never)]

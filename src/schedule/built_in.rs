@@ -1,12 +1,14 @@
 //! The strategies that are built in, and compiled together with the loop.
 
 use super::{Candidates, Delay, LateWrites, Pct, Pick, Pos, Reversal, Strategy, Surw, Urw, View};
+use crate::id::Key;
 
 /// A strategy that is built in. It does what a [`Strategy`] does, but sees the ready set itself, so that what it asks is
 /// compiled in place; an index past the end counts as the oldest as well.
 pub(crate) trait BuiltIn: OneOf {
-    /// Chooses one of `candidates`, of which there are at least two: its index.
-    fn pick(&mut self, candidates: &impl View) -> usize;
+    /// Chooses one of `candidates`, of which there are at least two: its index. Where `back` is known, nothing else has changed
+    /// since the last decision, which was this strategy's as well.
+    fn pick(&mut self, candidates: &impl View, back: Option<Back>) -> usize;
 
     /// As [`Strategy::slip`], where `count` candidates could run.
     fn slip(&mut self, count: usize) -> bool {
@@ -32,6 +34,16 @@ pub(crate) trait BuiltIn: OneOf {
     fn alone(&mut self, candidates: &impl View) {
         let _ = candidates;
     }
+}
+
+/// The one that was chosen last has given way, and stands where it stood: that is so at most decisions. It has taken one step,
+/// and no other has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Back {
+    pub index: usize,
+    /// Its place in the registry.
+    pub slot: u32,
+    pub key: Key,
 }
 
 /// What can be found again among all of them.
@@ -83,7 +95,7 @@ macro_rules! built_in {
 
             pub fn pick(&mut self, candidates: &Candidates<'_>) -> usize {
                 match self {
-                    $(Other::$name(one) => one.pick(candidates),)*
+                    $(Other::$name(one) => one.pick(candidates, None),)*
                     Other::Any(any) => {
                         let Pick::Candidate(index) = any.pick(candidates);
                         index

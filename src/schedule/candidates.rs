@@ -116,6 +116,13 @@ pub(crate) trait View {
         self.newer(None).unwrap_or(0)
     }
 
+    /// The index of the newest, and its key.
+    #[inline(always)]
+    fn youngest(&self) -> (usize, Key) {
+        let newest = self.newest();
+        (newest, self.seat(newest).1)
+    }
+
     /// Indices from the oldest to the newest.
     fn by_age(&self) -> impl Iterator<Item = usize>
     where
@@ -510,6 +517,23 @@ pub(crate) struct Stub<P>(pub Candidate, pub P);
 impl<P> Stub<P> {
     pub fn new(key: Key, step: u32, payload: P) -> Stub<P> {
         Stub(Candidate { key, step, slot: step, operation: None }, payload)
+    }
+}
+
+#[cfg(test)]
+impl<P> Ready<Stub<P>> {
+    /// A set that keeps what is about to be done.
+    pub fn of_stubs() -> Ready<Stub<P>> {
+        let ready = Ready::new();
+        ready.begin(false, true);
+        ready
+    }
+
+    /// Adds one that says what it does.
+    pub fn push_stub(&self, stub: Stub<P>) {
+        let Candidate { slot, key, operation, .. } = stub.0;
+        operation.into_iter().for_each(|operation| self.announce(slot, key, operation));
+        self.push(stub);
     }
 }
 

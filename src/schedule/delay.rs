@@ -1,6 +1,6 @@
 //! Delay-bounded search.
 
-use super::{BuiltIn, Candidate, View};
+use super::{Back, BuiltIn, Candidate, View};
 use crate::id::Key;
 use crate::prng::Stream;
 
@@ -84,11 +84,14 @@ impl BuiltIn for Delay {
     }
 
     #[inline(always)]
-    fn pick(&mut self, candidates: &impl View) -> usize {
+    fn pick(&mut self, candidates: &impl View, back: Option<Back>) -> usize {
         if self.decision < self.next && self.in_a_row <= self.patience && self.delayed.is_empty() {
             // Whoever ran last goes on: that is all there is to most decisions.
-            let newest = candidates.newest();
-            if candidates.seat(newest).1 == self.last {
+            let (newest, key) = match back {
+                Some(back) => (back.index, back.key),
+                None => candidates.youngest(),
+            };
+            if key == self.last {
                 self.decision += 1;
                 self.in_a_row += 1;
                 return newest;
@@ -113,7 +116,7 @@ mod tests {
             ready.settle();
             let index = match ready.len() {
                 1 => 0,
-                _ => delay.pick(&ready.view()),
+                _ => delay.pick(&ready, None),
             };
             let Stub(candidate, (task, step)) = ready.take(index);
             order.push(task);

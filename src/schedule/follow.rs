@@ -1,6 +1,6 @@
 //! What changed among the candidates since the last decision, so that a strategy need not look at all of them.
 
-use super::View;
+use super::{Back, View};
 use crate::prng::Stream;
 use std::ops::Range;
 
@@ -30,12 +30,19 @@ pub(crate) trait Follows {
     /// There is no such place any more.
     fn forget(&mut self, place: usize);
 
+    /// The one that was taken is back in its place.
+    #[inline(always)]
+    fn is_back(&mut self, back: Back, candidates: &impl View) {
+        self.look(back.index, candidates);
+    }
+
     /// Looks at all places that may have changed.
     #[inline(always)]
-    fn catch_up(&mut self, candidates: &impl View) {
-        match self.follow().only(candidates.len()) {
-            Some(place) => self.look(place, candidates),
-            None => self.catch_up_with_more(candidates),
+    fn catch_up(&mut self, candidates: &impl View, back: Option<Back>) {
+        match (self.follow().only(candidates.len()), back) {
+            (Some(_), Some(back)) => self.is_back(back, candidates),
+            (Some(place), None) => self.look(place, candidates),
+            (None, _) => self.catch_up_with_more(candidates),
         }
     }
 

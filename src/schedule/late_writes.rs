@@ -2,8 +2,8 @@
 
 use super::bag::Set;
 use super::follow::{Follow, Follows};
-use super::{BuiltIn, View};
-use crate::operation::Access;
+use super::{Back, BuiltIn, View};
+use crate::operation::{Access, Operation};
 use crate::prng::Stream;
 
 /// A random walk in which a candidate that is about to write is [four times](LATER) less likely than one that is not.
@@ -34,6 +34,16 @@ impl LateWrites {
         LateWrites { stream, follow: Follow::default(), writers: Set::default(), others: Set::default() }
     }
 
+    /// Who stands in `place` is about to do this.
+    #[inline(always)]
+    fn stands(&mut self, place: usize, does: Option<Operation>) {
+        match does {
+            // Nothing that is known, as before: that is so of most.
+            None if self.others.contains(place) => {}
+            _ => self.comes(place, does.is_some_and(|operation| operation.access == Access::Write)),
+        }
+    }
+
     /// Another than before stands in `place`, or for something else.
     #[inline(never)]
     fn comes(&mut self, place: usize, writes: bool) {
@@ -52,11 +62,12 @@ impl Follows for LateWrites {
 
     #[inline(always)]
     fn look(&mut self, place: usize, candidates: &impl View) {
-        match candidates.operation(candidates.seat(place)) {
-            // It does nothing that is known, as before: most do.
-            None if self.others.contains(place) => {}
-            operation => self.comes(place, operation.is_some_and(|operation| operation.access == Access::Write)),
-        }
+        self.stands(place, candidates.operation(candidates.seat(place)));
+    }
+
+    #[inline(always)]
+    fn is_back(&mut self, back: Back, candidates: &impl View) {
+        self.stands(back.index, candidates.operation((back.slot, back.key)));
     }
 
     fn forget(&mut self, place: usize) {
@@ -75,8 +86,8 @@ impl BuiltIn for LateWrites {
     }
 
     #[inline(always)]
-    fn pick(&mut self, candidates: &impl View) -> usize {
-        self.catch_up(candidates);
+    fn pick(&mut self, candidates: &impl View, back: Option<Back>) -> usize {
+        self.catch_up(candidates, back);
         let writers = self.writers.len() as u32;
         let point = self.stream.below(writers + LATER * self.others.len() as u32);
         let index = match point.checked_sub(writers) {
@@ -96,7 +107,6 @@ impl BuiltIn for LateWrites {
 mod tests {
     use super::*;
     use crate::id::Key;
-    use crate::operation::Operation;
     use crate::schedule::{Ready, Stub};
 
     /// Task 0 is about to write, two others to read; 4,000 seeds: how often each is first.
@@ -104,15 +114,16 @@ mod tests {
     fn a_write_is_four_times_less_likely() {
         let mut firsts = [0u32; 3];
         for seed in 0..4_000 {
-            let ready = Ready::new();
+            let ready = Ready::of_stubs();
             for task in 0..3 {
                 let mut stub = Stub::new(Key::ROOT.child(task), 0, task);
                 let access = if task == 0 { Access::Write } else { Access::Read };
+                stub.0.slot = task;
                 stub.0.operation = Some(Operation { resource: 1, access, announced: true });
-                ready.push(stub);
+                ready.push_stub(stub);
             }
             ready.settle();
-            let index = LateWrites::new(Stream::new(seed, 0)).pick(&ready.view());
+            let index = LateWrites::new(Stream::new(seed, 0)).pick(&ready, None);
             firsts[ready.take(index).1 as usize] += 1;
         }
         assert!((350..540).contains(&firsts[0]), "{firsts:?}, expected one in nine");
@@ -124,8 +135,13 @@ mod tests {
     fn nobody_is_lost() {
         for seed in 0..200 {
             let (mut stream, mut walk) = (Stream::new(seed, 1), LateWrites::new(Stream::new(seed, 0)));
-            let (ready, mut taken) = (Ready::new(), 0);
-            (0..6).for_each(|task| ready.push(Stub::new(Key::ROOT.child(task), 0, (task, 0))));
+            let (ready, mut taken) = (Ready::of_stubs(), 0);
+            let stub = |task: u32, step: u32| {
+                let mut stub = Stub::new(Key::ROOT.child(task), step, (task, step));
+                stub.0.slot = task;
+                stub
+            };
+            (0..6).for_each(|task| ready.push_stub(stub(task, 0)));
             while ready.len() > 0 {
                 ready.settle();
                 if stream.below(8) == 0 {
@@ -133,16 +149,16 @@ mod tests {
                 }
                 let index = match ready.len() {
                     1 => 0,
-                    _ => walk.pick(&ready.view()),
+                    _ => walk.pick(&ready, None),
                 };
                 assert!(index < ready.len());
                 let (task, step) = ready.take(index).1;
                 taken += 1;
                 if step < 4 {
-                    let mut stub = Stub::new(Key::ROOT.child(task), step + 1, (task, step + 1));
+                    let mut stub = stub(task, step + 1);
                     let access = if stream.below(2) == 0 { Access::Write } else { Access::Read };
                     stub.0.operation = Some(Operation { resource: 1, access, announced: true });
-                    ready.push(stub);
+                    ready.push_stub(stub);
                 }
             }
             assert_eq!(taken, 30, "seed {seed}");

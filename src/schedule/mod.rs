@@ -31,7 +31,7 @@ mod tree;
 mod urw;
 
 pub(crate) use active::Active;
-pub(crate) use built_in::{BuiltIn, Follower, Other};
+pub(crate) use built_in::{Back, BuiltIn, Follower, Other};
 #[cfg(test)]
 pub(crate) use candidates::Stub;
 pub use candidates::{Candidate, Candidates};

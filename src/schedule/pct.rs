@@ -2,7 +2,7 @@
 
 use super::follow::{Follow, Follows};
 use super::tree::{LEAST, Priorities};
-use super::{BuiltIn, View};
+use super::{Back, BuiltIn, View};
 use crate::id::{Key, mix};
 use crate::prng::Stream;
 
@@ -113,6 +113,9 @@ impl Follows for Pct {
         }
     }
 
+    #[inline(always)]
+    fn is_back(&mut self, _: Back, _: &impl View) {}
+
     fn forget(&mut self, place: usize) {
         self.priorities.set(place, 0);
         self.keys[place] = Key::CLOCK;
@@ -125,8 +128,8 @@ impl BuiltIn for Pct {
     }
 
     #[inline(always)]
-    fn pick(&mut self, candidates: &impl View) -> usize {
-        self.catch_up(candidates);
+    fn pick(&mut self, candidates: &impl View, back: Option<Back>) -> usize {
+        self.catch_up(candidates, back);
         let mut index = self.priorities.highest();
         let key = self.keys[index];
         self.in_a_row = if self.in_a_row.0 == key { (key, self.in_a_row.1 + 1) } else { (key, 1) };
@@ -154,7 +157,7 @@ mod tests {
             ready.settle();
             let index = match ready.len() {
                 1 => 0,
-                _ => pct.pick(&ready.view()),
+                _ => pct.pick(&ready, None),
             };
             let Stub(candidate, (task, step)) = ready.take(index);
             order.push(task);
@@ -208,7 +211,7 @@ mod tests {
         let mut seen = [false; 3];
         for step in 0..10_000 {
             ready.settle();
-            let index = pct.pick(&ready.view());
+            let index = pct.pick(&ready, None);
             let Stub(candidate, task) = ready.take(index);
             seen[task as usize] = true;
             ready.push(Stub::new(candidate.key(), step, task));

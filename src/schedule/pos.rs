@@ -2,7 +2,7 @@
 
 use super::follow::Follow;
 use super::tree::Priorities;
-use super::{BuiltIn, Candidate, View};
+use super::{Back, BuiltIn, Candidate, View};
 use crate::hash::HashMap;
 use crate::id::{Key, mix};
 use crate::operation::{Access, Operation};
@@ -76,16 +76,35 @@ impl Pos {
     }
 
     /// Somebody new stands in `place`, or somebody for a new step.
-    #[inline(always)]
+    #[inline(never)]
     fn comes(&mut self, place: usize, candidate: &Candidate) {
         let Candidate { key, step, operation, .. } = *candidate;
-        let own = mix(self.secret ^ key.get() ^ u64::from(step).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         if place >= self.places.len() {
             self.places.resize(place + 1, NOBODY);
         }
         let at = operation.map_or(0, |operation| self.list(place, operation));
         self.places[place] = Standing { key, step, operation, is_pooled: false, at };
-        self.priorities.set(place, own | 1);
+        self.priorities.set(place, self.own(key, step));
+    }
+
+    /// The one that was chosen stands in its place again.
+    #[inline(always)]
+    fn is_back(&mut self, Back { index, slot, key }: Back, candidates: &impl View) {
+        match (self.places.get_mut(index), candidates.operation((slot, key))) {
+            // It did nothing that is known, and will not: that is so of most.
+            (Some(standing), None) if standing.key == key => {
+                standing.step += 1;
+                let step = standing.step;
+                self.priorities.set(index, self.own(key, step));
+            }
+            _ => self.comes(index, &candidates.candidate(index)),
+        }
+    }
+
+    /// The priority that a step has at first.
+    #[inline(always)]
+    fn own(&self, key: Key, step: u32) -> u64 {
+        mix(self.secret ^ key.get() ^ u64::from(step).wrapping_mul(0x9e37_79b9_7f4a_7c15)) | 1
     }
 
     /// Puts it among those with priorities of their own. Where.
@@ -251,10 +270,11 @@ impl BuiltIn for Pos {
     }
 
     #[inline(always)]
-    fn pick(&mut self, candidates: &impl View) -> usize {
-        match self.follow.only(candidates.len()) {
-            Some(place) => self.comes(place, &candidates.candidate(place)),
-            None => self.look(candidates),
+    fn pick(&mut self, candidates: &impl View, back: Option<Back>) -> usize {
+        match (self.follow.only(candidates.len()), back) {
+            (Some(_), Some(back)) => self.is_back(back, candidates),
+            (Some(place), None) => self.comes(place, &candidates.candidate(place)),
+            (None, _) => self.look(candidates),
         }
         let index = self.priorities.highest();
         if let Some(operation) = self.places[index].operation {
@@ -288,19 +308,19 @@ mod tests {
 
     /// `tasks` tasks of two steps each, always ready: who ran, in order.
     fn play(seed: u64, tasks: u32, does: Does) -> Vec<u32> {
-        let (mut pos, ready) = (Pos::new(Stream::new(seed, 0)), Ready::new());
-        (0..tasks).for_each(|task| ready.push(stub(does, task, 0)));
+        let (mut pos, ready) = (Pos::new(Stream::new(seed, 0)), Ready::of_stubs());
+        (0..tasks).for_each(|task| ready.push_stub(stub(does, task, 0)));
         let mut order = Vec::new();
         while ready.len() > 0 {
             ready.settle();
             let index = match ready.len() {
                 1 => 0,
-                _ => pos.pick(&ready.view()),
+                _ => pos.pick(&ready, None),
             };
             let (task, step) = ready.take(index).1;
             order.push(task);
             if step + 1 < STEPS {
-                ready.push(stub(does, task, step + 1));
+                ready.push_stub(stub(does, task, step + 1));
             }
         }
         order

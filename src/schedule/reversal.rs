@@ -1,7 +1,7 @@
 //! A measured run with some of its races the other way round.
 
 use super::races::{Mark, Races, Reversed};
-use super::{BuiltIn, Candidate, View};
+use super::{Back, BuiltIn, Candidate, View};
 use crate::hash::HashMap;
 use crate::id::Key;
 use crate::prng::Stream;
@@ -139,9 +139,9 @@ impl Reversal {
 
     /// Who runs if no race says otherwise.
     #[inline(always)]
-    fn meant(&mut self, candidates: &impl View) -> usize {
+    fn meant(&mut self, candidates: &impl View, back: Option<Back>) -> usize {
         match self.base {
-            Base::Last => self.goes_on(candidates),
+            Base::Last => self.goes_on(candidates, back),
             Base::Oldest => candidates.oldest(),
             Base::Random => self.stream.below(candidates.len() as u32) as usize,
             Base::Opposite => self.opposite(candidates),
@@ -150,9 +150,12 @@ impl Reversal {
 
     /// Whoever ran last, if it can go on and has not done so for too long; otherwise the oldest.
     #[inline(always)]
-    fn goes_on(&mut self, candidates: &impl View) -> usize {
-        let newest = candidates.newest();
-        if candidates.seat(newest).1 == self.last && self.in_a_row < self.most_in_a_row {
+    fn goes_on(&mut self, candidates: &impl View, back: Option<Back>) -> usize {
+        let (newest, key) = match back {
+            Some(back) => (back.index, back.key),
+            None => candidates.youngest(),
+        };
+        if key == self.last && self.in_a_row < self.most_in_a_row {
             self.in_a_row += 1;
             return newest;
         }
@@ -255,13 +258,16 @@ impl BuiltIn for Reversal {
     }
 
     #[inline(always)]
-    fn pick(&mut self, candidates: &impl View) -> usize {
+    fn pick(&mut self, candidates: &impl View, back: Option<Back>) -> usize {
         self.patience = self.patience.saturating_sub(1);
-        let meant = self.meant(candidates);
+        let meant = self.meant(candidates, back);
         if self.before.is_empty() && !matches!(self.base, Base::Last) {
             return meant;
         }
-        let seat = candidates.seat(meant);
+        let seat = match back.filter(|back| back.index == meant) {
+            Some(back) => (back.slot, back.key),
+            None => candidates.seat(meant),
+        };
         self.last = seat.1;
         if self.before.is_empty() || !self.is_involved(seat) {
             return meant;
@@ -296,13 +302,13 @@ mod tests {
     /// Tasks that write 0, 1 and 2 one after the other, always ready: who ran, in order.
     fn play(seed: u64, races: &Races) -> Vec<u32> {
         let mut reversal = Reversal::new(Stream::new(seed, 0), races, 12, None);
-        let ready = Ready::new();
+        let ready = Ready::of_stubs();
         let stub = |task: u32, step: u32| {
             let mut stub = Stub::new(Key::ROOT.child(task), step, (task, step));
             (stub.0.slot, stub.0.operation) = (task, Some(writes(step)));
             stub
         };
-        (0..TASKS).for_each(|task| ready.push(stub(task, 0)));
+        (0..TASKS).for_each(|task| ready.push_stub(stub(task, 0)));
         let mut order = Vec::new();
         while ready.len() > 0 {
             ready.settle();
@@ -312,14 +318,14 @@ mod tests {
                     0
                 }
                 _ => {
-                    let index = reversal.pick(&ready.view());
+                    let index = reversal.pick(&ready, None);
                     index
                 }
             };
             let (task, step) = ready.take(index).1;
             order.push(task);
             if step + 1 < STEPS {
-                ready.push(stub(task, step + 1));
+                ready.push_stub(stub(task, step + 1));
             }
         }
         order
@@ -362,12 +368,12 @@ mod tests {
         let goes_on = |seed: &u64| matches!(Reversal::new(Stream::new(*seed, 0), &races, 12, None).base, Base::Last);
         for seed in (0..100).filter(goes_on) {
             let mut reversal = Reversal::new(Stream::new(seed, 0), &races, 12, None);
-            let ready = Ready::new();
+            let ready = Ready::of_stubs();
             (0..2).for_each(|task| ready.push(Stub::new(Key::ROOT.child(9 + task), 0, task)));
             let mut taken = [0; 2];
             for step in 1..20_000 {
                 ready.settle();
-                let index = reversal.pick(&ready.view());
+                let index = reversal.pick(&ready, None);
                 let Stub(candidate, task) = ready.take(index);
                 taken[task as usize] += 1;
                 ready.push(Stub::new(candidate.key(), step, task));

@@ -4,7 +4,7 @@ use super::bag::Set;
 use super::follow::{Follow, Follows};
 use super::profile::Profile;
 use super::tree::Weights;
-use super::{BuiltIn, Other, Urw, View};
+use super::{Back, BuiltIn, Other, Urw, View};
 use crate::hash::HashMap;
 use crate::id::Key;
 use crate::operation::Operation;
@@ -82,6 +82,16 @@ impl Surw {
             held_for: 0,
             patience,
         })
+    }
+
+    /// That one stands in `place`, and is about to do this.
+    #[inline(always)]
+    fn stands(&mut self, place: usize, seat: (u32, Key), does: Option<Operation>) {
+        match (does, self.standing.get(place)) {
+            // It is back, and is free as it was: most are.
+            (None, Some(was)) if was.key == seat.1 && !was.is_interesting => {}
+            _ => self.comes(place, seat, does),
+        }
     }
 
     /// Another than before stands in `place`, or for something else.
@@ -185,10 +195,15 @@ impl Follows for Surw {
     #[inline(always)]
     fn look(&mut self, place: usize, candidates: &impl View) {
         let seat = candidates.seat(place);
-        match (candidates.operation(seat), self.standing.get(place)) {
-            // It is back, and is free as it was: most are.
-            (None, Some(was)) if was.key == seat.1 && !was.is_interesting => {}
-            (operation, _) => self.comes(place, seat, operation),
+        self.stands(place, seat, candidates.operation(seat));
+    }
+
+    #[inline(always)]
+    fn is_back(&mut self, back: Back, candidates: &impl View) {
+        let seat = (back.slot, back.key);
+        match (candidates.operation(seat), self.standing.get(back.index)) {
+            (None, Some(was)) if !was.is_interesting => {}
+            (operation, _) => self.comes(back.index, seat, operation),
         }
     }
 
@@ -211,8 +226,8 @@ impl BuiltIn for Surw {
     }
 
     #[inline(always)]
-    fn pick(&mut self, candidates: &impl View) -> usize {
-        self.catch_up(candidates);
+    fn pick(&mut self, candidates: &impl View, back: Option<Back>) -> usize {
+        self.catch_up(candidates, back);
         if self.meant.is_none() && self.left.total() > 0 {
             self.draw(candidates);
         }

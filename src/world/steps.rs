@@ -7,7 +7,7 @@ use crate::deviation::Deviation;
 use crate::executor::Runnable;
 use crate::id::Key;
 use crate::instant::Instant;
-use crate::schedule::{BuiltIn, Follower, Random};
+use crate::schedule::{Back, BuiltIn, Follower, Random};
 use crate::trace::What;
 use std::sync::atomic::Ordering;
 
@@ -177,9 +177,10 @@ impl World {
         true
     }
 
-    /// Takes one step, after so many: `runnable` runs.
+    /// Takes one step, after so many: `runnable` runs. Whether it has given way, and has been made ready after all others that
+    /// were in this step.
     #[inline(always)]
-    fn step(&self, beacon: &Beacon, steps: u64, runnable: Runnable) {
+    fn step(&self, beacon: &Beacon, steps: u64, runnable: Runnable) -> bool {
         shown::store(&beacon.steps, steps + 1);
         let meta = runnable.metadata();
         let (slot, key) = (meta.slot(), meta.key);
@@ -188,16 +189,19 @@ impl World {
         self.tally.mix(key.get());
         #[cfg(feature = "tracing")]
         let span = self.span(runnable.metadata());
-        if runnable.metadata().is_of_a_thread() {
+        let gave_way = if runnable.metadata().is_of_a_thread() {
             self.give_turn(runnable);
+            false
         } else {
             let selector = self.selector.get();
             kernel::watch(selector);
-            runnable.run();
+            let gave_way = runnable.run();
             kernel::look_away(selector);
-        }
+            gave_way
+        };
         #[cfg(feature = "tracing")]
         drop(span);
+        gave_way
     }
 
     /// Takes the one out that the strategy chooses of `count`.
@@ -223,10 +227,16 @@ impl Follower for World {
     #[inline(never)]
     fn follow<B: BuiltIn>(&self) {
         let beacon = self.beacon;
+        // The one that ran last, whether it has given way, and of how many it was chosen.
+        let (mut last, mut gave_way, mut before) = (Back { index: 0, slot: 0, key: Key::ROOT }, false, 0);
         loop {
             let steps = shown::load(&beacon.steps);
-            if steps >= shown::load(&beacon.look_up_at) && !self.look_up() {
-                return;
+            if steps >= shown::load(&beacon.look_up_at) {
+                if !self.look_up() {
+                    return;
+                }
+                // While it stood still, others may have been taken out and put back.
+                gave_way = false;
             }
             let count = self.ready.settle();
             if count == 0 {
@@ -236,8 +246,10 @@ impl Follower for World {
                 return;
             }
             let runnable = if count > 1 {
-                let index = self.strategy.pick_by::<B, _>(&self.ready, count);
-                self.ready.take_decided(index, count, &self.tally)
+                // If they are as many as before, nobody else came, and it has filled the gap that it left.
+                let back = if gave_way && count == before { Some(last) } else { None };
+                last.index = self.strategy.pick_by::<B, _>(&self.ready, count, back);
+                self.ready.take_decided(last.index, count, &self.tally)
             } else {
                 if self.ready.keeps_operations() {
                     self.strategy.alone(&self.ready);
@@ -245,9 +257,10 @@ impl Follower for World {
                 self.ready.take_alone()
             };
             let meta = runnable.metadata();
-            self.ready.runs(meta.slot(), meta.key);
+            (last.slot, last.key, before) = (meta.slot(), meta.key, count);
+            self.ready.runs(last.slot, last.key);
             meta.count_step();
-            self.step(beacon, steps, runnable);
+            gave_way = self.step(beacon, steps, runnable);
         }
     }
 }
