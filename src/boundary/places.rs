@@ -96,6 +96,13 @@ impl<P> Places<P> {
         gap, set_gap, "The place that was left last, unless somebody has filled it; 0 if there is none.";
     }
 
+    /// The age of whoever comes next, where ages are stamps.
+    #[inline(always)]
+    pub fn next_stamp(&self) -> u64 {
+        // SAFETY: as in `at`.
+        unsafe { (*self.0.get()).next_stamp }
+    }
+
     /// Counts stamps from 0 again, and says whether [`put_youngest`](Places::put_youngest) is to put anybody anywhere.
     pub fn restart(&self, stamped: bool) {
         // SAFETY: as in `at`.

@@ -179,7 +179,11 @@ impl Bag {
     #[inline(always)]
     pub fn draw(&self, stream: &mut Stream, len: usize) -> usize {
         if len > FEW {
-            return self.draw_of_many(stream);
+            loop {
+                if let Some(place) = self.in_its_class(stream.below_wide(self.most)) {
+                    return place;
+                }
+            }
         }
         let mut point = stream.below_wide(self.total);
         for (place, entry) in self.entries.iter().enumerate() {
@@ -191,21 +195,18 @@ impl Bag {
         0
     }
 
+    /// The place that a point below what all would weigh at most falls on, if it falls on what that weighs indeed. Apart, and
+    /// without a call, so that it saves no registers.
     #[inline(never)]
-    fn draw_of_many(&self, stream: &mut Stream) -> usize {
-        loop {
-            let mut point = stream.below_wide(self.most);
-            // Most of what there is lies in the highest.
-            let mut class = self.top;
-            while point >= self.most_in[class] {
-                point -= self.most_in[class];
-                class -= 1;
-            }
-            let place = self.classes[class][(point >> class) as usize];
-            if point & ((1 << class) - 1) < self.entries[place as usize].weight {
-                return place as usize;
-            }
+    fn in_its_class(&self, mut point: u64) -> Option<usize> {
+        // Most of what there is lies in the highest.
+        let mut class = self.top;
+        while point >= self.most_in[class] {
+            point -= self.most_in[class];
+            class -= 1;
         }
+        let place = self.classes[class][(point >> class) as usize] as usize;
+        (point & ((1 << class) - 1) < self.entries[place].weight).then_some(place)
     }
 }
 

@@ -40,7 +40,6 @@ pub(crate) trait BuiltIn: OneOf {
 /// and no other has.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Back {
-    pub index: usize,
     /// Its place in the registry.
     pub slot: u32,
     pub key: Key,

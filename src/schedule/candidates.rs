@@ -1,5 +1,6 @@
 //! The candidates: a dense list to pick from, and a linked list through it that remembers age.
 
+use super::Back;
 use super::announced::Operations;
 use crate::boundary::places::{Neighbours, Places};
 use crate::boundary::tally::Tally;
@@ -116,11 +117,11 @@ pub(crate) trait View {
         self.newer(None).unwrap_or(0)
     }
 
-    /// The index of the newest, and its key.
+    /// The index of the newest, and its seat, which is known where it is [back](Back).
     #[inline(always)]
-    fn youngest(&self) -> (usize, Key) {
+    fn youngest(&self, back: Option<Back>) -> (usize, (u32, Key)) {
         let newest = self.newest();
-        (newest, self.seat(newest).1)
+        (newest, back.map_or_else(|| self.seat(newest), |back| (back.slot, back.key)))
     }
 
     /// Indices from the oldest to the newest.
@@ -235,11 +236,21 @@ pub(crate) struct Ready<T> {
     way: Word<Way>,
     /// What they are about to do, where somebody wants to know.
     operations: Operations,
+    /// Where ages are stamps: of those from this one on it has still to be noted that they were woken, …
+    noted: Word<u64>,
+    /// … who stand behind the others, but for the first of them, who may be in the place that was left last: this one.
+    left: Word<usize>,
 }
 
 impl<T: Payload> Ready<T> {
     pub fn new() -> Ready<T> {
-        Ready { places: Places::new(0), way: Word::new(0), operations: Operations::default() }
+        Ready {
+            places: Places::new(0),
+            way: Word::new(0),
+            operations: Operations::default(),
+            noted: Word::new(0),
+            left: Word::new(0),
+        }
     }
 
     /// For a run that begins, nobody being ready yet: whether ages are kept by stamps, and whether to keep what candidates
@@ -284,6 +295,7 @@ impl<T: Payload> Ready<T> {
     /// The wakes to come are the clock's.
     pub fn clock_wakes(&self) {
         if self.keeps_operations() {
+            self.note_wakes();
             self.operations.runs(u32::MAX, Key::CLOCK);
         }
     }
@@ -296,9 +308,11 @@ impl<T: Payload> Ready<T> {
         }
         self.settle();
         let by_age = self.places_by_age();
-        self.places.restart(way == STAMPS);
+        self.note_wakes();
+        self.places.restart(way & STAMPS != 0);
         self.places.set_age(0, 0);
         by_age.into_iter().for_each(|at| self.places.renew(at, way & STAMPS != 0));
+        self.noted.set(self.places.next_stamp());
         self.way.set(way);
     }
 
@@ -346,6 +360,7 @@ impl<T: Payload> Ready<T> {
     /// The candidates, once they have [settled](Ready::settle).
     pub fn view(&self) -> Candidates<'_> {
         debug_assert!(self.places.gap() == 0);
+        self.note_wakes();
         Candidates { all: self, len: self.places.used() }
     }
 
@@ -368,7 +383,7 @@ impl<T: Payload> Ready<T> {
     #[inline(never)]
     fn push_otherwise(&self, payload: ManuallyDrop<T>) {
         let way = self.way.get();
-        if way & OPERATIONS != 0 && self.operations.is_by_another(payload.seat().0) {
+        if way == OPERATIONS && self.operations.is_by_another(payload.seat().0) {
             return self.push_woken(payload);
         }
         if let Some(payload) = self.places.put_newest(payload, way & STAMPS != 0) {
@@ -384,6 +399,35 @@ impl<T: Payload> Ready<T> {
         if let Some(payload) = self.places.put_newest(payload, self.has_stamps()) {
             self.push_behind(payload);
         }
+    }
+
+    /// Notes of all who came since somebody was taken out that whoever runs has woken them. Where ages are stamps, this is put
+    /// off to when somebody wants to know, so that one that gives way costs nothing. (In a ring it is noted at once.)
+    #[inline(always)]
+    pub fn note_wakes(&self) {
+        if self.way.get() == STAMPS | OPERATIONS && self.noted.get() != self.places.next_stamp() {
+            self.note_wakes_since();
+        }
+    }
+
+    #[inline(never)]
+    fn note_wakes_since(&self) {
+        let noted = self.noted.get();
+        let note = |&at: &usize| {
+            let is_new = self.places.age(at) >= noted;
+            if is_new
+                && let Some((slot, key)) = self.places.look(at, T::seat)
+                && self.operations.is_by_another(slot)
+            {
+                self.operations.is_woken(slot, key);
+            }
+            is_new
+        };
+        let used = self.places.used();
+        let left = Some(self.left.get()).filter(|left| (1..=used).contains(left));
+        left.filter(note);
+        (1..=used).rev().take_while(note).for_each(drop);
+        self.noted.set(self.places.next_stamp());
     }
 
     /// The same where there is no place any more.
@@ -461,6 +505,7 @@ impl<T: Payload> Ready<T> {
 
     #[inline(always)]
     fn take_otherwise(&self, index: usize) -> T {
+        self.note_wakes();
         let payload = if self.has_stamps() { self.take_by_stamps(index) } else { self.places.take_linked(index + 1) };
         let (slot, key) = payload.seat();
         self.runs(slot, key);
@@ -484,11 +529,14 @@ impl<T: Payload> Ready<T> {
         if self.has_stamps() { self.take_by_stamps(0) } else { self.places.take_linked(1) }
     }
 
-    /// The one with that seat runs from now on, and was taken out for that.
+    /// The one with that seat runs from now on, and was taken out for that. Whom the one before has woken [is
+    /// noted](Ready::note_wakes), or it was itself and nobody else.
     #[inline(always)]
     pub fn runs(&self, slot: u32, key: Key) {
         if self.keeps_operations() {
             self.operations.runs(slot, key);
+            self.noted.set(self.places.next_stamp());
+            self.left.set(self.places.gap());
         }
     }
 
@@ -548,6 +596,64 @@ impl<P> Payload for Stub<P> {
 mod tests {
     use super::*;
     use crate::prng::Stream;
+
+    /// Candidates that give way and wake others, and now and then the clock or somebody amid a step of another: with stamps the
+    /// same is known of them as with a ring.
+    #[test]
+    fn what_is_noted_late_is_what_is_noted_at_once() {
+        for seed in 0..300 {
+            let told: Vec<Vec<Option<Operation>>> = [false, true].into_iter().map(|stamps| told(seed, stamps)).collect();
+            assert_eq!(told[0], told[1], "seed {seed}");
+            assert!(told[0].iter().any(Option::is_some), "seed {seed}");
+        }
+    }
+
+    /// What is told of those who are ready, the oldest first, after each of some steps.
+    fn told(seed: u64, stamps: bool) -> Vec<Option<Operation>> {
+        let (mut stream, ready, mut told) = (Stream::new(seed, 0), Ready::new(), Vec::new());
+        ready.begin(stamps, true);
+        let stub = |task: u32| {
+            let mut stub = Stub::new(Key::ROOT.child(task), 0, task);
+            stub.0.slot = task;
+            stub
+        };
+        let (mut away, mut running): (Vec<u32>, u32) = ((1..12).collect(), 0);
+        let wake = |away: &mut Vec<u32>, stream: &mut Stream| {
+            for _ in 0..stream.below(3).min(away.len() as u32) {
+                ready.push(stub(away.swap_remove(stream.below(away.len() as u32) as usize)));
+            }
+        };
+        ready.push(stub(0));
+        for step in 0..60 {
+            if ready.settle() == 0 {
+                ready.clock_wakes();
+                wake(&mut away, &mut stream);
+                continue;
+            }
+            let view = ready.view();
+            told.extend(view.by_age().map(|index| view.get(index).operation()));
+            let nth = stream.below(ready.len() as u32) as usize;
+            let chosen = view.by_age().nth(nth).unwrap();
+            running = ready.take(chosen).1;
+            wake(&mut away, &mut stream);
+            if stream.below(4) == 0 {
+                ready.settle();
+                ready.view();
+                wake(&mut away, &mut stream);
+            }
+            if stream.below(8) == 0 {
+                ready.clock_wakes();
+                wake(&mut away, &mut stream);
+            }
+            if stream.below(4) == 0 {
+                let does = Operation { resource: step, access: crate::operation::Access::Read, announced: true };
+                ready.announce(running, Key::ROOT.child(running), does);
+            }
+            if stream.below(3) > 0 { ready.push(stub(running)) } else { away.push(running) }
+        }
+        let _ = running;
+        told
+    }
 
     /// Against the obvious model: a vector in order of age.
     #[test]

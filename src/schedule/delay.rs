@@ -87,10 +87,7 @@ impl BuiltIn for Delay {
     fn pick(&mut self, candidates: &impl View, back: Option<Back>) -> usize {
         if self.decision < self.next && self.in_a_row <= self.patience && self.delayed.is_empty() {
             // Whoever ran last goes on: that is all there is to most decisions.
-            let (newest, key) = match back {
-                Some(back) => (back.index, back.key),
-                None => candidates.youngest(),
-            };
+            let (newest, (_, key)) = candidates.youngest(back);
             if key == self.last {
                 self.decision += 1;
                 self.in_a_row += 1;

@@ -30,17 +30,18 @@ pub(crate) trait Follows {
     /// There is no such place any more.
     fn forget(&mut self, place: usize);
 
-    /// The one that was taken is back in its place.
+    /// The one that was taken from `place` is back there.
     #[inline(always)]
-    fn is_back(&mut self, back: Back, candidates: &impl View) {
-        self.look(back.index, candidates);
+    fn is_back(&mut self, place: usize, back: Back, candidates: &impl View) {
+        let _ = back;
+        self.look(place, candidates);
     }
 
     /// Looks at all places that may have changed.
     #[inline(always)]
     fn catch_up(&mut self, candidates: &impl View, back: Option<Back>) {
         match (self.follow().only(candidates.len()), back) {
-            (Some(_), Some(back)) => self.is_back(back, candidates),
+            (Some(place), Some(back)) => self.is_back(place, back, candidates),
             (Some(place), None) => self.look(place, candidates),
             (None, _) => self.catch_up_with_more(candidates),
         }

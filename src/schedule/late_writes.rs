@@ -66,8 +66,8 @@ impl Follows for LateWrites {
     }
 
     #[inline(always)]
-    fn is_back(&mut self, back: Back, candidates: &impl View) {
-        self.stands(back.index, candidates.operation((back.slot, back.key)));
+    fn is_back(&mut self, place: usize, back: Back, candidates: &impl View) {
+        self.stands(place, candidates.operation((back.slot, back.key)));
     }
 
     fn forget(&mut self, place: usize) {

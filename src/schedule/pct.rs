@@ -114,7 +114,7 @@ impl Follows for Pct {
     }
 
     #[inline(always)]
-    fn is_back(&mut self, _: Back, _: &impl View) {}
+    fn is_back(&mut self, _: usize, _: Back, _: &impl View) {}
 
     fn forget(&mut self, place: usize) {
         self.priorities.set(place, 0);

@@ -87,17 +87,20 @@ impl Pos {
         self.priorities.set(place, self.own(key, step));
     }
 
-    /// The one that was chosen stands in its place again.
+    /// The one that was chosen stands in its place again. Whether it is chosen again, and that is all there is to it.
     #[inline(always)]
-    fn is_back(&mut self, Back { index, slot, key }: Back, candidates: &impl View) {
-        match (self.places.get_mut(index), candidates.operation((slot, key))) {
+    fn goes_on(&mut self, place: usize, Back { slot, key }: Back, candidates: &impl View) -> bool {
+        match (self.places.get_mut(place), candidates.operation((slot, key))) {
             // It did nothing that is known, and will not: that is so of most.
             (Some(standing), None) if standing.key == key => {
                 standing.step += 1;
                 let step = standing.step;
-                self.priorities.set(index, self.own(key, step));
+                self.priorities.renew(place, self.own(key, step))
             }
-            _ => self.comes(index, &candidates.candidate(index)),
+            _ => {
+                self.comes(place, &candidates.candidate(place));
+                false
+            }
         }
     }
 
@@ -272,7 +275,11 @@ impl BuiltIn for Pos {
     #[inline(always)]
     fn pick(&mut self, candidates: &impl View, back: Option<Back>) -> usize {
         match (self.follow.only(candidates.len()), back) {
-            (Some(_), Some(back)) => self.is_back(back, candidates),
+            (Some(place), Some(back)) => {
+                if self.goes_on(place, back, candidates) {
+                    return place;
+                }
+            }
             (Some(place), None) => self.comes(place, &candidates.candidate(place)),
             (None, _) => self.look(candidates),
         }

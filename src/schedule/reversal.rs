@@ -139,10 +139,9 @@ impl Reversal {
 
     /// Who runs if no race says otherwise.
     #[inline(always)]
-    fn meant(&mut self, candidates: &impl View, back: Option<Back>) -> usize {
+    fn meant(&mut self, candidates: &impl View) -> usize {
         match self.base {
-            Base::Last => self.goes_on(candidates, back),
-            Base::Oldest => candidates.oldest(),
+            Base::Oldest | Base::Last => candidates.oldest(),
             Base::Random => self.stream.below(candidates.len() as u32) as usize,
             Base::Opposite => self.opposite(candidates),
         }
@@ -150,17 +149,15 @@ impl Reversal {
 
     /// Whoever ran last, if it can go on and has not done so for too long; otherwise the oldest.
     #[inline(always)]
-    fn goes_on(&mut self, candidates: &impl View, back: Option<Back>) -> usize {
-        let (newest, key) = match back {
-            Some(back) => (back.index, back.key),
-            None => candidates.youngest(),
-        };
-        if key == self.last && self.in_a_row < self.most_in_a_row {
+    fn goes_on(&mut self, candidates: &impl View, back: Option<Back>) -> (usize, (u32, Key)) {
+        let (newest, seat) = candidates.youngest(back);
+        if seat.1 == self.last && self.in_a_row < self.most_in_a_row {
             self.in_a_row += 1;
-            return newest;
+            return (newest, seat);
         }
         self.in_a_row = 0;
-        candidates.oldest()
+        let oldest = candidates.oldest();
+        (oldest, candidates.seat(oldest))
     }
 
     /// Who runs, where the one at `meant` is in one of the races.
@@ -260,13 +257,14 @@ impl BuiltIn for Reversal {
     #[inline(always)]
     fn pick(&mut self, candidates: &impl View, back: Option<Back>) -> usize {
         self.patience = self.patience.saturating_sub(1);
-        let meant = self.meant(candidates, back);
-        if self.before.is_empty() && !matches!(self.base, Base::Last) {
-            return meant;
-        }
-        let seat = match back.filter(|back| back.index == meant) {
-            Some(back) => (back.slot, back.key),
-            None => candidates.seat(meant),
+        let (meant, seat) = if let Base::Last = self.base {
+            self.goes_on(candidates, back)
+        } else {
+            let meant = self.meant(candidates);
+            if self.before.is_empty() {
+                return meant;
+            }
+            (meant, candidates.seat(meant))
         };
         self.last = seat.1;
         if self.before.is_empty() || !self.is_involved(seat) {

@@ -199,11 +199,11 @@ impl Follows for Surw {
     }
 
     #[inline(always)]
-    fn is_back(&mut self, back: Back, candidates: &impl View) {
+    fn is_back(&mut self, place: usize, back: Back, candidates: &impl View) {
         let seat = (back.slot, back.key);
-        match (candidates.operation(seat), self.standing.get(back.index)) {
+        match (candidates.operation(seat), self.standing.get(place)) {
             (None, Some(was)) if !was.is_interesting => {}
-            (operation, _) => self.comes(back.index, seat, operation),
+            (operation, _) => self.comes(place, seat, operation),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Trees over places: the sum of weights, the highest priority. An update takes O(log n) at most, a pick as well.
 
+use std::cell::Cell;
+
 /// A weight for each place; a place is drawn with a probability in proportion to its weight.
 #[derive(Default)]
 pub(crate) struct Weights {
@@ -76,14 +78,13 @@ pub(crate) struct Priorities {
 /// How many entries stand below one in the heap.
 const BELOW: usize = 4;
 
-/// The highest of the entries from `first` on that stand below the same one, and where it is; 0 if there is none.
+/// The highest of four, and which it is.
 #[inline(always)]
-fn highest_of(heap: &[u64], first: usize) -> (usize, u64) {
-    let Some(&[a, b, c, d]) = heap.get(first..first + BELOW) else { return (first, 0) };
+fn highest_of([a, b, c, d]: [u64; BELOW]) -> (usize, u64) {
     // Numbers to choose between, no jumps: which of four it is cannot be guessed.
     let (one, left) = if b > a { (1, b) } else { (0, a) };
     let (other, right) = if d > c { (3, d) } else { (2, c) };
-    if right > left { (first + other, right) } else { (first + one, left) }
+    if right > left { (other, right) } else { (one, left) }
 }
 
 /// The bits of an entry that say which place it is.
@@ -107,25 +108,31 @@ impl Priorities {
         }
     }
 
-    /// Gives `place` a priority; 0 is for a place that is empty.
+    /// Gives `place`, which has one, another priority. True if it was the highest and is still; otherwise it may be, too.
     #[inline(always)]
-    pub fn set(&mut self, place: usize, priority: u64) {
+    pub fn renew(&mut self, place: usize, priority: u64) -> bool {
         let entry = priority & !PLACE | place as u64 & PLACE;
-        // The highest gets another one, and is the highest still.
-        if let &mut [ref mut highest, a, b, c, d, ..] = &mut self.heap[..]
-            && (*highest & PLACE) as usize == place
-            && priority > 0
-            && *highest > 0
-            && entry > a.max(b).max(c.max(d))
-        {
-            *highest = entry;
-        } else {
-            self.set_otherwise(place, priority, entry);
+        match &mut self.heap[..] {
+            &mut [ref mut highest, a, b, c, d, ..] if (*highest & PLACE) as usize == place && *highest > 0 => {
+                let goes_on = entry > a.max(b).max(c.max(d));
+                if goes_on {
+                    *highest = entry;
+                } else {
+                    self.sink(0, entry);
+                }
+                goes_on
+            }
+            _ => {
+                self.set(place, priority);
+                false
+            }
         }
     }
 
+    /// Gives `place` a priority; 0 is for a place that is empty.
     #[inline(never)]
-    fn set_otherwise(&mut self, place: usize, priority: u64, entry: u64) {
+    pub fn set(&mut self, place: usize, priority: u64) {
+        let entry = priority & !PLACE | place as u64 & PLACE;
         match self.at.get(place) {
             Some(&at) if at > 0 && priority > 0 => {
                 let at = at as usize - 1;
@@ -160,19 +167,20 @@ impl Priorities {
     }
 
     /// Puts `entry` where it belongs, at `at` or below.
-    #[inline]
+    #[inline(never)]
     fn sink(&mut self, mut at: usize, entry: u64) {
-        let heap = &mut self.heap[..];
-        loop {
-            let (child, higher) = highest_of(heap, BELOW * at + 1);
+        let heap = Cell::from_mut(&mut self.heap[..]).as_slice_of_cells();
+        let below = heap.get(1..).map_or(&[][..], |below| below.as_chunks::<BELOW>().0);
+        while let Some(four) = below.get(at) {
+            let (child, higher) = highest_of(four.each_ref().map(Cell::get));
             if higher <= entry {
                 break;
             }
-            heap[at] = higher;
+            heap[at].set(higher);
             self.at[(higher & PLACE) as usize] = at as u32 + 1;
-            at = child;
+            at = BELOW * at + 1 + child;
         }
-        heap[at] = entry;
+        heap[at].set(entry);
         self.at[(entry & PLACE) as usize] = at as u32 + 1;
     }
 

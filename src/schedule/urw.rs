@@ -67,10 +67,10 @@ impl Follows for Urw {
     }
 
     #[inline(always)]
-    fn is_back(&mut self, back: Back, candidates: &impl View) {
+    fn is_back(&mut self, place: usize, back: Back, candidates: &impl View) {
         match self.tasks.takes_one(back.slot) {
-            Some(left) => self.weights.set(back.index, left),
-            None => self.look(back.index, candidates),
+            Some(left) => self.weights.set(place, left),
+            None => self.look(place, candidates),
         }
     }
 

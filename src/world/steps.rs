@@ -227,8 +227,9 @@ impl Follower for World {
     #[inline(never)]
     fn follow<B: BuiltIn>(&self) {
         let beacon = self.beacon;
-        // The one that ran last, whether it has given way, and of how many it was chosen.
-        let (mut last, mut gave_way, mut before) = (Back { index: 0, slot: 0, key: Key::ROOT }, false, 0);
+        // Of how many the one that ran last was chosen, if it has given way. If there are as many again, nobody else came, and
+        // it has filled the gap that it left.
+        let mut before = 0;
         loop {
             let steps = shown::load(&beacon.steps);
             if steps >= shown::load(&beacon.look_up_at) {
@@ -236,7 +237,7 @@ impl Follower for World {
                     return;
                 }
                 // While it stood still, others may have been taken out and put back.
-                gave_way = false;
+                before = 0;
             }
             let count = self.ready.settle();
             if count == 0 {
@@ -245,11 +246,16 @@ impl Follower for World {
                 }
                 return;
             }
+            let back = if count == before {
+                let Running { slot, key } = self.running.get();
+                Some(Back { slot, key })
+            } else {
+                self.ready.note_wakes();
+                None
+            };
             let runnable = if count > 1 {
-                // If they are as many as before, nobody else came, and it has filled the gap that it left.
-                let back = if gave_way && count == before { Some(last) } else { None };
-                last.index = self.strategy.pick_by::<B, _>(&self.ready, count, back);
-                self.ready.take_decided(last.index, count, &self.tally)
+                let index = self.strategy.pick_by::<B, _>(&self.ready, count, back);
+                self.ready.take_decided(index, count, &self.tally)
             } else {
                 if self.ready.keeps_operations() {
                     self.strategy.alone(&self.ready);
@@ -257,10 +263,9 @@ impl Follower for World {
                 self.ready.take_alone()
             };
             let meta = runnable.metadata();
-            (last.slot, last.key, before) = (meta.slot(), meta.key, count);
-            self.ready.runs(last.slot, last.key);
+            self.ready.runs(meta.slot(), meta.key);
             meta.count_step();
-            gave_way = self.step(beacon, steps, runnable);
+            before = if self.step(beacon, steps, runnable) { count } else { 0 };
         }
     }
 }
