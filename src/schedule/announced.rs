@@ -41,8 +41,9 @@ impl Operations {
         self.next.try_borrow_mut().is_err()
     }
 
+    /// Whether something may be known of who is in `slot`; for certain nothing is, if it is false.
     #[inline(always)]
-    fn may_be_known(&self, slot: u32) -> bool {
+    pub fn may_be_known(&self, slot: u32) -> bool {
         slot as usize >= FIRST || self.known.at(slot as usize)
     }
 

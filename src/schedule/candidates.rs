@@ -107,6 +107,8 @@ pub(crate) trait View {
     fn seat(&self, index: usize) -> (u32, Key);
     /// What the one with that seat is about to do.
     fn operation(&self, seat: (u32, Key)) -> Option<Operation>;
+    /// Whether anything is known of what the one with that place in the registry is about to do, perhaps.
+    fn may_be_known(&self, slot: u32) -> bool;
     /// The one at `index`.
     fn candidate(&self, index: usize) -> Candidate;
     /// The index of who became ready just after the one at `index`; the oldest of all for `None`.
@@ -163,6 +165,11 @@ impl<T: Payload> View for Ready<T> {
         if self.keeps_operations() { self.operations.of(slot, key) } else { None }
     }
 
+    #[inline(always)]
+    fn may_be_known(&self, slot: u32) -> bool {
+        self.operations.may_be_known(slot)
+    }
+
     fn candidate(&self, index: usize) -> Candidate {
         let who = self.who(index);
         Candidate { operation: self.operation((who.slot, who.key)), ..who }
@@ -200,6 +207,10 @@ impl View for Candidates<'_> {
 
     fn operation(&self, seat: (u32, Key)) -> Option<Operation> {
         self.all.operation(seat)
+    }
+
+    fn may_be_known(&self, slot: u32) -> bool {
+        self.all.may_be_known(slot)
     }
 
     fn candidate(&self, index: usize) -> Candidate {

@@ -3,7 +3,7 @@
 use super::bag::Set;
 use super::follow::{Follow, Follows};
 use super::{Back, BuiltIn, View};
-use crate::operation::{Access, Operation};
+use crate::operation::Access;
 use crate::prng::Stream;
 
 /// A random walk in which a candidate that is about to write is [four times](LATER) less likely than one that is not.
@@ -33,25 +33,6 @@ impl LateWrites {
     pub fn new(stream: Stream) -> LateWrites {
         LateWrites { stream, follow: Follow::default(), writers: Set::default(), others: Set::default() }
     }
-
-    /// Who stands in `place` is about to do this.
-    #[inline(always)]
-    fn stands(&mut self, place: usize, does: Option<Operation>) {
-        match does {
-            // Nothing that is known, as before: that is so of most.
-            None if self.others.contains(place) => {}
-            _ => self.comes(place, does.is_some_and(|operation| operation.access == Access::Write)),
-        }
-    }
-
-    /// Another than before stands in `place`, or for something else.
-    #[inline(never)]
-    fn comes(&mut self, place: usize, writes: bool) {
-        let (among, not) =
-            if writes { (&mut self.writers, &mut self.others) } else { (&mut self.others, &mut self.writers) };
-        not.remove(place);
-        among.insert(place);
-    }
 }
 
 impl Follows for LateWrites {
@@ -60,14 +41,22 @@ impl Follows for LateWrites {
         &mut self.follow
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn look(&mut self, place: usize, candidates: &impl View) {
-        self.stands(place, candidates.operation(candidates.seat(place)));
+        let does = candidates.operation(candidates.seat(place));
+        let writes = does.is_some_and(|operation| operation.access == Access::Write);
+        let (among, not) =
+            if writes { (&mut self.writers, &mut self.others) } else { (&mut self.others, &mut self.writers) };
+        not.remove(place);
+        among.insert(place);
     }
 
     #[inline(always)]
     fn is_back(&mut self, place: usize, back: Back, candidates: &impl View) {
-        self.stands(place, candidates.operation((back.slot, back.key)));
+        // It does nothing that is known, as before: that is so of most.
+        if candidates.may_be_known(back.slot) || !self.others.contains(place) {
+            self.look(place, candidates);
+        }
     }
 
     fn forget(&mut self, place: usize) {
@@ -107,6 +96,7 @@ impl BuiltIn for LateWrites {
 mod tests {
     use super::*;
     use crate::id::Key;
+    use crate::operation::Operation;
     use crate::schedule::{Ready, Stub};
 
     /// Task 0 is about to write, two others to read; 4,000 seeds: how often each is first.

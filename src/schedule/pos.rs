@@ -89,12 +89,12 @@ impl Pos {
 
     /// The one that was chosen stands in its place again. Whether it is chosen again, and that is all there is to it.
     #[inline(always)]
-    fn goes_on(&mut self, place: usize, Back { slot, key }: Back, candidates: &impl View) -> bool {
-        match (self.places.get_mut(place), candidates.operation((slot, key))) {
+    fn goes_on(&mut self, place: usize, back: Back, candidates: &impl View) -> bool {
+        match self.places.get_mut(place) {
             // It did nothing that is known, and will not: that is so of most.
-            (Some(standing), None) if standing.key == key => {
-                standing.step += 1;
-                let step = standing.step;
+            Some(&mut Standing { key, ref mut step, .. }) if key != NOBODY.key && !candidates.may_be_known(back.slot) => {
+                *step += 1;
+                let step = *step;
                 self.priorities.renew(place, self.own(key, step))
             }
             _ => {

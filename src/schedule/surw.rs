@@ -84,16 +84,6 @@ impl Surw {
         })
     }
 
-    /// That one stands in `place`, and is about to do this.
-    #[inline(always)]
-    fn stands(&mut self, place: usize, seat: (u32, Key), does: Option<Operation>) {
-        match (does, self.standing.get(place)) {
-            // It is back, and is free as it was: most are.
-            (None, Some(was)) if was.key == seat.1 && !was.is_interesting => {}
-            _ => self.comes(place, seat, does),
-        }
-    }
-
     /// Another than before stands in `place`, or for something else.
     #[inline(never)]
     fn comes(&mut self, place: usize, seat: (u32, Key), operation: Option<Operation>) {
@@ -192,18 +182,22 @@ impl Follows for Surw {
         &mut self.follow
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn look(&mut self, place: usize, candidates: &impl View) {
         let seat = candidates.seat(place);
-        self.stands(place, seat, candidates.operation(seat));
+        match (candidates.operation(seat), self.standing.get(place)) {
+            // It is free as it was.
+            (None, Some(was)) if was.key == seat.1 && !was.is_interesting => {}
+            (does, _) => self.comes(place, seat, does),
+        }
     }
 
     #[inline(always)]
     fn is_back(&mut self, place: usize, back: Back, candidates: &impl View) {
-        let seat = (back.slot, back.key);
-        match (candidates.operation(seat), self.standing.get(place)) {
-            (None, Some(was)) if !was.is_interesting => {}
-            (operation, _) => self.comes(place, seat, operation),
+        // It does nothing that is known, and is free as it was: that is so of most.
+        let was_free = self.standing.get(place).is_some_and(|was| !was.is_interesting);
+        if candidates.may_be_known(back.slot) || !was_free {
+            self.look(place, candidates);
         }
     }
 
