@@ -24,7 +24,11 @@ const FIRST: usize = 1_024;
 
 impl Default for Operations {
     fn default() -> Operations {
-        Operations { next: RefCell::default(), known: Word::new([false; FIRST]), running: Word::new((NOBODY, Key::ROOT)) }
+        Operations {
+            next: RefCell::default(),
+            known: Word::new([false; FIRST]),
+            running: Word::new((NOBODY, Key::ROOT)),
+        }
     }
 }
 

@@ -29,7 +29,15 @@ impl Delay {
         let mut at: Vec<u64> = (0..delays).map(|_| stream.below_wide(length)).collect();
         at.sort_unstable_by(|a, b| b.cmp(a));
         let next = at.last().copied().unwrap_or(u64::MAX);
-        Delay { decision: 0, at, next, delayed: Vec::new(), last: Key::CLOCK, in_a_row: 0, patience: 10 * length + 1_000 }
+        Delay {
+            decision: 0,
+            at,
+            next,
+            delayed: Vec::new(),
+            last: Key::CLOCK,
+            in_a_row: 0,
+            patience: 10 * length + 1_000,
+        }
     }
 
     /// Who runs if there is no delay.

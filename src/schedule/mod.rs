@@ -29,13 +29,13 @@ mod reversal;
 mod surw;
 mod tree;
 mod urw;
+mod view;
 
 pub(crate) use active::Active;
 pub(crate) use built_in::{Back, BuiltIn, Follower, Other};
 #[cfg(test)]
 pub(crate) use candidates::Stub;
-pub use candidates::{Candidate, Candidates};
-pub(crate) use candidates::{Payload, Ready, View};
+pub(crate) use candidates::{Payload, Ready};
 use delay::Delay;
 use exhaustive::Exhaustive;
 pub(crate) use exhaustive::Tree;
@@ -52,6 +52,8 @@ use replay::Replay;
 use reversal::Reversal;
 use surw::Surw;
 use urw::Urw;
+pub(crate) use view::View;
+pub use view::{Candidate, Candidates};
 
 use crate::id::Key;
 

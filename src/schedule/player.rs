@@ -1,8 +1,8 @@
 //! A strategy with all that was measured for it: what answers the decisions of any number of runs.
 
 use super::{
-    Active, Delay, Exhaustive, LateWrites, Other, Pct, Pos, Profile, Promote, Promotion, Replay, Reversal, StrategyKind, Surw,
-    Tree, Urw, portfolio,
+    Active, Delay, Exhaustive, LateWrites, Other, Pct, Pos, Profile, Promote, Promotion, Replay, Reversal,
+    StrategyKind, Surw, Tree, Urw, portfolio,
 };
 use crate::id::Key;
 use crate::prng::{Stream, StreamId};

@@ -92,7 +92,9 @@ impl Pos {
     fn goes_on(&mut self, place: usize, back: Back, candidates: &impl View) -> bool {
         match self.places.get_mut(place) {
             // It did nothing that is known, and will not: that is so of most.
-            Some(&mut Standing { key, ref mut step, .. }) if key != NOBODY.key && !candidates.may_be_known(back.slot) => {
+            Some(&mut Standing { key, ref mut step, .. })
+                if key != NOBODY.key && !candidates.may_be_known(back.slot) =>
+            {
                 *step += 1;
                 let step = *step;
                 self.priorities.renew(place, self.own(key, step))
