@@ -315,10 +315,7 @@ mod tests {
                     reversal.alone(&ready.view());
                     0
                 }
-                _ => {
-                    let index = reversal.pick(&ready, None);
-                    index
-                }
+                _ => reversal.pick(&ready, None),
             };
             let (task, step) = ready.take(index).1;
             order.push(task);
