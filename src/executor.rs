@@ -71,7 +71,8 @@ pub struct TaskMeta {
     pub(crate) key: Key,
     /// Its place in the registry, and whether it is a sim thread's.
     place: u32,
-    /// How often it has been made ready: its own steps. Not counted where nobody asks, see [`Payload::is_ready_again`].
+    /// Its own steps: how often it has been taken out of a ready set to run. Not counted where nobody asks, which is in a
+    /// random walk without a trace.
     steps: AtomicU32,
 }
 
@@ -98,10 +99,10 @@ impl TaskMeta {
         self.place & OF_A_THREAD != 0
     }
 
-    /// The task as a strategy sees it. The step it is about to take was counted when it became ready.
+    /// The task as a strategy sees it.
     #[inline(always)]
     pub(crate) fn candidate(&self) -> Candidate {
-        let step = self.steps.load(Ordering::Relaxed).wrapping_sub(1);
+        let step = self.steps.load(Ordering::Relaxed);
         Candidate { key: self.key, step, slot: self.slot(), operation: None }
     }
 
@@ -117,8 +118,8 @@ impl TaskMeta {
         self.run.number()
     }
 
-    /// Counts one more step of its own. Only the thread with the turn calls this.
-    #[inline]
+    /// Counts one more step of its own, which it is about to take. Only the thread with the turn calls this.
+    #[inline(always)]
     pub(crate) fn count_step(&self) {
         self.steps.store(self.steps.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     }
@@ -131,8 +132,8 @@ impl Payload for Runnable {
     }
 
     #[inline(always)]
-    fn is_ready_again(&self) {
-        self.metadata().count_step();
+    fn seat(&self) -> (u32, Key) {
+        (self.metadata().slot(), self.metadata().key)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::boundary::{hooks, kernel, segment, watchdog};
 use crate::finding::{Finding, FindingKind};
 use crate::isolation::{self, Isolation};
 use crate::replay::Replay;
-use crate::schedule::{Player, Strategy, StrategyKind};
+use crate::schedule::{Other, Player, Strategy, StrategyKind};
 use crate::seed::Seed;
 use crate::sites::Site;
 use crate::workers::{self, Residue};
@@ -76,7 +76,7 @@ pub(crate) fn run(
                     _ => None,
                 };
                 w.begin(world.tag(!traced), seed, setup.options, traced, |active| match custom {
-                    Some(custom) => active.be_other(custom),
+                    Some(custom) => active.be_other(Other::Any(custom)),
                     None => player.take_over(active, seed),
                 });
                 if !player.awaits.is_empty() {

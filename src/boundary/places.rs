@@ -38,6 +38,26 @@ struct Place<P> {
     age: u64,
 }
 
+/// An age in a ring: the places of who became ready just before and just after. Place 0 is never filled: in the ring it stands
+/// before the oldest and after the newest.
+#[derive(Clone, Copy)]
+pub struct Neighbours {
+    pub older: u32,
+    pub newer: u32,
+}
+
+impl Neighbours {
+    #[inline(always)]
+    pub fn of(age: u64) -> Neighbours {
+        Neighbours { older: age as u32, newer: (age >> 32) as u32 }
+    }
+
+    #[inline(always)]
+    pub fn age(self) -> u64 {
+        u64::from(self.newer) << 32 | u64::from(self.older)
+    }
+}
+
 impl<P> Place<P> {
     fn empty(age: u64) -> Place<P> {
         Place { payload: ManuallyDrop::new(None), age }
@@ -76,6 +96,13 @@ impl<P> Places<P> {
         gap, set_gap, "The place that was left last, unless somebody has filled it; 0 if there is none.";
     }
 
+    /// The age of whoever comes next, where ages are stamps.
+    #[inline(always)]
+    pub fn next_stamp(&self) -> u64 {
+        // SAFETY: as in `at`.
+        unsafe { (*self.0.get()).next_stamp }
+    }
+
     /// Counts stamps from 0 again, and says whether [`put_youngest`](Places::put_youngest) is to put anybody anywhere.
     pub fn restart(&self, stamped: bool) {
         // SAFETY: as in `at`.
@@ -109,16 +136,75 @@ impl<P> Places<P> {
         None
     }
 
-    /// Fills an empty place: its age is the next stamp. As [`put`](Places::put) otherwise.
+    /// The same whatever [`restart`](Places::restart) was told, with an age in the ring if they are not to be `stamped`. Gives
+    /// `payload` back if there is no such place.
     #[inline(always)]
-    pub fn put_stamped(&self, at: usize, payload: ManuallyDrop<P>) {
+    pub fn put_newest(&self, payload: ManuallyDrop<P>, stamped: bool) -> Option<ManuallyDrop<P>> {
         // SAFETY: as in `at`.
         let row = unsafe { &mut *self.0.get() };
-        let stamp = row.next_stamp;
-        row.next_stamp = stamp + 1;
-        let place = &mut row.places[at];
-        place.age = stamp;
-        place.payload = ManuallyDrop::new(Some(ManuallyDrop::into_inner(payload)));
+        let places = &mut row.places[..];
+        let at = if row.gap == 0 { row.used + 1 } else { row.gap };
+        if at >= places.len() {
+            return Some(payload);
+        }
+        row.used = row.used.max(at);
+        row.gap = 0;
+        if stamped {
+            places[at].age = row.next_stamp;
+            row.next_stamp += 1;
+        } else {
+            Self::link(places, at);
+        }
+        places[at].payload = ManuallyDrop::new(Some(ManuallyDrop::into_inner(payload)));
+        None
+    }
+
+    /// The place `at` is the newest in the ring.
+    #[inline(always)]
+    fn link(places: &mut [Place<P>], at: usize) {
+        let before = Neighbours::of(places[0].age);
+        places[0].age = Neighbours { older: at as u32, ..before }.age();
+        let newest = &mut places[before.older as usize];
+        newest.age = Neighbours { newer: at as u32, ..Neighbours::of(newest.age) }.age();
+        places[at].age = Neighbours { older: before.older, newer: 0 }.age();
+    }
+
+    /// Empties a place, which is the gap from then on, and no longer in the ring.
+    ///
+    /// # Panics
+    /// If it is empty.
+    #[inline(always)]
+    pub fn take_linked(&self, at: usize) -> P {
+        // SAFETY: as in `at`.
+        let row = unsafe { &mut *self.0.get() };
+        let places = &mut row.places[..];
+        let age = Neighbours::of(places[at].age);
+        let older = &mut places[age.older as usize];
+        older.age = Neighbours { newer: age.newer, ..Neighbours::of(older.age) }.age();
+        let newer = &mut places[age.newer as usize];
+        newer.age = Neighbours { older: age.older, ..Neighbours::of(newer.age) }.age();
+        let place = &mut places[at];
+        // SAFETY: what is read is overwritten at once, so that it is not in two places.
+        let payload = unsafe { ptr::read(&place.payload) };
+        place.payload = ManuallyDrop::new(None);
+        row.gap = at;
+        match ManuallyDrop::into_inner(payload) {
+            Some(payload) => payload,
+            None => nobody(),
+        }
+    }
+
+    /// The place `at`, which is filled, is the youngest from now on: its age is the next stamp, or in the ring it is the newest.
+    /// For all places one after the other, in the order of their ages, none of which counts any more.
+    pub fn renew(&self, at: usize, stamped: bool) {
+        // SAFETY: as in `at`.
+        let row = unsafe { &mut *self.0.get() };
+        if stamped {
+            row.places[at].age = row.next_stamp;
+            row.next_stamp += 1;
+        } else {
+            Self::link(&mut row.places, at);
+        }
     }
 
     /// The last place in use, if there is no gap; otherwise 0.
@@ -255,10 +341,9 @@ impl<P> Places<P> {
         }
     }
 
-    /// Fills an empty place. What would be in it otherwise is leaked; and so is `payload`, should there be no such place:
-    /// what would drop it costs the caller a dozen instructions.
-    #[inline(always)]
-    pub fn put(&self, at: usize, payload: ManuallyDrop<P>, age: u64) {
+    /// Fills an empty place. What would be in it otherwise is leaked.
+    #[cfg(test)]
+    fn put(&self, at: usize, payload: ManuallyDrop<P>, age: u64) {
         let place = self.at(at);
         // SAFETY: as in `at`.
         unsafe {
@@ -268,10 +353,13 @@ impl<P> Places<P> {
     }
 
     /// Runs `f` on what is in a place, which is empty meanwhile: `f` may do what it likes.
+    #[inline(always)]
     pub fn look<R>(&self, at: usize, f: impl FnOnce(&P) -> R) -> Option<R> {
         let payload = ManuallyDrop::new(self.take(at)?);
         let seen = f(&payload);
-        self.put(at, payload, self.age(at));
+        let place = self.at(at);
+        // SAFETY: as in `at`. Should it have been filled meanwhile, what is in it is leaked.
+        unsafe { (*place).payload = ManuallyDrop::new(Some(ManuallyDrop::into_inner(payload))) };
         Some(seen)
     }
 

@@ -13,15 +13,22 @@ pub(crate) struct Operations {
     /// For each of the first places, whether something may be known of who is there.
     known: Word<[bool; FIRST]>,
     /// Who runs, and so wakes: their place and key.
-    running: Word<Option<(u32, Key)>>,
+    running: Word<(u32, Key)>,
 }
+
+/// The place of nobody. (The clock has one of its own.)
+const NOBODY: u32 = u32::MAX - 1;
 
 /// How many places have a byte to look at; the others are looked up.
 const FIRST: usize = 1_024;
 
 impl Default for Operations {
     fn default() -> Operations {
-        Operations { next: RefCell::default(), known: Word::new([false; FIRST]), running: Word::default() }
+        Operations {
+            next: RefCell::default(),
+            known: Word::new([false; FIRST]),
+            running: Word::new((NOBODY, Key::ROOT)),
+        }
     }
 }
 
@@ -30,7 +37,7 @@ impl Operations {
     pub fn clear(&self) {
         self.next.borrow_mut().clear();
         self.known.set([false; FIRST]);
-        self.running.set(None);
+        self.running.set((NOBODY, Key::ROOT));
     }
 
     /// Whether somebody is at work on it, further down the stack.
@@ -38,8 +45,9 @@ impl Operations {
         self.next.try_borrow_mut().is_err()
     }
 
+    /// Whether something may be known of who is in `slot`; for certain nothing is, if it is false.
     #[inline(always)]
-    fn may_be_known(&self, slot: u32) -> bool {
+    pub fn may_be_known(&self, slot: u32) -> bool {
         slot as usize >= FIRST || self.known.at(slot as usize)
     }
 
@@ -61,7 +69,7 @@ impl Operations {
     /// The one in `slot` begins a step: what it had announced is that step.
     #[inline(always)]
     pub fn runs(&self, slot: u32, key: Key) {
-        self.running.set(Some((slot, key)));
+        self.running.set((slot, key));
         if self.may_be_known(slot) {
             self.forget(slot);
         }
@@ -77,20 +85,17 @@ impl Operations {
         }
     }
 
-    /// Whoever runs wakes the one in `slot`. Unless that has said what it will do, it is taken to be about what the two
-    /// have in common, which is told apart by the waker.
+    /// Whether another than the one in `slot` runs, or nobody.
     #[inline(always)]
-    pub fn wakes(&self, slot: u32, key: Key) {
-        if let Some((by, waker)) = self.running.get()
-            && by != slot
-        {
-            self.is_woken(slot, key, waker);
-        }
+    pub fn is_by_another(&self, slot: u32) -> bool {
+        self.running.get().0 != slot
     }
 
-    #[inline(never)]
-    fn is_woken(&self, slot: u32, key: Key, waker: Key) {
-        if self.of(slot, key).is_none() {
+    /// Whoever runs wakes the one in `slot`, [another](Operations::is_by_another). Unless that has said what it will do, it is
+    /// taken to be about what the two have in common, which is told apart by the waker.
+    pub fn is_woken(&self, slot: u32, key: Key) {
+        let (by, waker) = self.running.get();
+        if by != NOBODY && self.of(slot, key).is_none() {
             let resource = mix(waker.get() ^ 0x7761_6b65);
             self.set(slot, key, Operation { resource, access: Access::Write, announced: false });
         }
@@ -116,17 +121,23 @@ mod tests {
         Operation { resource, access: Access::Write, announced: true }
     }
 
+    fn wakes(operations: &Operations, slot: u32, key: Key) {
+        if operations.is_by_another(slot) {
+            operations.is_woken(slot, key);
+        }
+    }
+
     #[test]
     fn what_is_announced_holds_for_one_step_of_that_task() {
         let (a, b) = (Key::ROOT.child(0), Key::ROOT.child(1));
         let operations = Operations::default();
         operations.runs(0, a);
         operations.announce(0, a, write(7));
-        operations.wakes(0, a);
+        wakes(&operations, 0, a);
         assert_eq!(operations.of(0, a), Some(write(7)));
         assert_eq!(operations.of(0, b), None, "the place is another's now");
         operations.runs(0, a);
-        operations.wakes(0, a);
+        wakes(&operations, 0, a);
         assert_eq!(operations.of(0, a), None);
     }
 
@@ -135,12 +146,12 @@ mod tests {
         let [a, b, c] = [0, 1, 2].map(|n| Key::ROOT.child(n));
         let operations = Operations::default();
         operations.runs(0, a);
-        operations.wakes(1, b);
-        operations.wakes(2, c);
+        wakes(&operations, 1, b);
+        wakes(&operations, 2, c);
         let (one, other) = (operations.of(1, b).unwrap(), operations.of(2, c).unwrap());
         assert!(one.races_with(&other) && !one.announced);
         operations.announce(1, b, write(7));
-        operations.wakes(1, b);
+        wakes(&operations, 1, b);
         assert_eq!(operations.of(1, b), Some(write(7)), "a guess does not replace what was said");
     }
 

@@ -15,7 +15,7 @@ impl Set {
         self.members.len()
     }
 
-    #[cfg(test)]
+    #[inline(always)]
     pub fn contains(&self, place: usize) -> bool {
         self.at.get(place).is_some_and(|&at| at > 0)
     }
@@ -60,38 +60,53 @@ impl Set {
 /// its weight says; otherwise it begins anew, which is so less often than every second time, whatever the weights.
 pub(crate) struct Bag {
     /// By place.
-    weights: Vec<u64>,
+    entries: Vec<Entry>,
     /// Of all.
     total: u64,
-    /// Where there are many: for each place one more than its class, and where it stands there. Empty where there are few.
-    entries: Vec<(u32, u32)>,
+    /// Whether they lie in classes: there are, or have been, many.
+    is_classed: bool,
     classes: [Vec<u32>; CLASSES],
-    /// A bit for each class that has somebody.
-    filled: u64,
-    /// What all would weigh at most.
+    /// What those in each class would weigh at most, and all together.
+    most_in: [u64; CLASSES],
     most: u64,
+    /// A class that nobody is above.
+    top: usize,
+}
+
+/// A place: its weight, and where it lies.
+#[derive(Clone, Copy, Default)]
+struct Entry {
+    weight: u64,
+    /// One more than its class; 0 if it is in none.
+    class: u32,
+    /// Where it stands there.
+    at: u32,
 }
 
 /// How many places are few.
 const FEW: usize = 16;
 
-/// Weights are below two to the power of this.
+/// Weights are at most two to the power of less than this.
 const CLASSES: usize = 48;
 
+/// The most that a place may weigh.
+pub(crate) const HEAVIEST: u64 = (1 << (CLASSES - 1)) - 1;
+
 #[inline(always)]
-fn class_of(weight: u64) -> u32 {
-    u64::BITS - (weight - 1).leading_zeros()
+fn class_of(weight: u64) -> usize {
+    (u64::BITS - (weight - 1).leading_zeros()) as usize
 }
 
 impl Default for Bag {
     fn default() -> Bag {
         Bag {
-            weights: Vec::new(),
-            total: 0,
             entries: Vec::new(),
+            total: 0,
+            is_classed: false,
             classes: [const { Vec::new() }; CLASSES],
-            filled: 0,
+            most_in: [0; CLASSES],
             most: 0,
+            top: 0,
         }
     }
 }
@@ -104,101 +119,94 @@ impl Bag {
 
     #[cfg(test)]
     pub fn get(&self, place: usize) -> u64 {
-        self.weights.get(place).copied().unwrap_or(0)
+        self.entries.get(place).map_or(0, |entry| entry.weight)
     }
 
-    /// Gives `place` a weight; 0 takes it out.
+    /// Gives `place` a weight, which is at most [`HEAVIEST`]; 0 takes it out.
     #[inline(always)]
     pub fn set(&mut self, place: usize, weight: u64) {
-        let weight = weight.min((1 << (CLASSES - 1)) - 1);
-        if place >= self.weights.len() {
-            self.lengthen(place + 1);
-        }
-        let was = std::mem::replace(&mut self.weights[place], weight);
+        let Some(entry) = self.entries.get_mut(place) else { return self.set_behind(place, weight) };
+        let was = std::mem::replace(&mut entry.weight, weight);
         self.total = self.total.wrapping_add(weight).wrapping_sub(was);
-        if place >= FEW || !self.entries.is_empty() {
-            self.set_class(place, weight);
+        if self.is_classed && !(weight > 0 && entry.class as usize == class_of(weight) + 1) {
+            self.move_to_its_class(place);
         }
     }
 
+    /// The same of one that is behind all there were before.
     #[cold]
-    fn lengthen(&mut self, places: usize) {
-        self.weights.resize(places, 0);
+    #[inline(never)]
+    fn set_behind(&mut self, place: usize, weight: u64) {
+        let places = place + 1;
+        self.entries.resize(places, Entry::default());
+        if places > FEW && !self.is_classed {
+            self.is_classed = true;
+            (0..places).for_each(|place| self.move_to_its_class(place));
+        }
+        self.set(place, weight);
     }
 
     #[inline(never)]
-    fn set_class(&mut self, place: usize, weight: u64) {
-        if self.entries.is_empty() {
-            // They were few.
-            self.entries = vec![(0, 0); self.weights.len()];
-            (0..self.weights.len()).for_each(|place| self.move_to_its_class(place, self.weights[place]));
-        }
-        self.entries.resize(self.weights.len(), (0, 0));
-        let class = if weight > 0 { class_of(weight) + 1 } else { 0 };
-        if self.entries[place].0 != class {
-            self.move_to_its_class(place, weight);
-        }
-    }
-
-    fn move_to_its_class(&mut self, place: usize, weight: u64) {
-        let (class, at) = self.entries[place];
-        if let Some(class) = class.checked_sub(1) {
-            let members = &mut self.classes[class as usize];
+    fn move_to_its_class(&mut self, place: usize) {
+        let Entry { weight, class, at } = self.entries[place];
+        if class > 0 {
+            let class = class as usize - 1;
+            let members = &mut self.classes[class];
             members.swap_remove(at as usize);
             if let Some(&moved) = members.get(at as usize) {
-                self.entries[moved as usize].1 = at;
+                self.entries[moved as usize].at = at;
             }
-            self.filled &= !(u64::from(members.is_empty()) << class);
+            self.most_in[class] -= 1 << class;
             self.most -= 1 << class;
+            while self.top > 0 && self.most_in[self.top] == 0 {
+                self.top -= 1;
+            }
         }
-        self.entries[place] = (0, 0);
+        let entry = &mut self.entries[place];
+        (entry.class, entry.at) = (0, 0);
         if weight > 0 {
             let class = class_of(weight);
-            let members = &mut self.classes[class as usize];
-            self.entries[place] = (class + 1, members.len() as u32);
+            let members = &mut self.classes[class];
+            (entry.class, entry.at) = (class as u32 + 1, members.len() as u32);
             members.push(place as u32);
-            self.filled |= 1 << class;
+            self.most_in[class] += 1 << class;
             self.most += 1 << class;
+            self.top = self.top.max(class);
         }
     }
 
     /// One of one or more, none of them in place `len` or behind it.
-    #[inline]
+    #[inline(always)]
     pub fn draw(&self, stream: &mut Stream, len: usize) -> usize {
         if len > FEW {
-            return self.draw_of_many(stream);
+            loop {
+                if let Some(place) = self.in_its_class(stream.below_wide(self.most)) {
+                    return place;
+                }
+            }
         }
         let mut point = stream.below_wide(self.total);
-        for (place, &weight) in self.weights.iter().enumerate() {
-            if point < weight {
+        for (place, entry) in self.entries.iter().enumerate() {
+            if point < entry.weight {
                 return place;
             }
-            point -= weight;
+            point -= entry.weight;
         }
         0
     }
 
+    /// The place that a point below what all would weigh at most falls on, if it falls on what that weighs indeed. Apart, and
+    /// without a call, so that it saves no registers.
     #[inline(never)]
-    fn draw_of_many(&self, stream: &mut Stream) -> usize {
-        loop {
-            let mut point = stream.below_wide(self.most);
-            let mut left = self.filled;
-            while left != 0 {
-                // Most of what there is lies in the highest.
-                let class = left.ilog2();
-                let members = &self.classes[class as usize % CLASSES];
-                let weighs = (members.len() as u64) << class;
-                if point < weighs {
-                    let place = members[(point >> class) as usize] as usize;
-                    if point & ((1 << class) - 1) < self.weights[place] {
-                        return place;
-                    }
-                    break;
-                }
-                point -= weighs;
-                left ^= 1 << class;
-            }
+    fn in_its_class(&self, mut point: u64) -> Option<usize> {
+        // Most of what there is lies in the highest.
+        let mut class = self.top;
+        while point >= self.most_in[class] {
+            point -= self.most_in[class];
+            class -= 1;
         }
+        let place = self.classes[class][(point >> class) as usize] as usize;
+        (point & ((1 << class) - 1) < self.entries[place].weight).then_some(place)
     }
 }
 

@@ -1,150 +1,75 @@
 //! The candidates: a dense list to pick from, and a linked list through it that remembers age.
 
 use super::announced::Operations;
-use crate::boundary::places::Places;
+use super::view::{Candidate, Candidates, View};
+use crate::boundary::places::{Neighbours, Places};
 use crate::boundary::tally::Tally;
 use crate::boundary::word::Word;
 use crate::id::Key;
 use crate::operation::Operation;
 use std::mem::ManuallyDrop;
 
-/// One task or worker that could run now, as a strategy sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Candidate {
-    pub(crate) key: Key,
-    pub(crate) step: u32,
-    /// Its place in the registry, small and used again once it is gone.
-    pub(crate) slot: u32,
-    pub(crate) operation: Option<Operation>,
-}
-
-impl Candidate {
-    /// Its identity, the same in every run in which it exists.
-    pub fn key(&self) -> Key {
-        self.key
-    }
-
-    /// How many steps it has taken before this one.
-    pub fn step(&self) -> u32 {
-        self.step
-    }
-
-    /// What it is about to do, as far as anybody knows: what it has [announced](crate::announce), or else a resource
-    /// that stands for whoever woke it last. Known where the strategy is one that asks for it (`surw`, `pos`,
-    /// `late-writes`, `exhaustive`), and in a run that keeps a trace.
-    pub fn operation(&self) -> Option<Operation> {
-        self.operation
-    }
-}
-
 /// What runs when it is chosen, and knows which candidate it is.
 pub(crate) trait Payload {
     fn candidate(&self) -> Candidate;
 
-    /// It has been made ready, which a payload that counts its steps counts. Told only where somebody may ask how many
-    /// there were: not in a run without a trace whose strategy wants neither ages nor operations.
+    /// Its place in the registry and its key, without its step.
     #[inline(always)]
-    fn is_ready_again(&self) {}
-}
-
-/// A view of everything that could run now: at least one candidate, in no particular order, with their ages.
-#[derive(Clone, Copy)]
-pub struct Candidates<'a> {
-    all: &'a dyn View,
-    len: usize,
-}
-
-impl<'a> Candidates<'a> {
-    /// The candidate at `index`. The order is deterministic, and says nothing: use [`by_age`](Candidates::by_age) for
-    /// order.
-    ///
-    /// # Panics
-    /// If `index` is not below [`len`](Candidates::len).
-    #[inline]
-    pub fn get(&self, index: usize) -> Candidate {
-        self.all.candidate(index)
+    fn seat(&self) -> (u32, Key) {
+        let Candidate { slot, key, .. } = self.candidate();
+        (slot, key)
     }
-
-    /// All candidates, in the order of their indices.
-    pub fn iter(&self) -> impl Iterator<Item = Candidate> + use<'a> {
-        let all = *self;
-        (0..all.len).map(move |index| all.get(index))
-    }
-
-    /// How many there are.
-    #[allow(clippy::len_without_is_empty)] // never empty
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// The index of the one that has been ready for longest: the plain choice.
-    pub fn oldest(&self) -> usize {
-        self.all.newer(None).unwrap_or(0)
-    }
-
-    /// The index of the one that became ready last.
-    pub fn newest(&self) -> usize {
-        self.all.newest()
-    }
-
-    /// Indices from the oldest to the newest.
-    pub fn by_age(&self) -> impl Iterator<Item = usize> + use<'a> {
-        let all = self.all;
-        std::iter::successors(all.newer(None), move |&index| all.newer(Some(index)))
-    }
-}
-
-/// A ready set without the type of what it holds.
-trait View {
-    fn candidate(&self, index: usize) -> Candidate;
-    /// Who became ready just after the one at `index`; the oldest of all for `None`.
-    fn newer(&self, index: Option<usize>) -> Option<usize>;
-    fn newest(&self) -> usize;
 }
 
 impl<T: Payload> View for Ready<T> {
-    fn candidate(&self, index: usize) -> Candidate {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.places.used()
+    }
+
+    #[inline(always)]
+    fn who(&self, index: usize) -> Candidate {
         let in_use = index < self.places.used();
-        let Some(mut candidate) = in_use.then(|| self.places.look(index + 1, T::candidate)).flatten() else { nobody() };
-        if self.keeps_operations() {
-            candidate.operation = self.operations.of(candidate.slot, candidate.key);
-        }
+        let Some(candidate) = in_use.then(|| self.places.look(index + 1, T::candidate)).flatten() else { nobody() };
         candidate
     }
 
+    #[inline(always)]
+    fn seat(&self, index: usize) -> (u32, Key) {
+        let in_use = index < self.places.used();
+        let Some(seat) = in_use.then(|| self.places.look(index + 1, T::seat)).flatten() else { nobody() };
+        seat
+    }
+
+    #[inline(always)]
+    fn operation(&self, (slot, key): (u32, Key)) -> Option<Operation> {
+        if self.keeps_operations() { self.operations.of(slot, key) } else { None }
+    }
+
+    #[inline(always)]
+    fn may_be_known(&self, slot: u32) -> bool {
+        self.operations.may_be_known(slot)
+    }
+
+    fn candidate(&self, index: usize) -> Candidate {
+        let who = self.who(index);
+        Candidate { operation: self.operation((who.slot, who.key)), ..who }
+    }
+
+    #[inline(always)]
     fn newer(&self, index: Option<usize>) -> Option<usize> {
-        if !self.has_stamps() {
-            return (self.age(index.map_or(0, |index| index + 1)).newer as usize).checked_sub(1);
+        if self.has_stamps() {
+            return self.newer_by_stamps(index);
         }
-        let after = index.map(|index| self.places.age(index + 1));
-        let newer = |&index: &usize| after.is_none_or(|after| self.places.age(index + 1) > after);
-        (0..self.places.used()).filter(newer).min_by_key(|&index| self.places.age(index + 1))
+        (self.age(index.map_or(0, |index| index + 1)).newer as usize).checked_sub(1)
     }
 
+    #[inline(always)]
     fn newest(&self) -> usize {
-        if !self.has_stamps() {
-            return (self.age(0).older as usize).saturating_sub(1);
+        if self.has_stamps() {
+            return (0..self.places.used()).max_by_key(|&index| self.places.age(index + 1)).unwrap_or(0);
         }
-        (0..self.places.used()).max_by_key(|&index| self.places.age(index + 1)).unwrap_or(0)
-    }
-}
-
-/// An age in a ring: the places of who became ready just before and just after.
-#[derive(Clone, Copy)]
-struct Neighbours {
-    older: u32,
-    newer: u32,
-}
-
-impl Neighbours {
-    #[inline(always)]
-    fn of(age: u64) -> Neighbours {
-        Neighbours { older: age as u32, newer: (age >> 32) as u32 }
-    }
-
-    #[inline(always)]
-    fn age(self) -> u64 {
-        u64::from(self.newer) << 32 | u64::from(self.older)
+        (self.age(0).older as usize).saturating_sub(1)
     }
 }
 
@@ -169,11 +94,21 @@ pub(crate) struct Ready<T> {
     way: Word<Way>,
     /// What they are about to do, where somebody wants to know.
     operations: Operations,
+    /// Where ages are stamps: of those from this one on it has still to be noted that they were woken, …
+    noted: Word<u64>,
+    /// … who stand behind the others, but for the first of them, who may be in the place that was left last: this one.
+    left: Word<usize>,
 }
 
 impl<T: Payload> Ready<T> {
     pub fn new() -> Ready<T> {
-        Ready { places: Places::new(0), way: Word::new(0), operations: Operations::default() }
+        Ready {
+            places: Places::new(0),
+            way: Word::new(0),
+            operations: Operations::default(),
+            noted: Word::new(0),
+            left: Word::new(0),
+        }
     }
 
     /// For a run that begins, nobody being ready yet: whether ages are kept by stamps, and whether to keep what candidates
@@ -218,6 +153,7 @@ impl<T: Payload> Ready<T> {
     /// The wakes to come are the clock's.
     pub fn clock_wakes(&self) {
         if self.keeps_operations() {
+            self.note_wakes();
             self.operations.runs(u32::MAX, Key::CLOCK);
         }
     }
@@ -229,21 +165,24 @@ impl<T: Payload> Ready<T> {
             return;
         }
         self.settle();
-        let by_age = self.by_age();
-        // Nobody is woken by what is only put elsewhere.
-        self.way.set(way & !OPERATIONS);
-        self.places.restart(way == STAMPS);
+        let by_age = self.places_by_age();
+        self.note_wakes();
+        self.places.restart(way & STAMPS != 0);
         self.places.set_age(0, 0);
-        for at in by_age {
-            if let Some(payload) = self.places.take(at) {
-                self.put(at, ManuallyDrop::new(payload));
-            }
-        }
+        by_age.into_iter().for_each(|at| self.places.renew(at, way & STAMPS != 0));
+        self.noted.set(self.places.next_stamp());
         self.way.set(way);
     }
 
+    #[inline(never)]
+    fn newer_by_stamps(&self, index: Option<usize>) -> Option<usize> {
+        let after = index.map(|index| self.places.age(index + 1));
+        let newer = |&index: &usize| after.is_none_or(|after| self.places.age(index + 1) > after);
+        (0..self.places.used()).filter(newer).min_by_key(|&index| self.places.age(index + 1))
+    }
+
     /// The places from the oldest to the newest.
-    fn by_age(&self) -> Vec<usize> {
+    fn places_by_age(&self) -> Vec<usize> {
         if self.has_stamps() {
             let mut all: Vec<usize> = (1..=self.places.used()).collect();
             all.sort_unstable_by_key(|&at| self.places.age(at));
@@ -279,6 +218,7 @@ impl<T: Payload> Ready<T> {
     /// The candidates, once they have [settled](Ready::settle).
     pub fn view(&self) -> Candidates<'_> {
         debug_assert!(self.places.gap() == 0);
+        self.note_wakes();
         Candidates { all: self, len: self.places.used() }
     }
 
@@ -300,40 +240,61 @@ impl<T: Payload> Ready<T> {
 
     #[inline(never)]
     fn push_otherwise(&self, payload: ManuallyDrop<T>) {
-        let mut at = self.places.gap();
-        if at == 0 {
-            at = self.places.used() + 1;
-            if at == self.places.len() {
-                self.places.lengthen(0);
-            }
-            self.places.set_used(at);
+        let way = self.way.get();
+        if way == OPERATIONS && self.operations.is_by_another(payload.seat().0) {
+            return self.push_woken(payload);
         }
-        self.places.set_gap(0);
-        if !self.keeps_stamps() {
-            payload.is_ready_again();
+        if let Some(payload) = self.places.put_newest(payload, way & STAMPS != 0) {
+            self.push_behind(payload);
         }
-        self.put(at, payload);
     }
 
+    /// The same of one that another has woken, or the clock. Apart, so that one that gives way saves no registers for it.
+    #[inline(never)]
+    fn push_woken(&self, payload: ManuallyDrop<T>) {
+        let (slot, key) = payload.seat();
+        self.operations.is_woken(slot, key);
+        if let Some(payload) = self.places.put_newest(payload, self.has_stamps()) {
+            self.push_behind(payload);
+        }
+    }
+
+    /// Notes of all who came since somebody was taken out that whoever runs has woken them. Where ages are stamps, this is put
+    /// off to when somebody wants to know, so that one that gives way costs nothing. (In a ring it is noted at once.)
     #[inline(always)]
-    fn put(&self, at: usize, payload: ManuallyDrop<T>) {
-        if self.keeps_stamps() { self.places.put_stamped(at, payload) } else { self.put_otherwise(at, payload) }
+    pub fn note_wakes(&self) {
+        if self.way.get() == STAMPS | OPERATIONS && self.noted.get() != self.places.next_stamp() {
+            self.note_wakes_since();
+        }
     }
 
     #[inline(never)]
-    fn put_otherwise(&self, at: usize, payload: ManuallyDrop<T>) {
-        let way = self.way.get();
-        if way & OPERATIONS != 0 {
-            let woken = payload.candidate();
-            self.operations.wakes(woken.slot, woken.key);
-        }
-        if way & STAMPS != 0 {
-            return self.places.put_stamped(at, payload);
-        }
-        let newest = self.age(0).older;
-        self.set_newer(newest, at as u32);
-        self.set_older(0, at as u32);
-        self.places.put(at, payload, Neighbours { older: newest, newer: 0 }.age());
+    fn note_wakes_since(&self) {
+        let noted = self.noted.get();
+        let note = |&at: &usize| {
+            let is_new = self.places.age(at) >= noted;
+            if is_new
+                && let Some((slot, key)) = self.places.look(at, T::seat)
+                && self.operations.is_by_another(slot)
+            {
+                self.operations.is_woken(slot, key);
+            }
+            is_new
+        };
+        let used = self.places.used();
+        let left = Some(self.left.get()).filter(|left| (1..=used).contains(left));
+        left.filter(note);
+        (1..=used).rev().take_while(note).for_each(drop);
+        self.noted.set(self.places.next_stamp());
+    }
+
+    /// The same where there is no place any more.
+    #[cold]
+    #[inline(never)]
+    fn push_behind(&self, payload: ManuallyDrop<T>) {
+        self.places.lengthen(0);
+        let left = self.places.put_newest(payload, self.has_stamps());
+        debug_assert!(left.is_none());
     }
 
     /// Closes the gap that [`take`](Ready::take) left, if nobody has: whoever stands last moves there. Returns how many
@@ -402,26 +363,39 @@ impl<T: Payload> Ready<T> {
 
     #[inline(always)]
     fn take_otherwise(&self, index: usize) -> T {
-        if self.way.get() == 0 {
-            return self.take_from_the_ring(index);
-        }
-        let payload = if self.has_stamps() { self.take_by_stamps(index) } else { self.take_from_the_ring(index) };
-        if self.keeps_operations() {
-            let taken = payload.candidate();
-            self.operations.runs(taken.slot, taken.key);
-        }
+        self.note_wakes();
+        let payload = if self.has_stamps() { self.take_by_stamps(index) } else { self.places.take_linked(index + 1) };
+        let (slot, key) = payload.seat();
+        self.runs(slot, key);
         payload
     }
 
+    /// Takes the one at `index` out that was chosen of all `count`, whatever is kept: `tally` learns of the decision. Who it
+    /// is [is told](Ready::runs) afterwards.
     #[inline(always)]
-    fn take_from_the_ring(&self, index: usize) -> T {
-        let at = index + 1;
-        let Some(payload) = self.places.take(at) else { nobody() };
-        self.places.set_gap(at);
-        let age = self.age(at);
-        self.set_newer(age.older, age.newer);
-        self.set_older(age.newer, age.older);
-        payload
+    pub fn take_decided(&self, index: usize, count: usize, tally: &Tally) -> T {
+        if self.has_stamps() {
+            return self.places.take_chosen(index + 1, count, tally);
+        }
+        tally.decided(self.age(0).newer as usize == index + 1);
+        self.places.take_linked(index + 1)
+    }
+
+    /// Takes the only one out. As [`take_decided`](Ready::take_decided).
+    #[inline(always)]
+    pub fn take_alone(&self) -> T {
+        if self.has_stamps() { self.take_by_stamps(0) } else { self.places.take_linked(1) }
+    }
+
+    /// The one with that seat runs from now on, and was taken out for that. Whom the one before has woken [is
+    /// noted](Ready::note_wakes), or it was itself and nobody else.
+    #[inline(always)]
+    pub fn runs(&self, slot: u32, key: Key) {
+        if self.keeps_operations() {
+            self.operations.runs(slot, key);
+            self.noted.set(self.places.next_stamp());
+            self.left.set(self.places.gap());
+        }
     }
 
     /// Takes the oldest out, for the end of a run.
@@ -453,6 +427,23 @@ impl<P> Stub<P> {
 }
 
 #[cfg(test)]
+impl<P> Ready<Stub<P>> {
+    /// A set that keeps what is about to be done.
+    pub fn of_stubs() -> Ready<Stub<P>> {
+        let ready = Ready::new();
+        ready.begin(false, true);
+        ready
+    }
+
+    /// Adds one that says what it does.
+    pub fn push_stub(&self, stub: Stub<P>) {
+        let Candidate { slot, key, operation, .. } = stub.0;
+        operation.into_iter().for_each(|operation| self.announce(slot, key, operation));
+        self.push(stub);
+    }
+}
+
+#[cfg(test)]
 impl<P> Payload for Stub<P> {
     fn candidate(&self) -> Candidate {
         self.0
@@ -463,6 +454,65 @@ impl<P> Payload for Stub<P> {
 mod tests {
     use super::*;
     use crate::prng::Stream;
+
+    /// Candidates that give way and wake others, and now and then the clock or somebody amid a step of another: with stamps the
+    /// same is known of them as with a ring.
+    #[test]
+    fn what_is_noted_late_is_what_is_noted_at_once() {
+        for seed in 0..300 {
+            let told: Vec<Vec<Option<Operation>>> =
+                [false, true].into_iter().map(|stamps| told(seed, stamps)).collect();
+            assert_eq!(told[0], told[1], "seed {seed}");
+            assert!(told[0].iter().any(Option::is_some), "seed {seed}");
+        }
+    }
+
+    /// What is told of those who are ready, the oldest first, after each of some steps.
+    fn told(seed: u64, stamps: bool) -> Vec<Option<Operation>> {
+        let (mut stream, ready, mut told) = (Stream::new(seed, 0), Ready::new(), Vec::new());
+        ready.begin(stamps, true);
+        let stub = |task: u32| {
+            let mut stub = Stub::new(Key::ROOT.child(task), 0, task);
+            stub.0.slot = task;
+            stub
+        };
+        let (mut away, mut running): (Vec<u32>, u32) = ((1..12).collect(), 0);
+        let wake = |away: &mut Vec<u32>, stream: &mut Stream| {
+            for _ in 0..stream.below(3).min(away.len() as u32) {
+                ready.push(stub(away.swap_remove(stream.below(away.len() as u32) as usize)));
+            }
+        };
+        ready.push(stub(0));
+        for step in 0..60 {
+            if ready.settle() == 0 {
+                ready.clock_wakes();
+                wake(&mut away, &mut stream);
+                continue;
+            }
+            let view = ready.view();
+            told.extend(view.by_age().map(|index| view.get(index).operation()));
+            let nth = stream.below(ready.len() as u32) as usize;
+            let chosen = view.by_age().nth(nth).unwrap();
+            running = ready.take(chosen).1;
+            wake(&mut away, &mut stream);
+            if stream.below(4) == 0 {
+                ready.settle();
+                ready.view();
+                wake(&mut away, &mut stream);
+            }
+            if stream.below(8) == 0 {
+                ready.clock_wakes();
+                wake(&mut away, &mut stream);
+            }
+            if stream.below(4) == 0 {
+                let does = Operation { resource: step, access: crate::operation::Access::Read, announced: true };
+                ready.announce(running, Key::ROOT.child(running), does);
+            }
+            if stream.below(3) > 0 { ready.push(stub(running)) } else { away.push(running) }
+        }
+        let _ = running;
+        told
+    }
 
     /// Against the obvious model: a vector in order of age.
     #[test]

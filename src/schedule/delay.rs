@@ -1,6 +1,6 @@
 //! Delay-bounded search.
 
-use super::{Candidate, Candidates, Pick, Strategy};
+use super::{Back, BuiltIn, Candidate, View};
 use crate::id::Key;
 use crate::prng::Stream;
 
@@ -12,6 +12,8 @@ pub(crate) struct Delay {
     decision: u64,
     /// Decisions at which there is a delay, the next last.
     at: Vec<u64>,
+    /// The next of them.
+    next: u64,
     /// Who was delayed, and behind whom: until that one has run.
     delayed: Vec<(Who, Who)>,
     last: Key,
@@ -26,25 +28,34 @@ impl Delay {
         let length = length.max(1);
         let mut at: Vec<u64> = (0..delays).map(|_| stream.below_wide(length)).collect();
         at.sort_unstable_by(|a, b| b.cmp(a));
-        Delay { decision: 0, at, delayed: Vec::new(), last: Key::CLOCK, in_a_row: 0, patience: 10 * length + 1_000 }
+        let next = at.last().copied().unwrap_or(u64::MAX);
+        Delay {
+            decision: 0,
+            at,
+            next,
+            delayed: Vec::new(),
+            last: Key::CLOCK,
+            in_a_row: 0,
+            patience: 10 * length + 1_000,
+        }
     }
 
     /// Who runs if there is no delay.
-    fn front(&self, candidates: &Candidates<'_>) -> (usize, Candidate) {
+    fn front(&self, candidates: &impl View) -> (usize, Candidate) {
         let is_delayed = |c: &Candidate| self.delayed.iter().any(|(who, _)| *who == (c.key, c.step));
         // One that gives way becomes ready after all that it woke.
         let newest = candidates.newest();
-        let candidate = candidates.get(newest);
+        let candidate = candidates.who(newest);
         if candidate.key == self.last && !is_delayed(&candidate) {
             return (newest, candidate);
         }
         let by_age = candidates.by_age().take(self.delayed.len() + 1);
-        let oldest = || (candidates.oldest(), candidates.get(candidates.oldest()));
-        by_age.map(|index| (index, candidates.get(index))).find(|(_, c)| !is_delayed(c)).unwrap_or_else(oldest)
+        let oldest = || (candidates.oldest(), candidates.who(candidates.oldest()));
+        by_age.map(|index| (index, candidates.who(index))).find(|(_, c)| !is_delayed(c)).unwrap_or_else(oldest)
     }
 
-    fn delay(&mut self, one: Candidate, candidates: &Candidates<'_>) {
-        let last = candidates.get(candidates.newest());
+    fn delay(&mut self, one: Candidate, candidates: &impl View) {
+        let last = candidates.who(candidates.newest());
         if one.key == last.key {
             // It stands behind all others; what held it there was that it ran last.
             self.last = Key::CLOCK;
@@ -52,25 +63,14 @@ impl Delay {
             self.delayed.push(((one.key, one.step), (last.key, last.step)));
         }
     }
-}
 
-impl Strategy for Delay {
-    fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
-        if self.delayed.is_empty()
-            && self.in_a_row <= self.patience
-            && self.at.last().is_none_or(|&at| at > self.decision)
-        {
-            // Whoever ran last goes on: that is all there is to most decisions.
-            let newest = candidates.newest();
-            if candidates.get(newest).key == self.last {
-                self.decision += 1;
-                self.in_a_row += 1;
-                return Pick::Candidate(newest);
-            }
-        }
+    /// The same, with those who are to be delayed now sent behind.
+    #[inline(never)]
+    fn decide(&mut self, candidates: &impl View) -> usize {
         let (mut index, mut chosen) = self.front(candidates);
-        while self.at.last().is_some_and(|&at| at <= self.decision) || self.in_a_row > self.patience {
+        while self.next <= self.decision || self.in_a_row > self.patience {
             self.at.pop();
+            self.next = self.at.last().copied().unwrap_or(u64::MAX);
             self.in_a_row = 0;
             self.delay(chosen, candidates);
             (index, chosen) = self.front(candidates);
@@ -82,7 +82,27 @@ impl Strategy for Delay {
             let step = (chosen.key, chosen.step);
             self.delayed.retain(|(who, behind)| *who != step && *behind != step);
         }
-        Pick::Candidate(index)
+        index
+    }
+}
+
+impl BuiltIn for Delay {
+    fn wants_ages(&self) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn pick(&mut self, candidates: &impl View, back: Option<Back>) -> usize {
+        if self.decision < self.next && self.in_a_row <= self.patience && self.delayed.is_empty() {
+            // Whoever ran last goes on: that is all there is to most decisions.
+            let (newest, (_, key)) = candidates.youngest(back);
+            if key == self.last {
+                self.decision += 1;
+                self.in_a_row += 1;
+                return newest;
+            }
+        }
+        self.decide(candidates)
     }
 }
 
@@ -99,9 +119,9 @@ mod tests {
         let mut order = Vec::new();
         while ready.len() > 0 {
             ready.settle();
-            let Pick::Candidate(index) = match ready.len() {
-                1 => Pick::Candidate(0),
-                _ => delay.pick(&ready.view()),
+            let index = match ready.len() {
+                1 => 0,
+                _ => delay.pick(&ready, None),
             };
             let Stub(candidate, (task, step)) = ready.take(index);
             order.push(task);

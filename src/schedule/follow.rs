@@ -1,5 +1,7 @@
 //! What changed among the candidates since the last decision, so that a strategy need not look at all of them.
 
+use super::{Back, View};
+use crate::prng::Stream;
 use std::ops::Range;
 
 /// Follows a ready set from one decision to the next.
@@ -11,9 +13,47 @@ use std::ops::Range;
 #[derive(Default)]
 pub(crate) struct Follow {
     len: usize,
+    /// The same, if one place is all that changes as long as there are so many; otherwise 0.
+    steady: usize,
     taken: usize,
     /// Anybody may stand anywhere.
     is_lost: bool,
+}
+
+/// What keeps something for each place, and follows the set from one decision to the next.
+pub(crate) trait Follows {
+    fn follow(&mut self) -> &mut Follow;
+
+    /// The one in `place` may be another than before.
+    fn look(&mut self, place: usize, candidates: &impl View);
+
+    /// There is no such place any more.
+    fn forget(&mut self, place: usize);
+
+    /// The one that was taken from `place` is back there.
+    #[inline(always)]
+    fn is_back(&mut self, place: usize, back: Back, candidates: &impl View) {
+        let _ = back;
+        self.look(place, candidates);
+    }
+
+    /// Looks at all places that may have changed.
+    #[inline(always)]
+    fn catch_up(&mut self, candidates: &impl View, back: Option<Back>) {
+        match (self.follow().only(candidates.len()), back) {
+            (Some(place), Some(back)) => self.is_back(place, back, candidates),
+            (Some(place), None) => self.look(place, candidates),
+            (None, _) => self.catch_up_with_more(candidates),
+        }
+    }
+
+    /// The same where it is not known that it is one.
+    #[inline(never)]
+    fn catch_up_with_more(&mut self, candidates: &impl View) {
+        let changes = self.follow().changes(candidates.len());
+        changes.one.into_iter().chain(changes.new).for_each(|place| self.look(place, candidates));
+        changes.gone.for_each(|place| self.forget(place));
+    }
 }
 
 /// Places that may hold somebody else than at the last decision.
@@ -29,15 +69,16 @@ pub(crate) struct Changes {
 impl Follow {
     /// The one place that changed, if it is one: whoever stood there was taken, and somebody came, who may be the same.
     /// That is so at most decisions; at all others ask for the [changes](Follow::changes).
-    #[inline]
+    #[inline(always)]
     pub fn only(&self, len: usize) -> Option<usize> {
-        (len == self.len && len > 2 && !self.is_lost).then_some(self.taken)
+        (len == self.steady).then_some(self.taken)
     }
 
     /// What changed now that there are `len` candidates.
     #[inline]
     pub fn changes(&mut self, len: usize) -> Changes {
         let before = std::mem::replace(&mut self.len, len);
+        self.steady = if len > 2 { len } else { 0 };
         let is_lost = std::mem::take(&mut self.is_lost);
         let (one, from) = match before {
             _ if is_lost => (None, 0),
@@ -52,6 +93,16 @@ impl Follow {
     #[inline]
     pub fn lose(&mut self) {
         self.is_lost = true;
+        self.steady = 0;
+    }
+
+    /// Whether the clock runs next in a random walk, where `len` candidates could: it is one more candidate.
+    pub fn slips(&mut self, stream: &mut Stream, len: usize) -> bool {
+        let slips = stream.below(len as u32 + 1) == 0;
+        if slips {
+            self.lose();
+        }
+        slips
     }
 
     /// The place that was last at the last decision: whoever stood there may have moved to where one was taken.
@@ -60,7 +111,7 @@ impl Follow {
     }
 
     /// The decision: the candidate in place `index` runs.
-    #[inline]
+    #[inline(always)]
     pub fn took(&mut self, index: usize) {
         self.taken = index;
     }

@@ -1,8 +1,8 @@
 //! A random walk in which what is about to change something comes late.
 
 use super::bag::Set;
-use super::follow::Follow;
-use super::{Candidate, Candidates, Pick, Strategy};
+use super::follow::{Follow, Follows};
+use super::{Back, BuiltIn, View};
 use crate::operation::Access;
 use crate::prng::Stream;
 
@@ -33,45 +33,50 @@ impl LateWrites {
     pub fn new(stream: Stream) -> LateWrites {
         LateWrites { stream, follow: Follow::default(), writers: Set::default(), others: Set::default() }
     }
+}
 
-    #[inline]
-    fn look(&mut self, place: usize, candidate: &Candidate) {
-        if candidate.operation.is_some_and(|operation| operation.access == Access::Write) {
-            self.others.remove(place);
-            self.writers.insert(place);
-        } else {
-            self.writers.remove(place);
-            self.others.insert(place);
+impl Follows for LateWrites {
+    #[inline(always)]
+    fn follow(&mut self) -> &mut Follow {
+        &mut self.follow
+    }
+
+    #[inline(never)]
+    fn look(&mut self, place: usize, candidates: &impl View) {
+        let does = candidates.operation(candidates.seat(place));
+        let writes = does.is_some_and(|operation| operation.access == Access::Write);
+        let (among, not) =
+            if writes { (&mut self.writers, &mut self.others) } else { (&mut self.others, &mut self.writers) };
+        not.remove(place);
+        among.insert(place);
+    }
+
+    #[inline(always)]
+    fn is_back(&mut self, place: usize, back: Back, candidates: &impl View) {
+        // It does nothing that is known, as before: that is so of most.
+        if candidates.may_be_known(back.slot) || !self.others.contains(place) {
+            self.look(place, candidates);
         }
+    }
+
+    fn forget(&mut self, place: usize) {
+        self.writers.remove(place);
+        self.others.remove(place);
     }
 }
 
-impl Strategy for LateWrites {
+impl BuiltIn for LateWrites {
     fn wants_operations(&self) -> bool {
         true
-    }
-
-    fn wants_ages(&self) -> bool {
-        false
     }
 
     fn lose(&mut self) {
         self.follow.lose();
     }
 
-    fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
-        let len = candidates.len();
-        if let Some(place) = self.follow.only(len) {
-            self.look(place, &candidates.get(place));
-        } else {
-            let changes = self.follow.changes(len);
-            let places = changes.one.into_iter().chain(changes.new);
-            places.for_each(|place| self.look(place, &candidates.get(place)));
-            for place in changes.gone {
-                self.writers.remove(place);
-                self.others.remove(place);
-            }
-        }
+    #[inline(always)]
+    fn pick(&mut self, candidates: &impl View, back: Option<Back>) -> usize {
+        self.catch_up(candidates, back);
         let writers = self.writers.len() as u32;
         let point = self.stream.below(writers + LATER * self.others.len() as u32);
         let index = match point.checked_sub(writers) {
@@ -79,16 +84,11 @@ impl Strategy for LateWrites {
             Some(point) => self.others.nth((point / LATER) as usize),
         };
         self.follow.took(index);
-        Pick::Candidate(index)
+        index
     }
 
-    /// The clock is one more candidate.
-    fn slip(&mut self, candidates: &Candidates<'_>) -> bool {
-        let slips = self.stream.below(candidates.len() as u32 + 1) == 0;
-        if slips {
-            self.follow.lose();
-        }
-        slips
+    fn slip(&mut self, count: usize) -> bool {
+        self.follow.slips(&mut self.stream, count)
     }
 }
 
@@ -104,15 +104,16 @@ mod tests {
     fn a_write_is_four_times_less_likely() {
         let mut firsts = [0u32; 3];
         for seed in 0..4_000 {
-            let ready = Ready::new();
+            let ready = Ready::of_stubs();
             for task in 0..3 {
                 let mut stub = Stub::new(Key::ROOT.child(task), 0, task);
                 let access = if task == 0 { Access::Write } else { Access::Read };
+                stub.0.slot = task;
                 stub.0.operation = Some(Operation { resource: 1, access, announced: true });
-                ready.push(stub);
+                ready.push_stub(stub);
             }
             ready.settle();
-            let Pick::Candidate(index) = LateWrites::new(Stream::new(seed, 0)).pick(&ready.view());
+            let index = LateWrites::new(Stream::new(seed, 0)).pick(&ready, None);
             firsts[ready.take(index).1 as usize] += 1;
         }
         assert!((350..540).contains(&firsts[0]), "{firsts:?}, expected one in nine");
@@ -124,8 +125,13 @@ mod tests {
     fn nobody_is_lost() {
         for seed in 0..200 {
             let (mut stream, mut walk) = (Stream::new(seed, 1), LateWrites::new(Stream::new(seed, 0)));
-            let (ready, mut taken) = (Ready::new(), 0);
-            (0..6).for_each(|task| ready.push(Stub::new(Key::ROOT.child(task), 0, (task, 0))));
+            let (ready, mut taken) = (Ready::of_stubs(), 0);
+            let stub = |task: u32, step: u32| {
+                let mut stub = Stub::new(Key::ROOT.child(task), step, (task, step));
+                stub.0.slot = task;
+                stub
+            };
+            (0..6).for_each(|task| ready.push_stub(stub(task, 0)));
             while ready.len() > 0 {
                 ready.settle();
                 if stream.below(8) == 0 {
@@ -133,18 +139,16 @@ mod tests {
                 }
                 let index = match ready.len() {
                     1 => 0,
-                    _ => match walk.pick(&ready.view()) {
-                        Pick::Candidate(index) => index,
-                    },
+                    _ => walk.pick(&ready, None),
                 };
                 assert!(index < ready.len());
                 let (task, step) = ready.take(index).1;
                 taken += 1;
                 if step < 4 {
-                    let mut stub = Stub::new(Key::ROOT.child(task), step + 1, (task, step + 1));
+                    let mut stub = stub(task, step + 1);
                     let access = if stream.below(2) == 0 { Access::Write } else { Access::Read };
                     stub.0.operation = Some(Operation { resource: 1, access, announced: true });
-                    ready.push(stub);
+                    ready.push_stub(stub);
                 }
             }
             assert_eq!(taken, 30, "seed {seed}");

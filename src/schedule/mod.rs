@@ -5,8 +5,10 @@
 //! oldest is a **deviation**. A [`Strategy`] answers decisions. It sees [`Candidates`], a plain view, and never a task:
 //! the rules know nothing of the engine.
 
+mod active;
 mod announced;
 mod bag;
+mod built_in;
 mod candidates;
 mod delay;
 mod exhaustive;
@@ -27,10 +29,12 @@ mod reversal;
 mod surw;
 mod tree;
 mod urw;
+mod view;
 
+pub(crate) use active::Active;
+pub(crate) use built_in::{Back, BuiltIn, Follower, Other};
 #[cfg(test)]
 pub(crate) use candidates::Stub;
-pub use candidates::{Candidate, Candidates};
 pub(crate) use candidates::{Payload, Ready};
 use delay::Delay;
 use exhaustive::Exhaustive;
@@ -48,9 +52,10 @@ use replay::Replay;
 use reversal::Reversal;
 use surw::Surw;
 use urw::Urw;
+pub(crate) use view::View;
+pub use view::{Candidate, Candidates};
 
 use crate::id::Key;
-use std::cell::{Cell, RefCell};
 
 /// What answers the decisions of a run. One value serves one run.
 ///
@@ -129,140 +134,4 @@ pub trait Strategy: Send {
 pub enum Pick {
     /// The candidate at this index of [`Candidates`]. An index past the end counts as the oldest.
     Candidate(usize),
-}
-
-/// The strategy of the run that goes on. The two built-in ones that are used most need no virtual call, and no flag that
-/// says somebody is asking them.
-pub(crate) struct Active {
-    who: Cell<Who>,
-    random: Random,
-    other: RefCell<Option<Box<dyn Strategy>>>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Who {
-    Random,
-    Fifo,
-    Other,
-}
-
-impl Active {
-    /// First in, first out.
-    pub fn new() -> Active {
-        Active { who: Cell::new(Who::Fifo), random: Random::new(), other: RefCell::new(None) }
-    }
-
-    /// A run begins that goes first in, first out.
-    pub fn be_fifo(&self) {
-        self.be(Who::Fifo, None);
-    }
-
-    /// A run begins that is the random walk of `seed`.
-    pub fn be_random(&self, seed: u64) {
-        self.random.restart(seed);
-        self.be(Who::Random, None);
-    }
-
-    /// A run begins in which `other` decides.
-    pub fn be_other(&self, other: Box<dyn Strategy>) {
-        self.be(Who::Other, Some(other));
-    }
-
-    #[inline]
-    fn be(&self, who: Who, other: Option<Box<dyn Strategy>>) {
-        let was = self.who.replace(who);
-        if was == Who::Other || who == Who::Other {
-            let was = self.other.replace(other);
-            drop(was);
-        }
-    }
-
-    /// The random walk, if it is one.
-    #[inline]
-    pub fn random(&self) -> Option<&Random> {
-        (self.who.get() == Who::Random).then_some(&self.random)
-    }
-
-    /// Whether it is being asked, further down the stack.
-    pub fn is_deciding(&self) -> bool {
-        self.other.try_borrow_mut().is_err()
-    }
-
-    #[inline(always)]
-    fn with_other<R>(&self, f: impl FnOnce(&mut (dyn Strategy + 'static)) -> R) -> Option<R> {
-        if self.who.get() != Who::Other {
-            return None;
-        }
-        let mut other = self.other.borrow_mut();
-        other.as_deref_mut().map(f)
-    }
-
-    /// Chooses one of the `count` candidates in `ready`, at least two; `oldest` is the plain choice.
-    #[inline]
-    pub fn pick<T: Payload>(&self, ready: &Ready<T>, count: usize, oldest: usize) -> usize {
-        if let Some(random) = self.random() {
-            return random.below(count);
-        }
-        self.with_other(|other| {
-            let Pick::Candidate(index) = other.pick(&ready.view());
-            if index < count { index } else { oldest }
-        })
-        .unwrap_or(oldest)
-    }
-
-    #[cfg(feature = "smol")]
-    /// The same for the candidates of an executor within a task.
-    pub fn pick_nested<T: Payload>(&self, ready: &Ready<T>, count: usize, oldest: usize) -> usize {
-        self.with_other(|other| other.lose());
-        let index = self.pick(ready, count, oldest);
-        self.with_other(|other| other.lose());
-        index
-    }
-
-    pub fn wants_operations(&self) -> bool {
-        self.with_other(|other| other.wants_operations()).unwrap_or(false)
-    }
-
-    pub fn wants_ages(&self) -> bool {
-        match self.who.get() {
-            Who::Random => false,
-            Who::Fifo => true,
-            Who::Other => self.with_other(|other| other.wants_ages()).unwrap_or(true),
-        }
-    }
-
-    pub fn choose(&self, who: Key, nth: u32, n: u32) -> Option<u32> {
-        match self.who.get() {
-            // Choice 0 is the plain one.
-            Who::Fifo => Some(0),
-            Who::Random => None,
-            Who::Other => self.with_other(|other| other.choose(who, nth, n)).flatten(),
-        }
-    }
-
-    #[cfg(all(unix, feature = "smol"))]
-    pub fn latency(&self, who: Key, nth: u32, n: u32) -> Option<u32> {
-        match self.who.get() {
-            Who::Fifo => Some(0),
-            Who::Random => None,
-            Who::Other => self.with_other(|other| other.latency(who, nth, n)).flatten(),
-        }
-    }
-
-    #[cold]
-    pub fn alone<T: Payload>(&self, ready: &Ready<T>) {
-        self.with_other(|other| {
-            if other.wants_operations() {
-                other.alone(&ready.view());
-            }
-        });
-    }
-
-    pub fn slip(&self, candidates: &Candidates<'_>) -> bool {
-        match self.who.get() {
-            Who::Fifo => false,
-            Who::Random => self.random.slips(candidates.len()),
-            Who::Other => self.with_other(|other| other.slip(candidates)).unwrap_or(false),
-        }
-    }
 }

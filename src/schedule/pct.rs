@@ -1,8 +1,8 @@
 //! Probabilistic concurrency testing.
 
-use super::follow::Follow;
+use super::follow::{Follow, Follows};
 use super::tree::{LEAST, Priorities};
-use super::{Candidates, Pick, Strategy};
+use super::{Back, BuiltIn, View};
 use crate::id::{Key, mix};
 use crate::prng::Stream;
 
@@ -19,8 +19,10 @@ use crate::prng::Stream;
 pub(crate) struct Pct {
     secret: u64,
     decision: u64,
-    /// Decisions at which the winner drops, ascending; drawn without replacement where there are enough.
+    /// Decisions at which the winner drops, the next last; drawn without replacement where there are enough.
     drops: Vec<u64>,
+    /// The next of them.
+    next_drop: u64,
     /// Who has dropped, and to which priority: each drop goes below all before it.
     dropped: Vec<(Key, u64)>,
     lowest: u64,
@@ -43,12 +45,14 @@ impl Pct {
                 drops.push(at);
             }
         }
-        drops.sort_unstable();
+        drops.sort_unstable_by(|a, b| b.cmp(a));
+        let next_drop = drops.pop().unwrap_or(u64::MAX);
         let secret = stream.next_u64();
         Pct {
             secret,
             decision: 0,
             drops,
+            next_drop,
             dropped: Vec::new(),
             lowest: 1 << 62,
             in_a_row: (Key::ROOT, 0),
@@ -59,22 +63,29 @@ impl Pct {
         }
     }
 
-    /// Looks who stands in `place`.
-    #[inline]
-    fn look(&mut self, place: usize, candidates: &Candidates<'_>) {
-        let key = candidates.get(place).key;
-        if self.keys.get(place) != Some(&key) || self.priorities.get(place) == 0 {
-            self.stands(place, key);
-        }
-    }
-
     /// Somebody else than before stands in `place`.
+    #[inline(never)]
     fn stands(&mut self, place: usize, key: Key) {
         if place >= self.keys.len() {
             self.keys.resize(place + 1, Key::CLOCK);
         }
         self.keys[place] = key;
         self.priorities.set(place, priority(self.secret, &self.dropped, key));
+    }
+
+    /// The task `key`, which stands in `place`, drops below all others. Who runs then.
+    #[cold]
+    #[inline(never)]
+    fn drops(&mut self, place: usize, key: Key) -> usize {
+        while self.next_drop <= self.decision {
+            self.next_drop = self.drops.pop().unwrap_or(u64::MAX);
+        }
+        self.in_a_row.1 = 0;
+        self.lowest -= LEAST;
+        self.dropped.retain(|(dropped, _)| *dropped != key);
+        self.dropped.push((key, self.lowest));
+        self.priorities.set(place, self.lowest);
+        self.priorities.highest()
     }
 }
 
@@ -87,48 +98,47 @@ fn priority(secret: u64, dropped: &[(Key, u64)], key: Key) -> u64 {
     }
 }
 
-impl Strategy for Pct {
-    fn wants_ages(&self) -> bool {
-        false
+impl Follows for Pct {
+    #[inline(always)]
+    fn follow(&mut self) -> &mut Follow {
+        &mut self.follow
     }
 
+    #[inline(always)]
+    fn look(&mut self, place: usize, candidates: &impl View) {
+        // Most give way, and come back to where they were.
+        let (_, key) = candidates.seat(place);
+        if self.keys.get(place) != Some(&key) {
+            self.stands(place, key);
+        }
+    }
+
+    #[inline(always)]
+    fn is_back(&mut self, _: usize, _: Back, _: &impl View) {}
+
+    fn forget(&mut self, place: usize) {
+        self.priorities.set(place, 0);
+        self.keys[place] = Key::CLOCK;
+    }
+}
+
+impl BuiltIn for Pct {
     fn lose(&mut self) {
         self.follow.lose();
     }
 
-    fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
-        let len = candidates.len();
-        if let Some(place) = self.follow.only(len) {
-            // Most give way, and come back to where they were.
-            let key = candidates.get(place).key;
-            if self.keys.get(place) != Some(&key) {
-                self.stands(place, key);
-            }
-        } else {
-            let changes = self.follow.changes(len);
-            changes.one.into_iter().chain(changes.new).for_each(|place| self.look(place, candidates));
-            changes.gone.for_each(|place| self.priorities.set(place, 0));
-        }
-
+    #[inline(always)]
+    fn pick(&mut self, candidates: &impl View, back: Option<Back>) -> usize {
+        self.catch_up(candidates, back);
         let mut index = self.priorities.highest();
         let key = self.keys[index];
         self.in_a_row = if self.in_a_row.0 == key { (key, self.in_a_row.1 + 1) } else { (key, 1) };
-        let mut drops = self.in_a_row.1 > self.patience;
-        while self.drops.first().is_some_and(|&at| at <= self.decision) {
-            self.drops.remove(0);
-            drops = true;
+        if self.in_a_row.1 > self.patience || self.decision >= self.next_drop {
+            index = self.drops(index, key);
         }
         self.decision += 1;
-        if drops {
-            self.in_a_row.1 = 0;
-            self.lowest -= LEAST;
-            self.dropped.retain(|(dropped, _)| *dropped != key);
-            self.dropped.push((key, self.lowest));
-            self.priorities.set(index, self.lowest);
-            index = self.priorities.highest();
-        }
         self.follow.took(index);
-        Pick::Candidate(index)
+        index
     }
 }
 
@@ -145,9 +155,9 @@ mod tests {
         let mut order = Vec::new();
         while ready.len() > 0 {
             ready.settle();
-            let Pick::Candidate(index) = match ready.len() {
-                1 => Pick::Candidate(0),
-                _ => pct.pick(&ready.view()),
+            let index = match ready.len() {
+                1 => 0,
+                _ => pct.pick(&ready, None),
             };
             let Stub(candidate, (task, step)) = ready.take(index);
             order.push(task);
@@ -201,7 +211,7 @@ mod tests {
         let mut seen = [false; 3];
         for step in 0..10_000 {
             ready.settle();
-            let Pick::Candidate(index) = pct.pick(&ready.view());
+            let index = pct.pick(&ready, None);
             let Stub(candidate, task) = ready.take(index);
             seen[task as usize] = true;
             ready.push(Stub::new(candidate.key(), step, task));

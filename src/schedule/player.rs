@@ -1,8 +1,8 @@
 //! A strategy with all that was measured for it: what answers the decisions of any number of runs.
 
 use super::{
-    Active, Delay, Exhaustive, LateWrites, Pct, Pos, Profile, Promote, Promotion, Replay, Reversal, StrategyKind, Surw,
-    Tree, Urw, portfolio,
+    Active, Delay, Exhaustive, LateWrites, Other, Pct, Pos, Profile, Promote, Promotion, Replay, Reversal,
+    StrategyKind, Surw, Tree, Urw, portfolio,
 };
 use crate::id::Key;
 use crate::prng::{Stream, StreamId};
@@ -56,19 +56,21 @@ impl Player {
         active.be_other(match self.kind.dealt(seed, self.profile.as_deref()) {
             StrategyKind::Fifo => return active.be_fifo(),
             StrategyKind::Random | StrategyKind::Portfolio => return active.be_random(seed.get()),
-            StrategyKind::Pct { depth, length } => Box::new(Pct::new(stream(), depth, length.unwrap_or(100))),
-            StrategyKind::Urw => Box::new(Urw::new(stream(), profile())),
+            StrategyKind::Pct { depth, length } => Pct::new(stream(), depth, length.unwrap_or(100)).into(),
+            StrategyKind::Urw => Urw::new(stream(), profile()).into(),
             StrategyKind::Surw => Surw::choose(stream(), profile()),
-            StrategyKind::Pos => Box::new(Pos::new(stream())),
-            StrategyKind::LateWrites => Box::new(LateWrites::new(stream())),
-            StrategyKind::Delay { delays, length } => Box::new(Delay::new(stream(), delays, length.unwrap_or(100))),
+            StrategyKind::Pos => Pos::new(stream()).into(),
+            StrategyKind::LateWrites => LateWrites::new(stream()).into(),
+            StrategyKind::Delay { delays, length } => Delay::new(stream(), delays, length.unwrap_or(100)).into(),
             StrategyKind::Reversal => {
                 let profile = profile();
-                Box::new(Reversal::new(stream(), profile.races(), profile.steps(), portfolio::turn(seed)))
+                Reversal::new(stream(), profile.races(), profile.steps(), portfolio::turn(seed)).into()
             }
-            StrategyKind::Exhaustive => Box::new(Exhaustive::new(self.tree.clone().unwrap_or_default())),
-            StrategyKind::Replay(_) if !self.promotions.is_empty() => Box::new(Promote(self.promotions.clone())),
-            StrategyKind::Replay(deviations) => Box::new(Replay::new(&deviations)),
+            StrategyKind::Exhaustive => Other::Any(Box::new(Exhaustive::new(self.tree.clone().unwrap_or_default()))),
+            StrategyKind::Replay(_) if !self.promotions.is_empty() => {
+                Other::Any(Box::new(Promote(self.promotions.clone())))
+            }
+            StrategyKind::Replay(deviations) => Other::Any(Box::new(Replay::new(&deviations))),
         });
     }
 }

@@ -2,7 +2,7 @@
 
 use super::follow::Follow;
 use super::tree::Priorities;
-use super::{Candidate, Candidates, Pick, Strategy};
+use super::{Back, BuiltIn, Candidate, View};
 use crate::hash::HashMap;
 use crate::id::{Key, mix};
 use crate::operation::{Access, Operation};
@@ -76,16 +76,40 @@ impl Pos {
     }
 
     /// Somebody new stands in `place`, or somebody for a new step.
-    #[inline(always)]
+    #[inline(never)]
     fn comes(&mut self, place: usize, candidate: &Candidate) {
         let Candidate { key, step, operation, .. } = *candidate;
-        let own = mix(self.secret ^ key.get() ^ u64::from(step).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         if place >= self.places.len() {
             self.places.resize(place + 1, NOBODY);
         }
         let at = operation.map_or(0, |operation| self.list(place, operation));
         self.places[place] = Standing { key, step, operation, is_pooled: false, at };
-        self.priorities.set(place, own | 1);
+        self.priorities.set(place, self.own(key, step));
+    }
+
+    /// The one that was chosen stands in its place again. Whether it is chosen again, and that is all there is to it.
+    #[inline(always)]
+    fn goes_on(&mut self, place: usize, back: Back, candidates: &impl View) -> bool {
+        match self.places.get_mut(place) {
+            // It did nothing that is known, and will not: that is so of most.
+            Some(&mut Standing { key, ref mut step, .. })
+                if key != NOBODY.key && !candidates.may_be_known(back.slot) =>
+            {
+                *step += 1;
+                let step = *step;
+                self.priorities.renew(place, self.own(key, step))
+            }
+            _ => {
+                self.comes(place, &candidates.candidate(place));
+                false
+            }
+        }
+    }
+
+    /// The priority that a step has at first.
+    #[inline(always)]
+    fn own(&self, key: Key, step: u32) -> u64 {
+        mix(self.secret ^ key.get() ^ u64::from(step).wrapping_mul(0x9e37_79b9_7f4a_7c15)) | 1
     }
 
     /// Puts it among those with priorities of their own. Where.
@@ -112,14 +136,14 @@ impl Pos {
 
     /// Looks at all places that may have changed.
     #[inline(never)]
-    fn look(&mut self, candidates: &Candidates<'_>) {
+    fn look(&mut self, candidates: &impl View) {
         let last = self.follow.last();
         let changes = self.follow.changes(candidates.len());
         match changes.one {
             // Those that came stand behind; the first of them where one was taken.
             Some(place) if changes.gone.is_empty() => {
-                self.comes(place, &candidates.get(place));
-                changes.new.for_each(|place| self.comes(place, &candidates.get(place)));
+                self.comes(place, &candidates.candidate(place));
+                changes.new.for_each(|place| self.comes(place, &candidates.candidate(place)));
             }
             // Nobody came.
             Some(place) => self.moves(last, place),
@@ -130,8 +154,9 @@ impl Pos {
 
     /// After a decision between two, or none: steps without one may have come between. Who has not run stands where it did.
     #[inline(never)]
-    fn look_at_all(&mut self, candidates: &Candidates<'_>) {
-        for (place, candidate) in candidates.iter().enumerate() {
+    fn look_at_all(&mut self, candidates: &impl View) {
+        for place in 0..candidates.len() {
+            let candidate = candidates.candidate(place);
             match self.places.get(place) {
                 Some(before) if (before.key, before.step) == (candidate.key, candidate.step) => {}
                 Some(_) => {
@@ -237,13 +262,9 @@ fn highest_of(random: u64, count: u64) -> f64 {
     (0..5).fold(series(x, &factorials), |root, _| root * root)
 }
 
-impl Strategy for Pos {
+impl BuiltIn for Pos {
     fn wants_operations(&self) -> bool {
         true
-    }
-
-    fn wants_ages(&self) -> bool {
-        false
     }
 
     /// What was drawn anew for those before is forgotten: it is as before the first decision.
@@ -253,19 +274,23 @@ impl Strategy for Pos {
         self.groups.clear();
     }
 
-    fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
-        let len = candidates.len();
-        if let Some(place) = self.follow.only(len) {
-            self.comes(place, &candidates.get(place));
-        } else {
-            self.look(candidates);
+    #[inline(always)]
+    fn pick(&mut self, candidates: &impl View, back: Option<Back>) -> usize {
+        match (self.follow.only(candidates.len()), back) {
+            (Some(place), Some(back)) => {
+                if self.goes_on(place, back, candidates) {
+                    return place;
+                }
+            }
+            (Some(place), None) => self.comes(place, &candidates.candidate(place)),
+            (None, _) => self.look(candidates),
         }
         let index = self.priorities.highest();
         if let Some(operation) = self.places[index].operation {
             self.runs(index, operation);
         }
         self.follow.took(index);
-        Pick::Candidate(index)
+        index
     }
 }
 
@@ -292,19 +317,19 @@ mod tests {
 
     /// `tasks` tasks of two steps each, always ready: who ran, in order.
     fn play(seed: u64, tasks: u32, does: Does) -> Vec<u32> {
-        let (mut pos, ready) = (Pos::new(Stream::new(seed, 0)), Ready::new());
-        (0..tasks).for_each(|task| ready.push(stub(does, task, 0)));
+        let (mut pos, ready) = (Pos::new(Stream::new(seed, 0)), Ready::of_stubs());
+        (0..tasks).for_each(|task| ready.push_stub(stub(does, task, 0)));
         let mut order = Vec::new();
         while ready.len() > 0 {
             ready.settle();
-            let Pick::Candidate(index) = match ready.len() {
-                1 => Pick::Candidate(0),
-                _ => pos.pick(&ready.view()),
+            let index = match ready.len() {
+                1 => 0,
+                _ => pos.pick(&ready, None),
             };
             let (task, step) = ready.take(index).1;
             order.push(task);
             if step + 1 < STEPS {
-                ready.push(stub(does, task, step + 1));
+                ready.push_stub(stub(does, task, step + 1));
             }
         }
         order

@@ -17,9 +17,11 @@ pub(crate) struct Profile {
     races: Races,
 }
 
+/// What was measured of one task.
 #[derive(Debug, Default)]
-struct Measured {
+pub(crate) struct Measured {
     parent: Option<Key>,
+    is_parent: bool,
     /// Its own steps.
     own: u64,
     /// Those of the tasks that it spawns, and so on down, with its own.
@@ -64,6 +66,7 @@ impl Profile {
             task.events += task.own;
             let (events, touches, parent) = (task.events, task.touches.clone(), task.parent);
             if let Some(parent) = parent.and_then(|parent| profile.tasks.get_mut(&parent)) {
+                parent.is_parent = true;
                 parent.events += events;
                 touches.into_iter().for_each(|(resource, n)| *parent.touches.entry(resource).or_default() += n);
             }
@@ -91,18 +94,30 @@ impl Profile {
         &self.shared
     }
 
-    /// How many steps the task and all that come of it take; 1 where it was not seen.
-    pub fn events(&self, key: Key) -> u64 {
-        self.tasks.get(&key).map_or(1, |task| task.events)
+    /// What was measured of the task, if it was seen.
+    pub fn task(&self, key: Key) -> Option<&Measured> {
+        self.tasks.get(&key)
+    }
+}
+
+impl Measured {
+    /// How many steps the task and all that come of it take.
+    pub fn events(&self) -> u64 {
+        self.events
     }
 
     /// How often the task, and all that come of it, touch `resource`.
-    pub fn touches(&self, key: Key, resource: u64) -> u64 {
-        self.tasks.get(&key).and_then(|task| task.touches.get(&resource)).copied().unwrap_or(0)
+    pub fn touches(&self, resource: u64) -> u64 {
+        self.touches.get(&resource).copied().unwrap_or(0)
     }
 
     /// Who spawns the task.
-    pub fn parent(&self, key: Key) -> Option<Key> {
-        self.tasks.get(&key)?.parent
+    pub fn parent(&self) -> Option<Key> {
+        self.parent
+    }
+
+    /// Whether it spawns others.
+    pub fn is_parent(&self) -> bool {
+        self.is_parent
     }
 }

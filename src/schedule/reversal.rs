@@ -1,7 +1,7 @@
 //! A measured run with some of its races the other way round.
 
 use super::races::{Mark, Races, Reversed};
-use super::{Candidate, Candidates, Pick, Strategy};
+use super::{Back, BuiltIn, Candidate, View};
 use crate::hash::HashMap;
 use crate::id::Key;
 use crate::prng::Stream;
@@ -120,9 +120,10 @@ impl Reversal {
 
     /// Who runs in the opposite order: in each round all who were ready when it began, of those that have yet to take their
     /// first step the newest first, then the others as they stand. (From the second round on, that order is the plain one.)
-    fn opposite(&mut self, candidates: &Candidates<'_>) -> usize {
+    #[inline(never)]
+    fn opposite(&mut self, candidates: &impl View) -> usize {
         if self.round == 0 {
-            let is_new = |&place: &usize| candidates.get(place).step == 0;
+            let is_new = |&place: &usize| candidates.who(place).step == 0;
             self.round = candidates.len();
             self.new = candidates.by_age().filter(is_new).count();
         }
@@ -130,49 +131,75 @@ impl Reversal {
         if self.new > 0 {
             self.new -= 1;
             // Whoever became ready since the round began stands behind.
-            let newest = candidates.by_age().nth(self.round).filter(|&place| candidates.get(place).step == 0);
+            let newest = candidates.by_age().nth(self.round).filter(|&place| candidates.who(place).step == 0);
             return newest.unwrap_or(candidates.oldest());
         }
         candidates.oldest()
     }
 
+    /// Who runs if no race says otherwise.
+    #[inline(always)]
+    fn meant(&mut self, candidates: &impl View) -> usize {
+        match self.base {
+            Base::Oldest | Base::Last => candidates.oldest(),
+            Base::Random => self.stream.below(candidates.len() as u32) as usize,
+            Base::Opposite => self.opposite(candidates),
+        }
+    }
+
     /// Whoever ran last, if it can go on and has not done so for too long; otherwise the oldest.
-    #[inline]
-    fn goes_on(&mut self, candidates: &Candidates<'_>) -> (usize, Candidate) {
-        let newest = candidates.newest();
-        let candidate = candidates.get(newest);
-        if candidate.key == self.last && self.in_a_row < self.most_in_a_row {
+    #[inline(always)]
+    fn goes_on(&mut self, candidates: &impl View, back: Option<Back>) -> (usize, (u32, Key)) {
+        let (newest, seat) = candidates.youngest(back);
+        if seat.1 == self.last && self.in_a_row < self.most_in_a_row {
             self.in_a_row += 1;
-            return (newest, candidate);
+            return (newest, seat);
         }
         self.in_a_row = 0;
         let oldest = candidates.oldest();
-        (oldest, candidates.get(oldest))
+        (oldest, candidates.seat(oldest))
     }
 
-    #[inline]
-    fn is_involved(&mut self, candidate: &Candidate) -> bool {
-        match self.involved.get(candidate.slot as usize) {
-            Some(&(key, involved)) if key == candidate.key => involved,
-            _ => self.meet(candidate),
+    /// Who runs, where the one at `meant` is in one of the races.
+    #[inline(never)]
+    fn decide(&mut self, meant: usize, candidates: &impl View) -> usize {
+        let candidate = candidates.candidate(meant);
+        let mut found = self.before(meant, &candidate, candidates);
+        if found == Some(meant) {
+            self.runs(&candidate);
+            return meant;
+        }
+        if found.is_none() {
+            let mut before = |place| self.before(place, &candidates.candidate(place), candidates);
+            found = candidates.by_age().take(LOOK_AT).find_map(&mut before);
+        }
+        let index = found.unwrap_or(meant);
+        self.runs(&candidates.candidate(index));
+        index
+    }
+
+    #[inline(always)]
+    fn is_involved(&mut self, (slot, key): (u32, Key)) -> bool {
+        match self.involved.get(slot as usize) {
+            Some(&(known, involved)) if known == key => involved,
+            _ => self.meet(slot as usize, key),
         }
     }
 
     #[cold]
-    fn meet(&mut self, candidate: &Candidate) -> bool {
-        let slot = candidate.slot as usize;
+    fn meet(&mut self, slot: usize, key: Key) -> bool {
         if slot >= self.involved.len() {
             self.involved.resize(slot + 1, (Key::CLOCK, false));
         }
-        let involved = self.done.contains_key(&candidate.key);
-        self.involved[slot] = (candidate.key, involved);
+        let involved = self.done.contains_key(&key);
+        self.involved[slot] = (key, involved);
         involved
     }
 
     /// Who has to run for the one at `place` to run: itself, the one that it waits for, or nobody that could.
     #[inline]
-    fn before(&mut self, place: usize, candidate: &Candidate, candidates: &Candidates<'_>) -> Option<usize> {
-        if self.before.is_empty() || self.patience == 0 || !self.is_involved(candidate) {
+    fn before(&mut self, place: usize, candidate: &Candidate, candidates: &impl View) -> Option<usize> {
+        if self.before.is_empty() || self.patience == 0 || !self.is_involved((candidate.slot, candidate.key)) {
             return Some(place);
         }
         self.waits_for(place, candidate, candidates)
@@ -180,7 +207,7 @@ impl Reversal {
 
     /// The same of one that is in one of the races.
     #[inline(never)]
-    fn waits_for(&mut self, place: usize, candidate: &Candidate, candidates: &Candidates<'_>) -> Option<usize> {
+    fn waits_for(&mut self, place: usize, candidate: &Candidate, candidates: &impl View) -> Option<usize> {
         let nth = self.nth(candidate);
         let Some(firsts) = self.before.get_mut(&(candidate.key, nth)) else { return Some(place) };
         while let Some(&(who, nth)) = firsts.last() {
@@ -188,7 +215,7 @@ impl Reversal {
                 firsts.pop();
                 continue;
             }
-            return candidates.iter().position(|other| other.key == who);
+            return candidates.place_of(who);
         }
         self.before.remove(&(candidate.key, nth));
         Some(place)
@@ -206,7 +233,7 @@ impl Reversal {
     #[inline]
     fn runs(&mut self, candidate: &Candidate) {
         self.last = candidate.key;
-        if self.before.is_empty() || !self.is_involved(candidate) {
+        if self.before.is_empty() || !self.is_involved((candidate.slot, candidate.key)) {
             return;
         }
         let does = candidate.operation.is_some_and(|operation| operation.announced);
@@ -216,7 +243,7 @@ impl Reversal {
     }
 }
 
-impl Strategy for Reversal {
+impl BuiltIn for Reversal {
     /// What tasks do matters as long as one of them has to wait for another. Who ran last is to be known of those who ran
     /// alone, too, as it is in a run with a trace.
     fn wants_operations(&self) -> bool {
@@ -227,42 +254,32 @@ impl Strategy for Reversal {
         !matches!(self.base, Base::Random)
     }
 
-    fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
+    #[inline(always)]
+    fn pick(&mut self, candidates: &impl View, back: Option<Back>) -> usize {
         self.patience = self.patience.saturating_sub(1);
-        let (meant, candidate) = if let Base::Last = self.base {
-            self.goes_on(candidates)
+        let (meant, seat) = if let Base::Last = self.base {
+            self.goes_on(candidates, back)
         } else {
-            let meant = match self.base {
-                Base::Random => self.stream.below(candidates.len() as u32) as usize,
-                Base::Opposite => self.opposite(candidates),
-                Base::Oldest | Base::Last => candidates.oldest(),
-            };
+            let meant = self.meant(candidates);
             if self.before.is_empty() {
-                return Pick::Candidate(meant);
+                return meant;
             }
-            (meant, candidates.get(meant))
+            (meant, candidates.seat(meant))
         };
-        let mut found = self.before(meant, &candidate, candidates);
-        if found == Some(meant) {
-            self.runs(&candidate);
-            return Pick::Candidate(meant);
+        self.last = seat.1;
+        if self.before.is_empty() || !self.is_involved(seat) {
+            return meant;
         }
-        if found.is_none() {
-            let mut before = |place| self.before(place, &candidates.get(place), candidates);
-            found = candidates.by_age().take(LOOK_AT).find_map(&mut before);
-        }
-        let index = found.unwrap_or(meant);
-        self.runs(&candidates.get(index));
-        Pick::Candidate(index)
+        self.decide(meant, candidates)
     }
 
-    fn alone(&mut self, candidates: &Candidates<'_>) {
-        self.runs(&candidates.get(0));
+    fn alone(&mut self, candidates: &impl View) {
+        self.runs(&candidates.candidate(0));
     }
 
     /// The clock is one more candidate, where the rest is random.
-    fn slip(&mut self, candidates: &Candidates<'_>) -> bool {
-        matches!(self.base, Base::Random) && self.stream.below(candidates.len() as u32 + 1) == 0
+    fn slip(&mut self, count: usize) -> bool {
+        matches!(self.base, Base::Random) && self.stream.below(count as u32 + 1) == 0
     }
 }
 
@@ -283,13 +300,13 @@ mod tests {
     /// Tasks that write 0, 1 and 2 one after the other, always ready: who ran, in order.
     fn play(seed: u64, races: &Races) -> Vec<u32> {
         let mut reversal = Reversal::new(Stream::new(seed, 0), races, 12, None);
-        let ready = Ready::new();
+        let ready = Ready::of_stubs();
         let stub = |task: u32, step: u32| {
             let mut stub = Stub::new(Key::ROOT.child(task), step, (task, step));
             (stub.0.slot, stub.0.operation) = (task, Some(writes(step)));
             stub
         };
-        (0..TASKS).for_each(|task| ready.push(stub(task, 0)));
+        (0..TASKS).for_each(|task| ready.push_stub(stub(task, 0)));
         let mut order = Vec::new();
         while ready.len() > 0 {
             ready.settle();
@@ -298,15 +315,12 @@ mod tests {
                     reversal.alone(&ready.view());
                     0
                 }
-                _ => {
-                    let Pick::Candidate(index) = reversal.pick(&ready.view());
-                    index
-                }
+                _ => reversal.pick(&ready, None),
             };
             let (task, step) = ready.take(index).1;
             order.push(task);
             if step + 1 < STEPS {
-                ready.push(stub(task, step + 1));
+                ready.push_stub(stub(task, step + 1));
             }
         }
         order
@@ -349,12 +363,12 @@ mod tests {
         let goes_on = |seed: &u64| matches!(Reversal::new(Stream::new(*seed, 0), &races, 12, None).base, Base::Last);
         for seed in (0..100).filter(goes_on) {
             let mut reversal = Reversal::new(Stream::new(seed, 0), &races, 12, None);
-            let ready = Ready::new();
+            let ready = Ready::of_stubs();
             (0..2).for_each(|task| ready.push(Stub::new(Key::ROOT.child(9 + task), 0, task)));
             let mut taken = [0; 2];
             for step in 1..20_000 {
                 ready.settle();
-                let Pick::Candidate(index) = reversal.pick(&ready.view());
+                let index = reversal.pick(&ready, None);
                 let Stub(candidate, task) = ready.take(index);
                 taken[task as usize] += 1;
                 ready.push(Stub::new(candidate.key(), step, task));

@@ -1,12 +1,13 @@
 //! A random walk that samples the orders of a few chosen events uniformly.
 
 use super::bag::Set;
-use super::follow::Follow;
+use super::follow::{Follow, Follows};
 use super::profile::Profile;
 use super::tree::Weights;
-use super::{Candidate, Candidates, Pick, Strategy, Urw};
+use super::{Back, BuiltIn, Other, Urw, View};
 use crate::hash::HashMap;
 use crate::id::Key;
+use crate::operation::Operation;
 use crate::prng::Stream;
 use std::sync::Arc;
 
@@ -33,8 +34,8 @@ pub(crate) struct Surw {
     left: Weights,
     /// For each task that was met: who, and where among the candidates it stood last.
     tasks: Vec<(Key, u32)>,
-    /// Who was met as which, by key and by place in the registry.
-    met: HashMap<Key, u32>,
+    /// Who was met as which: by key those that spawn others, and all by place in the registry.
+    parents: HashMap<Key, u32>,
     by_slot: Vec<(Key, u32)>,
     /// For each place who stands there.
     standing: Vec<Standing>,
@@ -58,14 +59,14 @@ const NOBODY: Standing = Standing { key: Key::CLOCK, task: 0, is_interesting: tr
 
 impl Surw {
     /// The strategy for one run, whatever it comes to: uniform over the orders of some events, or of all.
-    pub fn choose(mut stream: Stream, profile: Arc<Profile>) -> Box<dyn Strategy> {
+    pub fn choose(mut stream: Stream, profile: Arc<Profile>) -> Other {
         let shared = profile.shared();
         if shared.is_empty() {
-            return Box::new(Urw::new(stream, profile));
+            return Urw::new(stream, profile).into();
         }
         let patience = profile.steps() + 100;
         let resource = shared[stream.below(shared.len() as u32) as usize];
-        Box::new(Surw {
+        Other::from(Surw {
             stream,
             profile,
             resource,
@@ -74,7 +75,7 @@ impl Surw {
             held: Set::default(),
             left: Weights::default(),
             tasks: Vec::new(),
-            met: HashMap::default(),
+            parents: HashMap::default(),
             by_slot: Vec::new(),
             standing: Vec::new(),
             meant: None,
@@ -83,24 +84,16 @@ impl Surw {
         })
     }
 
-    #[inline]
-    fn look(&mut self, place: usize, candidate: &Candidate) {
-        let is_interesting = candidate.operation.is_some_and(|operation| operation.resource == self.resource);
-        match self.standing.get(place) {
-            // It is back, and is free as it was: most are.
-            Some(was) if was.key == candidate.key && !was.is_interesting && !is_interesting => {}
-            _ => self.comes(place, candidate, is_interesting),
-        }
-    }
-
+    /// Another than before stands in `place`, or for something else.
     #[inline(never)]
-    fn comes(&mut self, place: usize, candidate: &Candidate, is_interesting: bool) {
-        let task = self.task(candidate);
+    fn comes(&mut self, place: usize, seat: (u32, Key), operation: Option<Operation>) {
+        let is_interesting = operation.is_some_and(|operation| operation.resource == self.resource);
+        let task = self.task(seat);
         self.tasks[task as usize].1 = place as u32;
         if place >= self.standing.len() {
             self.standing.resize(place + 1, NOBODY);
         }
-        self.standing[place] = Standing { key: candidate.key, task, is_interesting };
+        self.standing[place] = Standing { key: seat.1, task, is_interesting };
         if !is_interesting || self.meant == Some(task) {
             self.held.remove(place);
             self.free.insert(place);
@@ -110,29 +103,31 @@ impl Surw {
         }
     }
 
-    /// As which the candidate was met.
+    /// As which it was met.
     #[inline]
-    fn task(&mut self, candidate: &Candidate) -> u32 {
-        match self.by_slot.get(candidate.slot as usize) {
-            Some(&(key, task)) if key == candidate.key => task,
-            _ => self.meet(candidate),
+    fn task(&mut self, (slot, key): (u32, Key)) -> u32 {
+        match self.by_slot.get(slot as usize) {
+            Some(&(known, task)) if known == key => task,
+            _ => self.meet(slot as usize, key),
         }
     }
 
     /// A task that was not there before: what is its own is no longer its parent's.
     #[cold]
-    fn meet(&mut self, candidate: &Candidate) -> u32 {
-        let slot = candidate.slot as usize;
+    fn meet(&mut self, slot: usize, key: Key) -> u32 {
         if slot >= self.by_slot.len() {
             self.by_slot.resize(slot + 1, (Key::CLOCK, 0));
         }
         let task = self.tasks.len() as u32;
-        self.tasks.push((candidate.key, 0));
-        self.by_slot[slot] = (candidate.key, task);
-        self.met.insert(candidate.key, task);
-        let own = self.profile.touches(candidate.key, self.resource);
+        self.tasks.push((key, 0));
+        self.by_slot[slot] = (key, task);
+        let measured = self.profile.task(key);
+        if measured.is_some_and(|measured| measured.is_parent()) {
+            self.parents.insert(key, task);
+        }
+        let own = measured.map_or(0, |measured| measured.touches(self.resource));
         self.left.set(task as usize, own);
-        if let Some(&parent) = self.profile.parent(candidate.key).and_then(|parent| self.met.get(&parent)) {
+        if let Some(&parent) = measured.and_then(|measured| self.parents.get(&measured.parent()?)) {
             let rest = self.left.get(parent as usize).saturating_sub(own);
             self.left.set(parent as usize, rest);
             if self.meant == Some(parent) && own > 0 {
@@ -144,83 +139,105 @@ impl Surw {
     }
 
     /// Draws who is meant to take the next interesting step.
-    fn draw(&mut self, candidates: &Candidates<'_>) {
-        self.meant = match self.left.total() {
-            0 => None,
-            total => Some(self.left.find(self.stream.below_wide(total)) as u32),
-        };
+    #[inline(never)]
+    fn draw(&mut self, candidates: &impl View) {
+        let point = self.stream.below_wide(self.left.total());
+        self.meant = Some(self.left.find(point) as u32);
         self.let_go(candidates);
     }
 
+    /// Whoever is meant waits for one of those who are held: that one is meant instead.
+    #[inline(never)]
+    fn give_way(&mut self, candidates: &impl View) {
+        self.held_for = 0;
+        let place = self.held.draw(&mut self.stream);
+        self.meant = Some(self.standing[place].task);
+        self.let_go(candidates);
+    }
+
+    /// The task takes one of its interesting steps.
+    #[inline(never)]
+    fn touches(&mut self, task: u32) {
+        let task = task as usize;
+        self.left.set(task, self.left.get(task).saturating_sub(1));
+        self.meant = None;
+        self.held_for = 0;
+    }
+
     /// Frees the one that is meant, if it stands among the candidates.
-    fn let_go(&mut self, candidates: &Candidates<'_>) {
+    fn let_go(&mut self, candidates: &impl View) {
         let Some(task) = self.meant else { return };
         let (key, place) = self.tasks[task as usize];
         let place = place as usize;
-        if place < candidates.len() && candidates.get(place).key == key {
+        if place < candidates.len() && candidates.seat(place).1 == key {
             self.held.remove(place);
             self.free.insert(place);
         }
     }
 }
 
-impl Strategy for Surw {
-    fn wants_operations(&self) -> bool {
-        true
+impl Follows for Surw {
+    #[inline(always)]
+    fn follow(&mut self) -> &mut Follow {
+        &mut self.follow
     }
 
-    fn wants_ages(&self) -> bool {
-        false
+    #[inline(never)]
+    fn look(&mut self, place: usize, candidates: &impl View) {
+        let seat = candidates.seat(place);
+        match (candidates.operation(seat), self.standing.get(place)) {
+            // It is free as it was.
+            (None, Some(was)) if was.key == seat.1 && !was.is_interesting => {}
+            (does, _) => self.comes(place, seat, does),
+        }
+    }
+
+    #[inline(always)]
+    fn is_back(&mut self, place: usize, back: Back, candidates: &impl View) {
+        // It does nothing that is known, and is free as it was: that is so of most.
+        let was_free = self.standing.get(place).is_some_and(|was| !was.is_interesting);
+        if candidates.may_be_known(back.slot) || !was_free {
+            self.look(place, candidates);
+        }
+    }
+
+    fn forget(&mut self, place: usize) {
+        self.free.remove(place);
+        self.held.remove(place);
+        if let Some(standing) = self.standing.get_mut(place) {
+            *standing = NOBODY;
+        }
+    }
+}
+
+impl BuiltIn for Surw {
+    fn wants_operations(&self) -> bool {
+        true
     }
 
     fn lose(&mut self) {
         self.follow.lose();
     }
 
-    fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
-        let len = candidates.len();
-        if let Some(place) = self.follow.only(len) {
-            self.look(place, &candidates.get(place));
-        } else {
-            let changes = self.follow.changes(len);
-            let places = changes.one.into_iter().chain(changes.new);
-            places.for_each(|place| self.look(place, &candidates.get(place)));
-            for place in changes.gone {
-                self.free.remove(place);
-                self.held.remove(place);
-                if let Some(standing) = self.standing.get_mut(place) {
-                    *standing = NOBODY;
-                }
-            }
-        }
-        if self.meant.is_none() {
+    #[inline(always)]
+    fn pick(&mut self, candidates: &impl View, back: Option<Back>) -> usize {
+        self.catch_up(candidates, back);
+        if self.meant.is_none() && self.left.total() > 0 {
             self.draw(candidates);
         }
         self.held_for += 1;
         if self.free.len() == 0 || self.held_for > self.patience && self.held.len() > 0 {
-            self.held_for = 0;
-            // Whoever is meant waits for one of these.
-            let place = self.held.draw(&mut self.stream);
-            self.meant = Some(self.standing[place].task);
-            self.let_go(candidates);
+            self.give_way(candidates);
         }
         let index = self.free.draw(&mut self.stream);
         if let Standing { task, is_interesting: true, .. } = self.standing[index] {
-            let task = task as usize;
-            self.left.set(task, self.left.get(task).saturating_sub(1));
-            self.meant = None;
-            self.held_for = 0;
+            self.touches(task);
         }
         self.follow.took(index);
-        Pick::Candidate(index)
+        index
     }
 
-    /// The clock is one more candidate.
-    fn slip(&mut self, candidates: &Candidates<'_>) -> bool {
-        let slips = self.stream.below(candidates.len() as u32 + 1) == 0;
-        if slips {
-            self.follow.lose();
-        }
-        slips
+    fn slip(&mut self, count: usize) -> bool {
+        self.follow.slips(&mut self.stream, count)
     }
 }

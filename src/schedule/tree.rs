@@ -1,5 +1,7 @@
 //! Trees over places: the sum of weights, the highest priority. An update takes O(log n) at most, a pick as well.
 
+use std::cell::Cell;
+
 /// A weight for each place; a place is drawn with a probability in proportion to its weight.
 #[derive(Default)]
 pub(crate) struct Weights {
@@ -65,8 +67,10 @@ impl Weights {
 pub(crate) struct Priorities {
     /// A heap of those that have one, four below each: an entry has its place in the low bits, so that nothing has to be
     /// looked up. A tournament would change the whole path below its winner each time; who comes next is often the highest
-    /// again.
+    /// again. Behind the last there are zeros, so that of four none is missing.
     heap: Vec<u64>,
+    /// How many have one.
+    len: usize,
     /// For each place one more than where it stands in the heap; 0 if it has no priority.
     at: Vec<u32>,
 }
@@ -74,17 +78,13 @@ pub(crate) struct Priorities {
 /// How many entries stand below one in the heap.
 const BELOW: usize = 4;
 
-/// The highest of the entries from `first` on that stand below the same one, and where it is.
+/// The highest of four, and which it is.
 #[inline(always)]
-fn highest_of(heap: &[u64], first: usize) -> Option<(usize, u64)> {
-    let Some(&[a, b, c, d]) = heap.get(first..first + BELOW) else {
-        let last = heap.get(first..)?.iter().enumerate().max_by_key(|(_, entry)| **entry)?;
-        return Some((first + last.0, *last.1));
-    };
+fn highest_of([a, b, c, d]: [u64; BELOW]) -> (usize, u64) {
     // Numbers to choose between, no jumps: which of four it is cannot be guessed.
     let (one, left) = if b > a { (1, b) } else { (0, a) };
     let (other, right) = if d > c { (3, d) } else { (2, c) };
-    Some(if right > left { (first + other, right) } else { (first + one, left) })
+    if right > left { (other, right) } else { (one, left) }
 }
 
 /// The bits of an entry that say which place it is.
@@ -108,8 +108,29 @@ impl Priorities {
         }
     }
 
+    /// Gives `place`, which has one, another priority. True if it was the highest and is still; otherwise it may be, too.
+    #[inline(always)]
+    pub fn renew(&mut self, place: usize, priority: u64) -> bool {
+        let entry = priority & !PLACE | place as u64 & PLACE;
+        match &mut self.heap[..] {
+            &mut [ref mut highest, a, b, c, d, ..] if (*highest & PLACE) as usize == place && *highest > 0 => {
+                let goes_on = entry > a.max(b).max(c.max(d));
+                if goes_on {
+                    *highest = entry;
+                } else {
+                    self.sink(0, entry);
+                }
+                goes_on
+            }
+            _ => {
+                self.set(place, priority);
+                false
+            }
+        }
+    }
+
     /// Gives `place` a priority; 0 is for a place that is empty.
-    #[inline]
+    #[inline(never)]
     pub fn set(&mut self, place: usize, priority: u64) {
         let entry = priority & !PLACE | place as u64 & PLACE;
         match self.at.get(place) {
@@ -121,7 +142,6 @@ impl Priorities {
         }
     }
 
-    #[inline(never)]
     fn come_or_go(&mut self, place: usize, priority: u64, entry: u64) {
         if place >= self.at.len() {
             self.at.resize(place + 1, 0);
@@ -129,34 +149,38 @@ impl Priorities {
         let at = self.at[place] as usize;
         if priority > 0 {
             // Only who has none comes here.
-            self.heap.push(entry);
-            return self.rise(self.heap.len() - 1, entry);
+            if self.len == self.heap.len() {
+                self.heap.resize(self.len + if self.len == 0 { 1 } else { BELOW }, 0);
+            }
+            self.len += 1;
+            return self.rise(self.len - 1, entry);
         }
         if at == 0 {
             return;
         }
         self.at[place] = 0;
-        let (at, Some(last)) = (at - 1, self.heap.pop()) else { return };
-        if let Some(&was) = self.heap.get(at) {
-            if last < was { self.sink(at, last) } else { self.rise(at, last) }
+        self.len -= 1;
+        let (at, last) = (at - 1, std::mem::take(&mut self.heap[self.len]));
+        if at < self.len {
+            if last < self.heap[at] { self.sink(at, last) } else { self.rise(at, last) }
         }
     }
 
     /// Puts `entry` where it belongs, at `at` or below.
-    #[inline]
+    #[inline(never)]
     fn sink(&mut self, mut at: usize, entry: u64) {
-        let heap = &mut self.heap[..];
-        loop {
-            let below = BELOW * at + 1;
-            let Some((child, higher)) = highest_of(heap, below) else { break };
-            if higher < entry {
+        let heap = Cell::from_mut(&mut self.heap[..]).as_slice_of_cells();
+        let below = heap.get(1..).map_or(&[][..], |below| below.as_chunks::<BELOW>().0);
+        while let Some(four) = below.get(at) {
+            let (child, higher) = highest_of(four.each_ref().map(Cell::get));
+            if higher <= entry {
                 break;
             }
-            heap[at] = higher;
+            heap[at].set(higher);
             self.at[(higher & PLACE) as usize] = at as u32 + 1;
-            at = child;
+            at = BELOW * at + 1 + child;
         }
-        heap[at] = entry;
+        heap[at].set(entry);
         self.at[(entry & PLACE) as usize] = at as u32 + 1;
     }
 

@@ -1,9 +1,9 @@
 //! A random walk that samples interleavings, not choices, uniformly.
 
-use super::bag::Bag;
-use super::follow::Follow;
+use super::bag::{Bag, HEAVIEST};
+use super::follow::{Follow, Follows};
 use super::profile::Profile;
-use super::{Candidate, Candidates, Pick, Strategy};
+use super::{Back, BuiltIn, Candidate, View};
 use crate::hash::HashMap;
 use crate::id::Key;
 use crate::prng::Stream;
@@ -25,8 +25,27 @@ pub(crate) struct Urw {
 /// What each live task has left, by its place in the registry.
 #[derive(Default)]
 struct Tasks {
-    by_slot: Vec<(Key, u64)>,
-    slots: HashMap<Key, u32>,
+    by_slot: Vec<Left>,
+    /// The places of those that spawn others.
+    parents: HashMap<Key, u32>,
+}
+
+/// What one task has left, with those that it is still to spawn. Less than nothing is as good as nothing.
+#[derive(Clone, Copy)]
+struct Left {
+    key: Key,
+    /// Before the first of its own steps.
+    in_all: i64,
+    /// Now.
+    now: i64,
+}
+
+impl Left {
+    /// At least the step that it is about to take.
+    #[inline(always)]
+    fn weight(&self) -> u64 {
+        self.now.max(1) as u64
+    }
 }
 
 impl Urw {
@@ -35,80 +54,90 @@ impl Urw {
     }
 }
 
-impl Urw {
-    /// Looks at all places that may have changed.
-    #[inline(never)]
-    fn look(&mut self, candidates: &Candidates<'_>) {
-        let Urw { profile, follow, weights, tasks, .. } = self;
-        let changes = follow.changes(candidates.len());
-        let places = changes.one.into_iter().chain(changes.new);
-        places.for_each(|place| weights.set(place, tasks.left(&candidates.get(place), profile)));
-        changes.gone.for_each(|place| weights.set(place, 0));
+impl Follows for Urw {
+    #[inline(always)]
+    fn follow(&mut self) -> &mut Follow {
+        &mut self.follow
+    }
+
+    #[inline(always)]
+    fn look(&mut self, place: usize, candidates: &impl View) {
+        let Candidate { slot, key, step, .. } = candidates.who(place);
+        self.weights.set(place, self.tasks.left(slot, key, step, &self.profile));
+    }
+
+    #[inline(always)]
+    fn is_back(&mut self, place: usize, back: Back, candidates: &impl View) {
+        match self.tasks.takes_one(back.slot) {
+            Some(left) => self.weights.set(place, left),
+            None => self.look(place, candidates),
+        }
+    }
+
+    fn forget(&mut self, place: usize) {
+        self.weights.set(place, 0);
     }
 }
 
 impl Tasks {
-    /// The steps that the candidate has left, this one included.
+    /// The steps that the task has left, this one included.
     #[inline(always)]
-    fn left(&mut self, candidate: &Candidate, profile: &Profile) -> u64 {
-        let events = match self.by_slot.get(candidate.slot as usize) {
-            Some(&(key, events)) if key == candidate.key => events,
-            _ => self.meet(candidate, profile),
-        };
-        events.saturating_sub(u64::from(candidate.step)).max(1)
+    fn left(&mut self, slot: u32, key: Key, step: u32, profile: &Profile) -> u64 {
+        let slot = slot as usize;
+        if self.by_slot.get(slot).is_none_or(|left| left.key != key) {
+            self.meet(slot, key, profile);
+        }
+        let left = &mut self.by_slot[slot];
+        left.now = left.in_all - i64::from(step);
+        left.weight()
+    }
+
+    /// The same of the one that is known to be in `slot`, and has taken one step since.
+    #[inline(always)]
+    fn takes_one(&mut self, slot: u32) -> Option<u64> {
+        let left = self.by_slot.get_mut(slot as usize)?;
+        left.now -= 1;
+        Some(left.weight())
     }
 
     /// A task that was not there before: what is its own is no longer its parent's.
     #[cold]
-    fn meet(&mut self, candidate: &Candidate, profile: &Profile) -> u64 {
-        let place = candidate.slot as usize;
-        if place >= self.by_slot.len() {
-            self.by_slot.resize(place + 1, (Key::CLOCK, 0));
+    #[inline(never)]
+    fn meet(&mut self, slot: usize, key: Key, profile: &Profile) {
+        if slot >= self.by_slot.len() {
+            self.by_slot.resize(slot + 1, Left { key: Key::CLOCK, in_all: 0, now: 0 });
         }
-        let events = profile.events(candidate.key);
-        self.by_slot[place] = (candidate.key, events);
-        self.slots.insert(candidate.key, candidate.slot);
-        let parent = profile.parent(candidate.key);
-        if let Some((parent, &slot)) = parent.and_then(|parent| Some((parent, self.slots.get(&parent)?))) {
-            let entry = &mut self.by_slot[slot as usize];
-            if entry.0 == parent {
-                entry.1 = entry.1.saturating_sub(events);
+        let measured = profile.task(key);
+        let in_all = measured.map_or(1, |measured| measured.events()).min(HEAVIEST) as i64;
+        self.by_slot[slot] = Left { key, in_all, now: in_all };
+        if measured.is_some_and(|measured| measured.is_parent()) {
+            self.parents.insert(key, slot as u32);
+        }
+        let parent = measured.and_then(|measured| measured.parent());
+        if let Some((parent, &slot)) = parent.and_then(|parent| Some((parent, self.parents.get(&parent)?))) {
+            let left = &mut self.by_slot[slot as usize];
+            if left.key == parent {
+                left.in_all -= in_all;
+                left.now -= in_all;
             }
         }
-        events
     }
 }
 
-impl Strategy for Urw {
-    /// Not ages, but steps: what a task has left is told by how many it has taken, and these are counted where ages or
-    /// operations are wanted.
-    fn wants_ages(&self) -> bool {
-        true
-    }
-
+impl BuiltIn for Urw {
     fn lose(&mut self) {
         self.follow.lose();
     }
 
-    fn pick(&mut self, candidates: &Candidates<'_>) -> Pick {
-        let len = candidates.len();
-        if let Some(place) = self.follow.only(len) {
-            let left = self.tasks.left(&candidates.get(place), &self.profile);
-            self.weights.set(place, left);
-        } else {
-            self.look(candidates);
-        }
-        let index = self.weights.draw(&mut self.stream, len);
+    #[inline(always)]
+    fn pick(&mut self, candidates: &impl View, back: Option<Back>) -> usize {
+        self.catch_up(candidates, back);
+        let index = self.weights.draw(&mut self.stream, candidates.len());
         self.follow.took(index);
-        Pick::Candidate(index)
+        index
     }
 
-    /// The clock is one more candidate.
-    fn slip(&mut self, candidates: &Candidates<'_>) -> bool {
-        let slips = self.stream.below(candidates.len() as u32 + 1) == 0;
-        if slips {
-            self.follow.lose();
-        }
-        slips
+    fn slip(&mut self, count: usize) -> bool {
+        self.follow.slips(&mut self.stream, count)
     }
 }

@@ -193,6 +193,7 @@ pub(super) fn tick<D: Future<Output = ()> + Unpin>(place: &Place<D>, world: &Wor
     let core = Nest::of(&mut lock(place), world).core.clone();
     let chosen = world.nested_pick(&lock(&core.ready));
     let Some(seat) = chosen else { return false };
+    seat.meta.count_step();
     let driver = {
         let mut place = lock(place);
         let members = &mut Nest::of(&mut place, world).members;

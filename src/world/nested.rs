@@ -16,7 +16,6 @@ impl World {
 
     /// The task of `meta` became ready.
     pub fn nested_is_ready(&self, meta: &TaskMeta) {
-        meta.count_step();
         if self.traced.get() {
             self.record_wake(meta.key);
         }

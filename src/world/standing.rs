@@ -191,8 +191,11 @@ impl World {
             place.map(|place| self.ready.take(place))
         };
         let Some(runnable) = taken else { return false };
+        // The loop is to look up: others stand elsewhere than it left them.
+        self.beacon.look_up_at.store(0, Ordering::Relaxed);
         self.count_step(self.beacon);
         let meta = runnable.metadata();
+        meta.count_step();
         self.tally.mix(meta.key.get());
         self.give_turn_between(runnable);
         true

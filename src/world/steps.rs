@@ -7,7 +7,7 @@ use crate::deviation::Deviation;
 use crate::executor::Runnable;
 use crate::id::Key;
 use crate::instant::Instant;
-use crate::schedule::Random;
+use crate::schedule::{Back, BuiltIn, Follower, Random};
 use crate::trace::What;
 use std::sync::atomic::Ordering;
 
@@ -76,6 +76,10 @@ impl World {
         let walk = self.strategy.random().filter(|_| self.ready.keeps_stamps());
         match (walk, self.traced.get(), self.stall.get().most != 0) {
             (Some(walk), false, false) => self.walk(walk),
+            (None, false, false) => match self.strategy.kind() {
+                Some(follow) => follow(self),
+                None => self.go(false, false),
+            },
             (_, traced, stalls) => self.go(traced, stalls),
         }
     }
@@ -128,7 +132,9 @@ impl World {
                 }
                 return;
             }
-            self.step(beacon, steps, self.choose_as_asked(count, traced));
+            let runnable = self.choose_as_asked(count, traced);
+            runnable.metadata().count_step();
+            self.step(beacon, steps, runnable);
             if traced {
                 self.record_step_end();
             }
@@ -171,9 +177,10 @@ impl World {
         true
     }
 
-    /// Takes one step, after so many: `runnable` runs.
+    /// Takes one step, after so many: `runnable` runs. Whether it has given way, and has been made ready after all others that
+    /// were in this step.
     #[inline(always)]
-    fn step(&self, beacon: &Beacon, steps: u64, runnable: Runnable) {
+    fn step(&self, beacon: &Beacon, steps: u64, runnable: Runnable) -> bool {
         shown::store(&beacon.steps, steps + 1);
         let meta = runnable.metadata();
         let (slot, key) = (meta.slot(), meta.key);
@@ -182,16 +189,19 @@ impl World {
         self.tally.mix(key.get());
         #[cfg(feature = "tracing")]
         let span = self.span(runnable.metadata());
-        if runnable.metadata().is_of_a_thread() {
+        let gave_way = if runnable.metadata().is_of_a_thread() {
             self.give_turn(runnable);
+            false
         } else {
             let selector = self.selector.get();
             kernel::watch(selector);
-            runnable.run();
+            let gave_way = runnable.run();
             kernel::look_away(selector);
-        }
+            gave_way
+        };
         #[cfg(feature = "tracing")]
         drop(span);
+        gave_way
     }
 
     /// Takes the one out that the strategy chooses of `count`.
@@ -209,5 +219,53 @@ impl World {
             self.record_step(self.ready.view().get(index), self.ready.view().get(front));
         }
         self.ready.take(index)
+    }
+}
+
+impl Follower for World {
+    /// A run without a trace and without stalls, in which it is known who decides.
+    #[inline(never)]
+    fn follow<B: BuiltIn>(&self) {
+        let beacon = self.beacon;
+        // Of how many the one that ran last was chosen, if it has given way. If there are as many again, nobody else came, and
+        // it has filled the gap that it left.
+        let mut before = 0;
+        loop {
+            let steps = shown::load(&beacon.steps);
+            if steps >= shown::load(&beacon.look_up_at) {
+                if !self.look_up() {
+                    return;
+                }
+                // While it stood still, others may have been taken out and put back.
+                before = 0;
+            }
+            let count = self.ready.settle();
+            if count == 0 {
+                if self.nobody_is_ready() {
+                    continue;
+                }
+                return;
+            }
+            let back = if count == before {
+                let Running { slot, key } = self.running.get();
+                Some(Back { slot, key })
+            } else {
+                self.ready.note_wakes();
+                None
+            };
+            let runnable = if count > 1 {
+                let index = self.strategy.pick_by::<B, _>(&self.ready, count, back);
+                self.ready.take_decided(index, count, &self.tally)
+            } else {
+                if self.ready.keeps_operations() {
+                    self.strategy.alone(&self.ready);
+                }
+                self.ready.take_alone()
+            };
+            let meta = runnable.metadata();
+            self.ready.runs(meta.slot(), meta.key);
+            meta.count_step();
+            before = if self.step(beacon, steps, runnable) { count } else { 0 };
+        }
     }
 }

@@ -10,6 +10,7 @@
 mod by_raddle;
 mod by_shuttle;
 mod cost;
+mod digests;
 mod host;
 mod kept;
 mod programs;
@@ -22,7 +23,7 @@ use raddle::StrategyKind;
 use std::process::{Command, ExitCode, Stdio};
 
 const USAGE: &str = "\
-usage: raddle-finding [--quick] [--campaigns N] [--cap N] [--only PART,…] [--strategies NAME,…] [--keep FILE,…] [--raddle | --shuttle | --shrink | --rates N | --cost | --instructions]
+usage: raddle-finding [--quick] [--campaigns N] [--cap N] [--only PART,…] [--strategies NAME,…] [--keep FILE,…] [--raddle | --shuttle | --shrink | --rates N | --digests N | --cost | --instructions]
 
   --quick             3 campaigns capped at 500 schedules
   --campaigns N       how many campaigns (20)
@@ -33,6 +34,7 @@ usage: raddle-finding [--quick] [--campaigns N] [--cap N] [--only PART,…] [--s
                       do not depend on raddle
   --shrink            instead: how short the first failure of each campaign of raddle's portfolio becomes
   --rates N           instead: of N schedules of each of raddle's strategies, how many in 1,000 fail
+  --digests N         instead: a digest of N schedules of each of raddle's strategies, on each program and one more
   --cost              instead: what a step of each of raddle's strategies takes, in steps of random
   --instructions      the same, counted by valgrind
   --raddle            without shuttle
@@ -48,8 +50,16 @@ struct Options {
     shuttle: bool,
     shrink: bool,
     rates: Option<u64>,
+    digests: Option<u64>,
     /// Whether to tell costs, and if so whether in instructions.
     cost: Option<bool>,
+}
+
+impl Options {
+    /// Whether the program of that name is asked for.
+    fn wants(&self, program: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|part| program.contains(part.as_str()))
+    }
 }
 
 /// raddle's strategies, unless told otherwise.
@@ -67,6 +77,7 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
         shuttle: true,
         shrink: false,
         rates: None,
+        digests: None,
         cost: None,
     };
     let mut names: Vec<String> = STRATEGIES.iter().map(|s| s.to_string()).collect();
@@ -85,6 +96,7 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
             "--cost" => options.cost = Some(false),
             "--instructions" => options.cost = Some(true),
             "--rates" => options.rates = Some(number(value()?)?),
+            "--digests" => options.digests = Some(number(value()?)?),
             "--raddle" => options.shuttle = false,
             "--shuttle" => options.raddle = false,
             other => return Err(format!("{other}: unknown")),
@@ -120,6 +132,8 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|_| {}));
     if let Some(instructions) = options.cost {
         cost::table(&options.strategies, instructions);
+    } else if let Some(runs) = options.digests {
+        digests::table(&options.strategies, runs, |name| options.wants(name));
     } else if let Some(runs) = options.rates {
         rates(&options, runs);
     } else if options.shrink {
@@ -148,9 +162,8 @@ fn table(options: &Options) -> Result<(), String> {
     print!("{:16}", "");
     columns.iter().for_each(|column| print!(" {column:>14}"));
     println!();
-    let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|part| name.contains(part.as_str()));
     let all = programs::all::<Raddle>();
-    all.iter().filter(|program| wanted(program.name)).for_each(|program| row(options, program, &kept));
+    all.iter().filter(|program| options.wants(program.name)).for_each(|program| row(options, program, &kept));
     if !options.keep.is_empty() {
         println!("kept from {}: {}", options.keep.join(", "), kept.columns(&columns).join(", "));
     }
@@ -163,8 +176,7 @@ fn rates(options: &Options, runs: u64) {
     print!("{:16}", "");
     options.strategies.iter().for_each(|strategy| print!(" {:>9}", strategy.to_string()));
     println!();
-    let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|part| name.contains(part.as_str()));
-    for program in programs::all::<Raddle>().iter().filter(|program| wanted(program.name)) {
+    for program in programs::all::<Raddle>().iter().filter(|program| options.wants(program.name)) {
         print!("{:16}", program.name);
         for strategy in &options.strategies {
             print!(" {:>9.3}", 1_000.0 * by_raddle::rate(program, strategy, runs) as f64 / runs as f64);
@@ -178,8 +190,7 @@ fn rates(options: &Options, runs: u64) {
 fn shrink(options: &Options) {
     println!("deviations left of the first failure, and reruns: medians of {} campaigns", options.campaigns);
     println!("{:16} {:>10} {:>6} {:>10} {:>8} {:>8}", "", "depth", "found", "deviations", "most", "reruns");
-    let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|part| name.contains(part.as_str()));
-    for program in programs::all::<Raddle>().iter().filter(|program| wanted(program.name)) {
+    for program in programs::all::<Raddle>().iter().filter(|program| options.wants(program.name)) {
         let all = (0..options.campaigns).filter_map(|campaign| by_raddle::shrink(program, campaign, options.cap));
         let (mut deviations, mut reruns): (Vec<usize>, Vec<usize>) = all.unzip();
         deviations.sort_unstable();
