@@ -43,7 +43,7 @@ use crate::boundary::turn;
 use crate::boundary::word::Word;
 use crate::clock::{Clock, TimerId};
 use crate::env;
-use crate::executor::{self, RunMark, RunTag, Runnable, Task, TaskMeta};
+use crate::executor::{self, Making, RunMark, RunTag, Runnable, Task, TaskMeta};
 use crate::finding::{Finding, FindingKind};
 use crate::id::Key;
 use crate::instant::Instant;
@@ -136,6 +136,10 @@ pub(crate) struct World {
     finding: RefCell<Option<Finding>>,
     returned: RefCell<Option<Returned>>,
     panic: RefCell<Option<PanicSeen>>,
+    /// A task or job panicked, and nobody has caught it yet.
+    unwinding: Cell<bool>,
+    /// The finding is a panic that was resumed: what it says is known to whoever catches it.
+    wants_payload: Cell<bool>,
     /// What the rooms above keep for as long as a run lasts, by type.
     #[cfg(feature = "smol")]
     kept: RefCell<Vec<bare::Kept>>,
@@ -288,6 +292,8 @@ impl World {
             finding: RefCell::new(None),
             returned: RefCell::new(None),
             panic: RefCell::new(None),
+            unwinding: Cell::new(false),
+            wants_payload: Cell::new(false),
             #[cfg(feature = "smol")]
             kept: RefCell::new(Vec::new()),
         }
@@ -334,6 +340,8 @@ impl World {
         *self.finding.borrow_mut() = None;
         *self.returned.borrow_mut() = None;
         *self.panic.borrow_mut() = None;
+        self.unwinding.set(false);
+        self.wants_payload.set(false);
         let beacon = self.beacon;
         beacon.steps.store(0, Ordering::Relaxed);
         beacon.now.store(0, Ordering::Relaxed);
@@ -401,7 +409,7 @@ impl World {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let (runnable, task) = executor::task::<World, F>(self.prepare(birth), self.traced.get(), future);
+        let (runnable, task) = executor::task::<World, F>(self.prepare(birth), self.making(), future);
         self.push(runnable);
         task
     }
@@ -413,7 +421,7 @@ impl World {
         F: Future + 'static,
         F::Output: 'static,
     {
-        let (runnable, task) = executor::local_task::<World, F>(self.prepare(birth), self.traced.get(), future);
+        let (runnable, task) = executor::local_task::<World, F>(self.prepare(birth), self.making(), future);
         self.push(runnable);
         task
     }
@@ -437,6 +445,12 @@ impl World {
     fn new_site(&self, site: Site) -> SiteId {
         let _quiet = kernel::quiet();
         self.sites.look_up(site)
+    }
+
+    /// How tasks of this run are made. A panic ends the run, unless panics are left to whoever awaits.
+    #[inline(always)]
+    fn making(&self) -> Making {
+        Making { traced: self.traced.get(), hands_panics_on: self.allow_panics.get() }
     }
 
     #[inline]
@@ -546,7 +560,9 @@ impl World {
             }
         };
         let scenario = AtHome::new(future);
-        let (runnable, task) = executor::task::<World, _>(meta, self.traced.get(), scenario);
+        // Nobody awaits it.
+        let how = Making { hands_panics_on: false, ..self.making() };
+        let (runnable, task) = executor::task::<World, _>(meta, how, scenario);
         task.detach();
         self.push(runnable);
         self.running.set(NOBODY);
@@ -574,22 +590,22 @@ impl World {
         self.returned.take()
     }
 
-    /// The first finding ends the run; later ones are consequences.
-    pub fn find(&self, finding: Finding) {
+    /// The first finding ends the run; later ones are consequences. Whether it is the first.
+    pub fn find(&self, finding: Finding) -> bool {
         self.stop();
-        if !self.closing.get() {
-            self.find_even_at_the_end(finding);
-        }
+        !self.closing.get() && self.find_even_at_the_end(finding)
     }
 
-    fn find_even_at_the_end(&self, mut finding: Finding) {
+    fn find_even_at_the_end(&self, mut finding: Finding) -> bool {
         self.stop();
         let mut place = self.finding.borrow_mut();
-        if place.is_none() {
+        let is_first = place.is_none();
+        if is_first {
             finding.step = self.steps();
             finding.at = self.now();
             *place = Some(finding);
         }
+        is_first
     }
 
     /// What the panic hook saw on a thread of this world.
@@ -608,6 +624,13 @@ impl World {
     /// A task or job panicked with `payload`.
     #[cold]
     pub fn task_panicked(&self, payload: &(dyn std::any::Any + Send)) {
+        self.task_panics();
+        self.panicked_with(payload);
+    }
+
+    /// The task or job that runs is being unwound by a panic.
+    #[cold]
+    pub fn task_panics(&self) {
         let name = self.running_name();
         self.record(|log| log.panicked());
         let seen = self.panic.take();
@@ -615,12 +638,24 @@ impl World {
         if self.allow_panics.get() && !is_root {
             return;
         }
+        self.unwinding.set(true);
+        let was_seen = seen.is_some();
         let mut finding = match seen {
             Some(seen) => seen.into_finding(FindingKind::Panic),
-            None => Finding::new(FindingKind::Panic, payload_text(payload)),
+            None => Finding::new(FindingKind::Panic, ""),
         };
         finding.task = Some(name);
-        self.find(finding);
+        let is_first = self.find(finding);
+        self.wants_payload.set(is_first && !was_seen);
+    }
+
+    /// The panic that was told of last has been caught, and is `payload`. The hook has not seen it, if it was resumed.
+    #[cold]
+    pub fn panicked_with(&self, payload: &(dyn std::any::Any + Send)) {
+        self.unwinding.set(false);
+        if let (true, Some(finding)) = (self.wants_payload.take(), self.finding.borrow_mut().as_mut()) {
+            finding.message = payload_text(payload);
+        }
     }
 }
 
