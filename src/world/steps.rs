@@ -198,13 +198,13 @@ impl World {
     fn step(&self, beacon: &Beacon, steps: u64, runnable: Runnable) {
         shown::store(&beacon.steps, steps + 1);
         let meta = runnable.metadata();
-        let (slot, key) = (meta.slot(), meta.key);
+        let (slot, key, is_of_a_thread) = (meta.slot(), meta.key, meta.is_of_a_thread());
         shown::store_u32(&beacon.site, meta.site());
         self.running.set(Running { slot, key });
         self.tally.mix(key.get());
         #[cfg(feature = "tracing")]
         let span = self.span(runnable.metadata());
-        if runnable.metadata().is_of_a_thread() {
+        if is_of_a_thread {
             self.give_turn(runnable);
         } else {
             let selector = self.selector.get();
