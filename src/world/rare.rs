@@ -71,7 +71,7 @@ mod tests {
     fn only_what_was_used_is_cleared() {
         let rare = Rare::new(vec![1]);
         rare.reset(|_| panic!("nobody has used it"));
-        assert_eq!((rare.borrow().len(), rare.is_used(), rare.is_busy()), (1, false, false));
+        assert!(!rare.is_used() && !rare.is_busy() && rare.borrow().len() == 1);
         rare.borrow_mut().push(2);
         assert!(rare.is_used());
         rare.reset(Vec::clear);
