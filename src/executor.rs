@@ -6,7 +6,7 @@
 mod bare;
 
 #[cfg(feature = "smol")]
-pub(crate) use bare::{BareTask, bare_job, bare_task, telling};
+pub(crate) use bare::{BareTask, bare_job, bare_task, catching};
 
 use crate::beacon;
 use crate::boundary::tracked::{Mourner, Reach, Tracked};
@@ -174,13 +174,13 @@ impl<H: Host> Drop for Panics<H> {
 
 pin_project! {
     /// A tracked future whose panics somebody else's code catches: it tells its host first what they are.
-    pub(crate) struct Telling<F, H: Host> {
+    pub(crate) struct Catching<F, H: Host> {
         #[pin]
         tracked: Tracked<F, H>,
     }
 }
 
-impl<F: Future, H: Host> Future for Telling<F, H> {
+impl<F: Future, H: Host> Future for Catching<F, H> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
@@ -310,6 +310,6 @@ where
     F::Output: Send + 'static,
 {
     let slot = meta.slot();
-    let telling = move |_: &TaskMeta| Telling::<F, H> { tracked: Tracked::new(future, slot, traced) };
-    async_task::Builder::new().metadata(meta).propagate_panic(true).spawn(telling, schedule_job::<H>)
+    let catching = move |_: &TaskMeta| Catching::<F, H> { tracked: Tracked::new(future, slot, traced) };
+    async_task::Builder::new().metadata(meta).propagate_panic(true).spawn(catching, schedule_job::<H>)
 }
