@@ -9,16 +9,19 @@ pub struct TimerId {
     serial: u32,
 }
 
-/// Pending deadlines as a radix heap (Ahuja, Mehlhorn, Orlin, Tarjan 1990): time never goes back, so a deadline is kept
-/// by the highest bit in which it differs from the last one that fired. Insertion and cancellation take constant time,
-/// firing amortised at most 64 moves.
+/// Pending deadlines as a radix heap (Ahuja, Mehlhorn, Orlin, Tarjan 1990) with digits of six bits: time never goes back, so a
+/// deadline is kept by the highest digit in which it differs from the last one that fired, and by what that digit is there.
+/// Insertion and cancellation take constant time, firing amortised at most eleven moves.
 ///
 /// A cancelled timer gives its waker back at once; its entry goes when entries of that kind outnumber the live.
 pub struct Clock {
-    /// `buckets[0]` is empty between calls; `buckets[b]` differs from `last` in bit `b - 1` and none above.
+    /// A bucket for each level and digit: `buckets[l * DIGITS + d]` has deadlines whose digit `l` is `d`, which is greater than
+    /// that of `last`, and whose digits above are those of `last`.
     buckets: Vec<Vec<Entry>>,
-    /// Bit `b` is set if `buckets[b + 1]` may hold something.
-    occupied: u64,
+    /// Bit `d` of `occupied[l]` is set if that bucket may hold something.
+    occupied: [u64; LEVELS],
+    /// Empty buckets' room, for the next that needs some.
+    spare: Vec<Vec<Entry>>,
     last: u64,
     slots: Vec<Slot>,
     free: Vec<u32>,
@@ -27,6 +30,13 @@ pub struct Clock {
     next_serial: u32,
     due: Vec<(u32, Waker)>,
 }
+
+/// Bits of a digit.
+const BITS: u32 = 6;
+/// What a digit can be.
+const DIGITS: usize = 1 << BITS;
+/// Digits of a deadline.
+const LEVELS: usize = u64::BITS.div_ceil(BITS) as usize;
 
 #[derive(Clone, Copy)]
 struct Entry {
@@ -42,8 +52,9 @@ struct Slot {
 impl Clock {
     pub fn new() -> Clock {
         Clock {
-            buckets: (0..=64).map(|_| Vec::new()).collect(),
-            occupied: 0,
+            buckets: (0..LEVELS * DIGITS).map(|_| Vec::new()).collect(),
+            occupied: [0; LEVELS],
+            spare: Vec::new(),
             last: 0,
             slots: Vec::new(),
             free: Vec::new(),
@@ -84,9 +95,28 @@ impl Clock {
     #[inline]
     fn file(&mut self, entry: Entry) {
         debug_assert!(entry.deadline > self.last, "a deadline in the past");
-        let bit = 63 - ((entry.deadline ^ self.last) | 1).leading_zeros();
-        self.buckets[bit as usize + 1].push(entry);
-        self.occupied |= 1 << bit;
+        let level = ((entry.deadline ^ self.last) | 1).ilog2() / BITS;
+        let digit = (entry.deadline >> (level * BITS)) as usize % DIGITS;
+        let bucket = &mut self.buckets[level as usize * DIGITS + digit];
+        if bucket.capacity() == 0
+            && let Some(spare) = self.spare.pop()
+        {
+            *bucket = spare;
+        }
+        bucket.push(entry);
+        self.occupied[level as usize] |= 1 << digit;
+    }
+
+    /// The bucket is empty from now on, and this is what was in it.
+    fn vacate(&mut self, place: usize) -> Vec<Entry> {
+        self.occupied[place / DIGITS] &= !(1 << (place % DIGITS));
+        std::mem::take(&mut self.buckets[place])
+    }
+
+    /// Keeps the room of what was a bucket.
+    fn keep_room(&mut self, mut bucket: Vec<Entry>) {
+        bucket.clear();
+        self.spare.push(bucket);
     }
 
     /// Has `timer` wake another waker instead. Does nothing if it has fired.
@@ -132,36 +162,44 @@ impl Clock {
             let slot = &slots[e.timer.slot as usize];
             slot.serial == e.timer.serial && slot.waker.is_some()
         };
-        self.buckets.iter_mut().for_each(|bucket| {
+        self.buckets.iter_mut().filter(|bucket| bucket.capacity() > 0).for_each(|bucket| {
             bucket.retain(is_live);
             if bucket.len() * 4 < bucket.capacity() {
                 bucket.shrink_to(bucket.len() * 2);
             }
         });
+        self.spare.clear();
         self.dead = 0;
     }
 
     /// The earliest deadline that is waiting.
     pub fn next(&mut self) -> Option<u64> {
-        self.bucket_of_next().and_then(|bit| {
-            let bucket = &self.buckets[bit as usize + 1];
+        self.place_of_next().and_then(|place| {
+            let bucket = &self.buckets[place];
             bucket.iter().filter(|e| self.is_live(e.timer)).map(|e| e.deadline).min()
         })
     }
 
-    fn bucket_of_next(&mut self) -> Option<u32> {
-        while self.occupied != 0 {
-            let bit = self.occupied.trailing_zeros();
-            let bucket = &self.buckets[bit as usize + 1];
+    /// The bucket with the earliest deadline.
+    fn place_of_next(&mut self) -> Option<usize> {
+        let mut level = 0;
+        while level < LEVELS {
+            let digits = self.occupied[level];
+            if digits == 0 {
+                level += 1;
+                continue;
+            }
+            let place = level * DIGITS + digits.trailing_zeros() as usize;
+            let bucket = &self.buckets[place];
             // Whether an entry is dead is written elsewhere, and costs a cache miss to know.
             let is_of_use =
                 if self.dead == 0 { !bucket.is_empty() } else { bucket.iter().any(|e| self.is_live(e.timer)) };
             if is_of_use {
-                return Some(bit);
+                return Some(place);
             }
-            self.dead -= self.buckets[bit as usize + 1].len().min(self.dead);
-            self.buckets[bit as usize + 1].clear();
-            self.occupied &= !(1 << bit);
+            let bucket = self.vacate(place);
+            self.dead -= bucket.len().min(self.dead);
+            self.keep_room(bucket);
         }
         None
     }
@@ -169,9 +207,8 @@ impl Clock {
     /// Moves to the earliest deadline and hands out the wakers that wait for it, in the order they were registered.
     /// `None` if nothing waits. The vector is to be given back by [`recycle`](Clock::recycle).
     pub fn fire(&mut self) -> Option<(u64, Vec<(u32, Waker)>)> {
-        let bit = self.bucket_of_next()?;
-        let mut bucket = std::mem::take(&mut self.buckets[bit as usize + 1]);
-        self.occupied &= !(1 << bit);
+        let place = self.place_of_next()?;
+        let mut bucket = self.vacate(place);
         if self.dead > 0 {
             bucket.retain(|e| {
                 let live = self.is_live(e.timer);
@@ -182,14 +219,14 @@ impl Clock {
         let now = bucket.iter().map(|e| e.deadline).min()?;
         self.last = now;
         let mut due = std::mem::take(&mut self.due);
-        for entry in bucket.drain(..) {
+        for &entry in &bucket {
             if entry.deadline == now {
                 due.extend(self.release(entry.timer).map(|waker| (entry.timer.serial, waker)));
             } else {
                 self.file(entry);
             }
         }
-        self.buckets[bit as usize + 1] = bucket;
+        self.keep_room(bucket);
         if due.len() > 1 {
             // Serials wrap only after four thousand million timers of one run.
             due.sort_unstable_by_key(|&(serial, _)| serial);
@@ -215,7 +252,8 @@ impl Clock {
         self.buckets.iter_mut().for_each(Vec::clear);
         self.slots.clear();
         self.free.clear();
-        (self.occupied, self.last, self.live, self.dead, self.next_serial) = (0, 0, 0, 0, 0);
+        self.occupied = [0; LEVELS];
+        (self.last, self.live, self.dead, self.next_serial) = (0, 0, 0, 0);
         wakers
     }
 }
@@ -299,7 +337,7 @@ mod tests {
             let timer = clock.insert(60_000_000_000 + n, flag.clone().into());
             clock.cancel(timer);
         }
-        let entries: usize = clock.buckets.iter().map(Vec::capacity).sum();
+        let entries: usize = clock.buckets.iter().chain(&clock.spare).map(Vec::capacity).sum();
         assert!(entries < 1_000, "{entries}");
         assert_eq!(clock.slots.len(), 1);
         assert_eq!(fire_all(&mut clock), None);

@@ -23,7 +23,10 @@ pub(crate) fn within<R>(world: &'static Turned<World>, f: impl FnOnce() -> R) ->
 /// Runs `f` with this thread's world, or returns `None` outside a run.
 #[inline(always)]
 pub(crate) fn try_with<R>(f: impl FnOnce(&World) -> R) -> Option<R> {
-    CURRENT.get().and_then(|world| world.with(f))
+    match CURRENT.get() {
+        Some(world) => world.with(f),
+        None => None,
+    }
 }
 
 /// The world as what [`within`] took.

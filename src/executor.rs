@@ -6,17 +6,19 @@
 mod bare;
 
 #[cfg(feature = "smol")]
-pub(crate) use bare::{BareTask, bare_job, bare_task, tracked};
+pub(crate) use bare::{BareTask, bare_job, bare_task, catching};
 
 use crate::beacon;
-pub(crate) use crate::boundary::tracked::Tracked;
-use crate::boundary::tracked::{Mourner, Reach};
+use crate::boundary::tracked::{Mourner, Reach, Tracked};
 use crate::boundary::turn::{Labelled, Tag};
 use crate::id::Key;
 use crate::schedule::{Candidate, Payload};
 use crate::sites::SiteId;
+use pin_project_lite::pin_project;
 use std::any::Any;
 use std::future::Future;
+use std::marker::PhantomData;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -56,8 +58,10 @@ pub(crate) trait Host: Mourner + 'static {
     fn counted_waker(&self, slot: u32, plain: &Waker) -> Waker;
     /// A poll returned: whether it was `Ready`. Told only in a run that keeps a trace.
     fn poll_ended(&self, ready: bool);
-    /// The future in `slot` panicked with `payload`.
-    fn task_panicked(&self, payload: &(dyn Any + Send));
+    /// The future that runs panics: it is being unwound.
+    fn task_panics(&self);
+    /// What that came to is `payload`.
+    fn panicked_with(&self, payload: &(dyn Any + Send));
 }
 
 /// One bit of [`TaskMeta::place`]: half as many tasks at a time are still two thousand million.
@@ -143,25 +147,49 @@ impl<F: Future, H: Host> Future for Tracked<F, H> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let mut reach = self.reach();
-        let polled = catch_unwind(AssertUnwindSafe(|| {
-            let poll = match reach.plain() {
-                Some(future) => future.poll(cx),
-                None => poll_specially(&mut reach, cx),
-            };
-            // `is_ready` is a call in a build without optimisation.
-            #[allow(clippy::redundant_pattern_matching)]
-            if let Poll::Ready(_) = poll {
-                reach.end();
-            }
-            poll
-        }));
-        match polled {
-            Ok(poll) => poll,
-            Err(payload) => {
-                H::with(|host| host.task_panicked(&*payload));
-                resume_unwind(payload)
-            }
+        let panics = Panics::<H>(PhantomData);
+        let poll = match reach.plain() {
+            Some(future) => future.poll(cx),
+            None => poll_specially(&mut reach, cx),
+        };
+        // `is_ready` is a call in a build without optimisation.
+        #[allow(clippy::redundant_pattern_matching)]
+        if let Poll::Ready(_) = poll {
+            reach.end();
         }
+        mem::forget(panics);
+        poll
+    }
+}
+
+/// Dropped where a poll is unwound: the host hears of it before anything else of the task is dropped. Whoever catches the
+/// panic says what it was. (To catch it here would be a dozen calls a poll in a build without optimisation.)
+struct Panics<H: Host>(PhantomData<H>);
+
+impl<H: Host> Drop for Panics<H> {
+    #[cold]
+    fn drop(&mut self) {
+        H::with(|host| host.task_panics());
+    }
+}
+
+pin_project! {
+    /// A tracked future whose panics somebody else's code catches: it tells its host first what they are.
+    pub(crate) struct Catching<F, H: Host> {
+        #[pin]
+        tracked: Tracked<F, H>,
+    }
+}
+
+impl<F: Future, H: Host> Future for Catching<F, H> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let tracked = self.project().tracked;
+        catch_unwind(AssertUnwindSafe(|| tracked.poll(cx))).unwrap_or_else(|payload| {
+            H::with(|host| host.panicked_with(&*payload));
+            resume_unwind(payload)
+        })
     }
 }
 
@@ -231,28 +259,38 @@ fn schedule_job<H: Host>(job: Runnable) {
     }
 }
 
+/// How a task is made.
+#[derive(Clone, Copy)]
+pub(crate) struct Making {
+    /// The run keeps a trace.
+    pub traced: bool,
+    /// A panic is caught and handed on to whoever awaits the task. Otherwise whoever runs it has to catch it: that is one
+    /// catch a run instead of one a poll, which is a dozen calls in a build without optimisation.
+    pub hands_panics_on: bool,
+}
+
 /// Makes a task whose future may be dropped on any thread.
 #[inline]
-pub(crate) fn task<H: Host, F>(meta: TaskMeta, traced: bool, future: F) -> (Runnable, Task<F::Output>)
+pub(crate) fn task<H: Host, F>(meta: TaskMeta, how: Making, future: F) -> (Runnable, Task<F::Output>)
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
     let slot = meta.slot();
-    let tracked = move |_: &TaskMeta| Tracked::<F, H>::new(future, slot, traced);
-    async_task::Builder::new().metadata(meta).propagate_panic(true).spawn(tracked, schedule::<H>)
+    let tracked = move |_: &TaskMeta| Tracked::<F, H>::new(future, slot, how.traced);
+    async_task::Builder::new().metadata(meta).propagate_panic(how.hands_panics_on).spawn(tracked, schedule::<H>)
 }
 
-/// Makes a task whose future stays on this thread.
+/// Makes a task whose future stays on this thread; as [`task`] otherwise.
 #[inline]
-pub(crate) fn local_task<H: Host, F>(meta: TaskMeta, traced: bool, future: F) -> (Runnable, Task<F::Output>)
+pub(crate) fn local_task<H: Host, F>(meta: TaskMeta, how: Making, future: F) -> (Runnable, Task<F::Output>)
 where
     F: Future + 'static,
     F::Output: 'static,
 {
     let slot = meta.slot();
-    let tracked = move |_: &TaskMeta| Tracked::<F, H>::new(future, slot, traced);
-    async_task::Builder::new().metadata(meta).propagate_panic(true).spawn_local(tracked, schedule::<H>)
+    let tracked = move |_: &TaskMeta| Tracked::<F, H>::new(future, slot, how.traced);
+    async_task::Builder::new().metadata(meta).propagate_panic(how.hands_panics_on).spawn_local(tracked, schedule::<H>)
 }
 
 /// Makes what stands for a sim thread in the ready set. It is never run and has no waker: whoever takes it out gives the
@@ -273,6 +311,6 @@ where
     F::Output: Send + 'static,
 {
     let slot = meta.slot();
-    let tracked = move |_: &TaskMeta| Tracked::<F, H>::new(future, slot, traced);
-    async_task::Builder::new().metadata(meta).propagate_panic(true).spawn(tracked, schedule_job::<H>)
+    let catching = move |_: &TaskMeta| Catching::<F, H> { tracked: Tracked::new(future, slot, traced) };
+    async_task::Builder::new().metadata(meta).propagate_panic(true).spawn(catching, schedule_job::<H>)
 }

@@ -259,6 +259,7 @@ pub(crate) fn in_lab<R: Send>(setup: Setup<'_>, work: impl FnOnce(&mut Lab<'_>) 
     let result = on_a_fresh_thread(move || {
         let _armed = kernel::arm(calls::on_call);
         *beacon::lock(&stage.beacon.locked.thread) = Some(watchdog::this_thread());
+        stage.world.enter(|world| world.take_options(setup.options));
         let apart = is_apart.then(|| {
             stage.world.enter(|world| world.learn_site(scenario_site(&setup)));
             let apart = Apart::new(stage.world, stage.beacon);

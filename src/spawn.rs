@@ -42,8 +42,11 @@ impl Host for World {
     fn poll_ended(&self, ready: bool) {
         World::poll_ended(self, if ready { PollEnd::Done } else { PollEnd::Pending });
     }
-    fn task_panicked(&self, payload: &(dyn Any + Send)) {
-        World::task_panicked(self, payload);
+    fn task_panics(&self) {
+        World::task_panics(self);
+    }
+    fn panicked_with(&self, payload: &(dyn Any + Send)) {
+        World::panicked_with(self, payload);
     }
 }
 

@@ -16,6 +16,7 @@ use std::time::Duration;
 /// # Panics
 /// Outside a run.
 #[track_caller]
+#[inline]
 pub fn now() -> Instant {
     context::with("raddle::now", |world| world.now())
 }
@@ -33,11 +34,13 @@ pub fn now() -> Instant {
 /// # }).unwrap();
 /// ```
 #[track_caller]
+#[inline]
 pub fn sleep(duration: Duration) -> Sleep {
     sleep_until(now() + duration)
 }
 
 /// Waits until the virtual moment `deadline`; one that has passed is over at once.
+#[inline]
 pub fn sleep_until(deadline: Instant) -> Sleep {
     Sleep { deadline, timer: None }
 }

@@ -55,7 +55,8 @@ fn start(world: &World, number: u32) {
     if let Err(error) = started {
         let message = format!("{name} cannot be started: {error}");
         let hint = "lower the number of threads with `pool_threads`, or raise the system's limit";
-        return world.find(Finding::new(FindingKind::Setup, message).hint(hint));
+        world.find(Finding::new(FindingKind::Setup, message).hint(hint));
+        return;
     }
     let site = Site { at: Location::caller(), type_name: std::any::type_name::<Worker>, given: Some("worker") };
     let birth = Birth { kind: ActorKind::Worker, site, name: Some(&name), key: Some(key) };

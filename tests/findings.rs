@@ -73,6 +73,51 @@ fn a_panic_before_the_first_poll_and_one_that_is_no_text() {
     assert_eq!(finding.kind(), FindingKind::Panic);
 }
 
+/// The panic hook hears nothing of it: what it says is known to whoever catches it.
+#[test]
+fn a_panic_that_is_resumed_says_what_it_was() {
+    fn resumed() {
+        std::panic::resume_unwind(Box::new("once more"));
+    }
+    let message = |sim: Sim, scenario: fn() -> Pin<Box<dyn Future<Output = ()>>>| {
+        caught(sim, &["once more"], scenario).message().to_string()
+    };
+    assert_eq!(message(Sim::new(), || Box::pin(async { resumed() })), "once more");
+    assert_eq!(message(Sim::new(), || Box::pin(async { raddle::spawn(async { resumed() }).await })), "once more");
+    assert_eq!(message(Sim::new(), || Box::pin(async { raddle::unblock(resumed).await })), "once more");
+    let left_to_who_awaits = || Sim::new().allow_panics(true);
+    let awaited = || -> Pin<Box<dyn Future<Output = ()>>> {
+        Box::pin(async { raddle::spawn(async { raddle::spawn(async { resumed() }).await }).await })
+    };
+    assert_eq!(message(left_to_who_awaits(), awaited), "once more");
+    let unheard = left_to_who_awaits().run(|| async { raddle::spawn(async { resumed() }).fallible().detach() });
+    assert!(unheard.is_ok());
+}
+
+#[test]
+fn a_future_that_panics_and_whose_destructor_panics_too() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("the second");
+        }
+    }
+    // Not dropped while the poll is unwound, which would abort, but with the future.
+    let scenario = || async {
+        let bomb = Bomb;
+        let broken = std::future::poll_fn::<(), _>(move |_| {
+            let _ = &bomb;
+            panic!("the first")
+        });
+        raddle::spawn(broken).await
+    };
+    let finding = caught(Sim::new(), &["the first"], scenario);
+    assert_eq!((finding.kind(), finding.message()), (FindingKind::Panic, "the first"));
+    let found = Explore::new().seeds(0..4).run(scenario);
+    assert_eq!(found.failures().len(), 1, "{found}");
+    assert!(found.to_string().contains("the first"), "{found}");
+}
+
 #[test]
 fn an_err_of_the_scenario() {
     let finding = caught(Sim::new(), &["canary failed: returned Err(\"no such account\")", "in scenario"], || async {

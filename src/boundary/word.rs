@@ -77,11 +77,12 @@ impl<const N: usize> Ahead<N> {
         // SAFETY: as in `Word::get`: this thread alone is here, and calls nobody before the reference is used for the last
         // time.
         let row = unsafe { &mut *self.0.get() };
-        if row.next >= N {
+        let next = row.next;
+        if next >= N {
             return refill.refill();
         }
-        row.next += 1;
-        row.words[row.next - 1]
+        row.next = next + 1;
+        row.words[next]
     }
 
     /// Others in their place, the first of which has been used if `is_used`.

@@ -4,7 +4,7 @@
 //! a *carrier*: a task of the world whose poll runs the bare one's runnable. The carrier is ready whenever the bare task
 //! is, and bears its identity; the user's own future is looked after as in any other task.
 
-use super::{Host, Runnable, TaskMeta, Tracked, schedule, schedule_job};
+use super::{Catching, Host, Runnable, TaskMeta, Tracked, schedule, schedule_job};
 use crate::beacon::lock;
 use pin_project_lite::pin_project;
 use std::future::Future;
@@ -32,7 +32,7 @@ pin_project! {
     /// A future that tells its berth when it is gone.
     struct Passenger<F, H: Host> {
         #[pin]
-        tracked: Tracked<F, H>,
+        future: Catching<F, H>,
         leave: Leave,
     }
 }
@@ -49,7 +49,7 @@ impl<F: Future, H: Host> Future for Passenger<F, H> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        self.project().tracked.poll(cx)
+        self.project().future.poll(cx)
     }
 }
 
@@ -116,7 +116,7 @@ where
     let slot = meta.slot();
     let passenger = {
         let leave = Leave(berth.clone());
-        move |(): &()| Passenger::<F, H> { tracked: Tracked::new(future, slot, traced), leave }
+        move |(): &()| Passenger::<F, H> { future: Catching { tracked: Tracked::new(future, slot, traced) }, leave }
     };
     let to = berth.clone();
     let ready = move |runnable| {
@@ -138,6 +138,6 @@ where
 
 /// A future that is looked after as those of tasks are: its panics, its end, and who could wake it. For tasks that
 /// somebody else's executor runs.
-pub(crate) fn tracked<H: Host, F: Future>(meta: &TaskMeta, traced: bool, future: F) -> Tracked<F, H> {
-    Tracked::new(future, meta.slot(), traced)
+pub(crate) fn catching<H: Host, F: Future>(meta: &TaskMeta, traced: bool, future: F) -> Catching<F, H> {
+    Catching { tracked: Tracked::new(future, meta.slot(), traced) }
 }

@@ -6,7 +6,7 @@
 
 use crate::beacon::{self, lock};
 use crate::context;
-use crate::executor::{TaskMeta, Tracked, tracked};
+use crate::executor::{Catching, TaskMeta, catching};
 use crate::schedule::{Candidate, Payload, Ready};
 use crate::trace::ActorKind;
 use crate::world::World;
@@ -88,7 +88,7 @@ pin_project! {
     /// A member's future: polled only if the world has chosen it.
     pub(super) struct Gate<F> {
         #[pin]
-        future: Tracked<F, World>,
+        future: Catching<F, World>,
         seat: Leave,
     }
 }
@@ -165,7 +165,7 @@ pub(super) fn add<D, F: Future, T>(
         nest.next += 1;
         (nest.next, nest.core.clone())
     };
-    let future = tracked::<World, F>(&meta, world.is_traced(), future);
+    let future = catching::<World, F>(&meta, world.is_traced(), future);
     let seat = Arc::new(Seat {
         number,
         meta,

@@ -10,7 +10,7 @@ impl World {
     /// Where the job was spawned that sim thread `index` is in, and the number of that worker, if it is one in a job.
     /// Neither allocates nor waits.
     pub fn job_at_once(&self, index: usize) -> Option<(SiteId, usize)> {
-        let site = self.workers.try_borrow().ok()?.get(index)?.job_site?;
+        let site = self.workers.try_borrow()?.get(index)?.job_site?;
         Some((site, index / 2))
     }
 
@@ -27,7 +27,7 @@ impl World {
         name.len().put(sink);
         sink.bytes(name.as_bytes());
         match self.log.try_borrow().as_deref() {
-            Ok(Some(log)) => {
+            Some(Some(log)) => {
                 true.put(sink);
                 log.put(sink);
             }

@@ -225,7 +225,7 @@ impl World {
         self.release_natives();
         self.forget_openings();
         // All have ended: the next run counts them anew.
-        self.workers.borrow_mut().clear();
+        self.workers.reset(Vec::clear);
         #[cfg(feature = "smol")]
         self.keep_nothing(panicked || self.standstill.get().is_some());
         let wakers = self.clock.borrow_mut().reset();
@@ -240,7 +240,7 @@ impl World {
         self.found_leaks(&leaks);
         let trace = self.take_trace();
         self.traced.set(false);
-        let finding = self.finding.take();
+        let finding = if self.finding.is_used() { self.finding.take() } else { None };
         // It is handed on a dozen times, and large.
         Box::new(Ended {
             finding,
@@ -333,14 +333,17 @@ impl World {
     }
 
     fn alive_workers(&self) -> usize {
-        let workers = self.workers.borrow();
-        if workers.is_empty() {
+        if !self.workers.is_used() {
             return 0;
         }
+        let workers = self.workers.borrow();
         workers.iter().step_by(2).filter(|w| w.waker.is_some() || w.starting).count()
     }
 
     fn pending_names(&self) -> Vec<String> {
+        if !self.traced.get() {
+            return Vec::new();
+        }
         let log = self.log.borrow();
         let Some(log) = log.as_ref() else { return Vec::new() };
         let alive = self.counted_keys();
@@ -484,11 +487,11 @@ impl World {
 
     /// Ends the threads of workers that keep something from this run in their thread-locals.
     pub fn retire_dirty_workers(&self) {
-        if self.dirty.borrow().is_empty() {
-            return;
+        if self.dirty.is_used() {
+            let dirty = self.dirty.take();
+            self.dirty.reset(|_| ());
+            dirty.into_iter().for_each(|index| self.threads.retire(index as usize));
         }
-        let dirty = self.dirty.take();
-        dirty.into_iter().for_each(|index| self.threads.retire(index as usize));
     }
 
     /// Ends the threads of all workers.

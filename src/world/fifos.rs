@@ -45,7 +45,14 @@ impl World {
     }
 
     /// The run is over, and with it every wait.
+    #[inline(always)]
     pub(super) fn forget_openings(&self) {
+        if self.openings.is_used() {
+            self.forget_used_openings();
+        }
+    }
+
+    fn forget_used_openings(&self) {
         let descriptors = self.openings.take().into_iter().filter_map(|opening| opening.result);
         descriptors.filter(|&fd| fd >= 0).for_each(|fd| kernel::close(fd as i32));
     }

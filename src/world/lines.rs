@@ -56,6 +56,17 @@ impl Lines {
     }
 }
 
+impl Lines {
+    /// The run is over.
+    pub fn clear(&mut self) {
+        let mut lines = std::mem::take(self);
+        lines.ringing.drain(..).for_each(|ringing| kernel::shut(ringing.end));
+        while let Some(end) = lines.ends.first().copied() {
+            lines.forget(end.fd);
+        }
+    }
+}
+
 impl World {
     /// Of a socket that listens, who connects to it is to have a line.
     pub fn listens(&self, fd: i32) {
@@ -137,14 +148,5 @@ impl World {
 
     pub(super) fn forget_line(&self, fd: i32) {
         self.lines.borrow_mut().forget(fd);
-    }
-
-    /// The run is over.
-    pub(super) fn forget_lines(&self) {
-        let mut lines = std::mem::take(&mut *self.lines.borrow_mut());
-        lines.ringing.drain(..).for_each(|ringing| kernel::shut(ringing.end));
-        while let Some(end) = lines.ends.first().copied() {
-            lines.forget(end.fd);
-        }
     }
 }

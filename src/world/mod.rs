@@ -15,6 +15,7 @@ mod natives;
 mod nested;
 mod options;
 mod outside;
+mod rare;
 mod recording;
 mod sockets;
 #[cfg(feature = "tracing")]
@@ -29,6 +30,7 @@ mod words;
 pub(crate) use ending::Ended;
 pub(crate) use natives::{is_native, number_of, of_worker};
 pub use options::Options;
+use rare::Rare;
 pub(crate) use recording::Birth;
 pub(crate) use standing::Probe;
 pub(crate) use turns::TakesTurn;
@@ -43,7 +45,7 @@ use crate::boundary::turn;
 use crate::boundary::word::Word;
 use crate::clock::{Clock, TimerId};
 use crate::env;
-use crate::executor::{self, RunMark, RunTag, Runnable, Task, TaskMeta};
+use crate::executor::{self, Making, RunMark, RunTag, Runnable, Task, TaskMeta};
 use crate::finding::{Finding, FindingKind};
 use crate::id::Key;
 use crate::instant::Instant;
@@ -74,23 +76,23 @@ pub(crate) struct World {
     strategy: Active,
     registry: RefCell<Registry>,
     clock: RefCell<Clock>,
-    user: RefCell<Option<Stream>>,
+    user: Rare<Option<Stream>>,
     /// How many choices of its own each task has made, and the stream that answers them.
-    choices: RefCell<choices::Choices>,
-    entropy: RefCell<Option<Stream>>,
-    pub pool: RefCell<Pool<Runnable>>,
-    workers: RefCell<Vec<Worker>>,
-    natives: RefCell<Vec<Option<natives::Native>>>,
+    choices: Rare<choices::Choices>,
+    entropy: Rare<Option<Stream>>,
+    pub pool: Rare<Pool<Runnable>>,
+    workers: Rare<Vec<Worker>>,
+    natives: Rare<Vec<Option<natives::Native>>>,
     /// How many workers there were at most, in all runs since their threads were last ended.
     most_workers: Cell<usize>,
     /// Workers whose threads keep something from the run that goes on.
-    dirty: RefCell<Vec<u32>>,
+    dirty: Rare<Vec<u32>>,
     pub threads: Threads,
     /// What says whether the loop's system calls are seen.
     selector: Word<Selector>,
-    pub sentinel: RefCell<Sentinel>,
+    pub sentinel: Rare<Sentinel>,
     /// Threads that wait for words of memory, in the order of their coming.
-    futexes: RefCell<Vec<words::FutexWaiter>>,
+    futexes: Rare<Vec<words::FutexWaiter>>,
     next_futex: Cell<u64>,
     /// Words in statics that threads of this world wait for each other with, in all runs.
     own_words: RefCell<Vec<usize>>,
@@ -100,24 +102,24 @@ pub(crate) struct World {
     pub has_started_children: Cell<bool>,
     /// For how many microseconds of real time they may still be waited for until they are at rest.
     patience: Cell<u32>,
-    timer_fds: RefCell<Vec<timer_fds::TimerFd>>,
+    timer_fds: Rare<Vec<timer_fds::TimerFd>>,
     /// Threads that open FIFOs.
-    openings: RefCell<Vec<fifos::Opening>>,
+    openings: Rare<Vec<fifos::Opening>>,
     next_opening: Cell<u64>,
     /// Sockets of the system that have been used.
-    sockets: RefCell<Vec<sockets::Socket>>,
-    lines: RefCell<lines::Lines>,
+    sockets: Rare<Vec<sockets::Socket>>,
+    lines: Rare<lines::Lines>,
     /// Workers that wait for something outside the world.
-    pub outside: RefCell<Vec<(u32, standing::Probe)>>,
+    pub outside: Rare<Vec<(u32, standing::Probe)>>,
     /// Tasks that do.
     #[cfg(all(unix, feature = "smol"))]
-    tasks_outside: RefCell<Vec<(i32, bool, Waker)>>,
+    tasks_outside: Rare<Vec<(i32, bool, Waker)>>,
     /// Descriptors that stand for sockets of the run's network.
-    stand_ins: RefCell<Vec<outside::StandIn>>,
+    stand_ins: Rare<Vec<outside::StandIn>>,
     /// The loop stood still in this step, by which incident.
     stood: Cell<bool>,
     stood_for: Cell<Option<usize>>,
-    log: RefCell<Option<Log>>,
+    log: Rare<Option<Log>>,
     counted: RefCell<recording::CountedWakers>,
     /// Who is running: the task that is polled, or the job on the worker that has the turn.
     running: Word<Running>,
@@ -133,9 +135,13 @@ pub(crate) struct World {
     dropped: Cell<Option<Key>>,
     /// A call on the loop never came back: which incident it was, and its place among those that wait for words.
     standstill: Cell<Option<(usize, Option<u64>)>>,
-    finding: RefCell<Option<Finding>>,
+    finding: Rare<Option<Finding>>,
     returned: RefCell<Option<Returned>>,
-    panic: RefCell<Option<PanicSeen>>,
+    panic: Rare<Option<PanicSeen>>,
+    /// A task or job panicked, and nobody has caught it yet.
+    unwinding: Cell<bool>,
+    /// The finding is a panic that was resumed: what it says is known to whoever catches it.
+    wants_payload: Cell<bool>,
     /// What the rooms above keep for as long as a run lasts, by type.
     #[cfg(feature = "smol")]
     kept: RefCell<Vec<bare::Kept>>,
@@ -245,35 +251,35 @@ impl World {
             registry: RefCell::new(Registry::new()),
             sites: Sites::new(),
             clock: RefCell::new(Clock::new()),
-            user: RefCell::new(None),
-            choices: RefCell::default(),
-            entropy: RefCell::new(None),
-            pool: RefCell::new(Pool::new(&PoolOptions::default())),
-            workers: RefCell::new(Vec::new()),
-            natives: RefCell::new(Vec::new()),
+            user: Rare::new(None),
+            choices: Rare::default(),
+            entropy: Rare::new(None),
+            pool: Rare::new(Pool::new(&PoolOptions::default())),
+            workers: Rare::new(Vec::new()),
+            natives: Rare::new(Vec::new()),
             most_workers: Cell::new(0),
-            dirty: RefCell::new(Vec::new()),
+            dirty: Rare::new(Vec::new()),
             threads: Threads::new(env::backend()),
             selector: Word::new(&kernel::UNUSED),
-            sentinel: RefCell::new(Sentinel::new()),
-            futexes: RefCell::new(Vec::with_capacity(64)),
+            sentinel: Rare::new(Sentinel::new()),
+            futexes: Rare::new(Vec::with_capacity(64)),
             next_futex: Cell::new(0),
             own_words: RefCell::new(Vec::new()),
             children: Cell::new(0),
             has_started_children: Cell::new(false),
             patience: Cell::new(0),
-            timer_fds: RefCell::new(Vec::new()),
-            openings: RefCell::new(Vec::new()),
+            timer_fds: Rare::new(Vec::new()),
+            openings: Rare::new(Vec::new()),
             next_opening: Cell::new(0),
-            sockets: RefCell::new(Vec::new()),
-            lines: RefCell::default(),
-            outside: RefCell::new(Vec::new()),
+            sockets: Rare::new(Vec::new()),
+            lines: Rare::default(),
+            outside: Rare::new(Vec::new()),
             #[cfg(all(unix, feature = "smol"))]
-            tasks_outside: RefCell::new(Vec::new()),
-            stand_ins: RefCell::new(Vec::new()),
+            tasks_outside: Rare::new(Vec::new()),
+            stand_ins: Rare::new(Vec::new()),
             stood: Cell::new(false),
             stood_for: Cell::new(None),
-            log: RefCell::new(None),
+            log: Rare::new(None),
             counted: RefCell::default(),
             running: Word::new(NOBODY),
             tally: Tally::default(),
@@ -285,12 +291,20 @@ impl World {
             closing: Word::new(false),
             dropped: Cell::new(None),
             standstill: Cell::new(None),
-            finding: RefCell::new(None),
+            finding: Rare::new(None),
             returned: RefCell::new(None),
-            panic: RefCell::new(None),
+            panic: Rare::new(None),
+            unwinding: Cell::new(false),
+            wants_payload: Cell::new(false),
             #[cfg(feature = "smol")]
             kept: RefCell::new(Vec::new()),
         }
+    }
+
+    /// All runs from now on are to have these options.
+    pub fn take_options(&self, options: &Options) {
+        self.sentinel.borrow_mut().obey(&options.policies);
+        self.pool.borrow_mut().reset(&options.pool);
     }
 
     /// Makes everything ready for a run of `seed`, called `run`; `take_over` puts its strategy in the place of the last.
@@ -302,19 +316,22 @@ impl World {
         // Who is oldest is asked for at each step when a stall is allowed, and seldom by what chooses at random.
         let stamps = !traced && !self.strategy.wants_ages() && options.stall_up_to.is_none();
         self.ready.begin(stamps, traced || self.strategy.wants_operations());
-        self.choices.borrow_mut().clear();
-        *self.user.borrow_mut() = None;
-        *self.entropy.borrow_mut() = None;
-        self.pool.borrow_mut().reset(&options.pool);
-        *self.log.borrow_mut() = if traced { Some(Log::new()) } else { None };
+        self.choices.reset(choices::Choices::clear);
+        self.user.reset(|stream| *stream = None);
+        self.entropy.reset(|stream| *stream = None);
+        self.pool.reset(|pool| pool.reset(&options.pool));
+        self.log.reset(|log| *log = None);
+        if traced {
+            *self.log.borrow_mut() = Some(Log::new());
+        }
         self.selector.set(kernel::selector());
-        self.sentinel.borrow_mut().reset(&options.policies);
-        self.futexes.borrow_mut().clear();
-        self.outside.borrow_mut().clear();
-        self.timer_fds.borrow_mut().clear();
-        self.sockets.borrow_mut().clear();
-        self.forget_lines();
-        self.stand_ins.borrow_mut().clear();
+        self.sentinel.reset(Sentinel::reset);
+        self.futexes.reset(Vec::clear);
+        self.outside.reset(Vec::clear);
+        self.timer_fds.reset(Vec::clear);
+        self.sockets.reset(Vec::clear);
+        self.lines.reset(lines::Lines::clear);
+        self.stand_ins.reset(Vec::clear);
         self.children.set(0);
         self.has_started_children.set(false);
         self.patience.set(standing::MOST_PATIENCE);
@@ -331,17 +348,19 @@ impl World {
         self.closing.set(false);
         self.dropped.set(None);
         self.standstill.set(None);
-        *self.finding.borrow_mut() = None;
+        self.finding.reset(|finding| *finding = None);
         *self.returned.borrow_mut() = None;
-        *self.panic.borrow_mut() = None;
+        self.panic.reset(|panic| *panic = None);
+        self.unwinding.set(false);
+        self.wants_payload.set(false);
         let beacon = self.beacon;
-        beacon.steps.store(0, Ordering::Relaxed);
-        beacon.now.store(0, Ordering::Relaxed);
-        beacon.seed.store(seed.get(), Ordering::Relaxed);
+        shown::store(&beacon.steps, 0);
+        shown::store(&beacon.now, 0);
+        shown::store(&beacon.seed, seed.get());
         if beacon.called.load(Ordering::Relaxed) {
             beacon.called.store(false, Ordering::Relaxed);
         }
-        beacon.look_up_at.store(options.max_steps, Ordering::Relaxed);
+        shown::store(&beacon.look_up_at, options.max_steps);
         beacon.serial.store(run.number(), Ordering::Release);
     }
 
@@ -377,7 +396,7 @@ impl World {
     /// Virtual now.
     #[inline]
     pub fn now(&self) -> Instant {
-        Instant::from_nanos(self.beacon.now.load(Ordering::Relaxed))
+        Instant::from_nanos(shown::load(&self.beacon.now))
     }
 
     pub fn with_user_stream<R>(&self, f: impl FnOnce(&mut Stream) -> R) -> R {
@@ -401,7 +420,7 @@ impl World {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let (runnable, task) = executor::task::<World, F>(self.prepare(birth), self.traced.get(), future);
+        let (runnable, task) = executor::task::<World, F>(self.prepare(birth), self.making(), future);
         self.push(runnable);
         task
     }
@@ -413,7 +432,7 @@ impl World {
         F: Future + 'static,
         F::Output: 'static,
     {
-        let (runnable, task) = executor::local_task::<World, F>(self.prepare(birth), self.traced.get(), future);
+        let (runnable, task) = executor::local_task::<World, F>(self.prepare(birth), self.making(), future);
         self.push(runnable);
         task
     }
@@ -437,6 +456,12 @@ impl World {
     fn new_site(&self, site: Site) -> SiteId {
         let _quiet = kernel::quiet();
         self.sites.look_up(site)
+    }
+
+    /// How tasks of this run are made. A panic ends the run, unless panics are left to whoever awaits.
+    #[inline(always)]
+    fn making(&self) -> Making {
+        Making { traced: self.traced.get(), hands_panics_on: self.allow_panics.get() }
     }
 
     #[inline]
@@ -474,14 +499,19 @@ impl World {
     #[inline]
     fn reserve(&self, key: Option<Key>) -> (u32, Key) {
         let mut registry = self.registry.borrow_mut();
-        let running = self.running.get();
-        let key = key.unwrap_or_else(|| running.key.child(registry.next_child(running.slot)));
+        let key = match key {
+            Some(key) => key,
+            None => {
+                let running = self.running.get();
+                running.key.child(registry.next_child(running.slot))
+            }
+        };
         (registry.reserve(), key)
     }
 
     /// The task in `slot` waits, for the first time or (in a traced run) again.
     pub fn waits(&self, slot: u32, waker: &Waker) {
-        if !self.registry.borrow().is_occupied(slot) {
+        if !self.traced.get() || !self.registry.borrow().is_occupied(slot) {
             let waker = waker.clone();
             self.registry.borrow_mut().occupy(slot, waker);
         }
@@ -546,7 +576,9 @@ impl World {
             }
         };
         let scenario = AtHome::new(future);
-        let (runnable, task) = executor::task::<World, _>(meta, self.traced.get(), scenario);
+        // Nobody awaits it.
+        let how = Making { hands_panics_on: false, ..self.making() };
+        let (runnable, task) = executor::task::<World, _>(meta, how, scenario);
         task.detach();
         self.push(runnable);
         self.running.set(NOBODY);
@@ -574,22 +606,22 @@ impl World {
         self.returned.take()
     }
 
-    /// The first finding ends the run; later ones are consequences.
-    pub fn find(&self, finding: Finding) {
+    /// The first finding ends the run; later ones are consequences. Whether it is the first.
+    pub fn find(&self, finding: Finding) -> bool {
         self.stop();
-        if !self.closing.get() {
-            self.find_even_at_the_end(finding);
-        }
+        !self.closing.get() && self.find_even_at_the_end(finding)
     }
 
-    fn find_even_at_the_end(&self, mut finding: Finding) {
+    fn find_even_at_the_end(&self, mut finding: Finding) -> bool {
         self.stop();
         let mut place = self.finding.borrow_mut();
-        if place.is_none() {
+        let is_first = place.is_none();
+        if is_first {
             finding.step = self.steps();
             finding.at = self.now();
             *place = Some(finding);
         }
+        is_first
     }
 
     /// What the panic hook saw on a thread of this world.
@@ -597,17 +629,24 @@ impl World {
         if let Some(index) = threads::current().filter(|&index| is_native(index as u32)) {
             return self.native_panicked(index as u32, seen);
         }
-        self.panic.replace(Some(seen));
+        *self.panic.borrow_mut() = Some(seen);
     }
 
     /// What the panic hook saw last, if nobody has told of it.
     pub fn take_panic(&self) -> Option<PanicSeen> {
-        self.panic.try_borrow_mut().ok()?.take()
+        if self.panic.is_busy() { None } else { self.panic.take() }
     }
 
     /// A task or job panicked with `payload`.
     #[cold]
     pub fn task_panicked(&self, payload: &(dyn std::any::Any + Send)) {
+        self.task_panics();
+        self.panicked_with(payload);
+    }
+
+    /// The task or job that runs is being unwound by a panic.
+    #[cold]
+    pub fn task_panics(&self) {
         let name = self.running_name();
         self.record(|log| log.panicked());
         let seen = self.panic.take();
@@ -615,12 +654,24 @@ impl World {
         if self.allow_panics.get() && !is_root {
             return;
         }
+        self.unwinding.set(true);
+        let was_seen = seen.is_some();
         let mut finding = match seen {
             Some(seen) => seen.into_finding(FindingKind::Panic),
-            None => Finding::new(FindingKind::Panic, payload_text(payload)),
+            None => Finding::new(FindingKind::Panic, ""),
         };
         finding.task = Some(name);
-        self.find(finding);
+        let is_first = self.find(finding);
+        self.wants_payload.set(is_first && !was_seen);
+    }
+
+    /// The panic that was told of last has been caught, and is `payload`. The hook has not seen it, if it was resumed.
+    #[cold]
+    pub fn panicked_with(&self, payload: &(dyn std::any::Any + Send)) {
+        self.unwinding.set(false);
+        if let (true, Some(finding)) = (self.wants_payload.take(), self.finding.borrow_mut().as_mut()) {
+            finding.message = payload_text(payload);
+        }
     }
 }
 

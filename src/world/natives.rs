@@ -166,12 +166,16 @@ impl World {
     }
 
     /// Native threads that panicked before the run was over, and that nobody has joined.
+    #[inline(always)]
     pub(super) fn find_unjoined_panics(&self) {
+        if self.natives.is_used() {
+            self.look_for_unjoined_panics();
+        }
+    }
+
+    fn look_for_unjoined_panics(&self) {
         let ended: Vec<u32> = {
             let natives = self.natives.borrow();
-            if natives.is_empty() {
-                return;
-            }
             let is_over = |native: &Option<Native>| native.as_ref().is_some_and(|native| native.is_over);
             (0..natives.len()).filter(|&place| is_over(&natives[place])).map(of_native).collect()
         };
@@ -179,10 +183,14 @@ impl World {
     }
 
     /// The run is over: threads that have ended, and that nobody has joined, go their way.
+    #[inline(always)]
     pub(super) fn release_natives(&self) {
-        if self.natives.borrow().is_empty() {
-            return;
+        if self.natives.is_used() {
+            self.release_used_natives();
         }
+    }
+
+    fn release_used_natives(&self) {
         let natives = std::mem::take(&mut *self.natives.borrow_mut());
         for (place, native) in natives.into_iter().enumerate() {
             if native.is_some_and(|native| native.is_over) {

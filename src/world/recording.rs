@@ -51,7 +51,11 @@ const DEEPEST: usize = 96;
 
 impl World {
     /// Lets `f` write to the trace, if there is one.
+    #[inline]
     pub fn record(&self, f: impl FnOnce(&mut Log)) {
+        if !self.traced.get() {
+            return;
+        }
         if let Some(log) = self.log.borrow_mut().as_mut() {
             f(log);
         }
@@ -139,7 +143,10 @@ impl World {
         if !self.traced.get() || self.running.get().key != key {
             return;
         }
-        let Ok(mut log) = self.log.try_borrow_mut() else { return };
+        if self.log.is_busy() {
+            return;
+        }
+        let mut log = self.log.borrow_mut();
         // What is dropped at the end wakes, too, but awaits nothing.
         if let Some(log) = log.as_mut().filter(|log| !log.closing && log.wants_await(key)) {
             let _quiet = kernel::quiet();

@@ -56,16 +56,16 @@ impl World {
 
     /// Whether the call comes from within the harness itself, which holds something borrowed.
     pub fn is_busy(&self) -> bool {
-        self.sentinel.try_borrow_mut().is_err()
-            || self.log.try_borrow_mut().is_err()
+        self.sentinel.is_busy()
+            || self.log.is_busy()
             || self.ready.is_busy()
             || self.strategy.is_deciding()
             || self.clock.try_borrow_mut().is_err()
             || self.registry.try_borrow_mut().is_err()
-            || self.workers.try_borrow_mut().is_err()
-            || self.natives.try_borrow_mut().is_err()
-            || self.pool.try_borrow_mut().is_err()
-            || self.futexes.try_borrow_mut().is_err()
+            || self.workers.is_busy()
+            || self.natives.is_busy()
+            || self.pool.is_busy()
+            || self.futexes.is_busy()
     }
 
     /// The running task made a blocking call. Gives the incident's place, if it is kept.

@@ -9,6 +9,8 @@ use crate::id::Key;
 use crate::instant::Instant;
 use crate::schedule::{Back, BuiltIn, Follower, Random};
 use crate::trace::What;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering;
 
 impl World {
@@ -72,6 +74,12 @@ impl World {
     /// Takes steps until the run is over, one way or another.
     #[inline(never)]
     pub fn run(&self) {
+        while let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.take_steps())) {
+            self.caught(payload);
+        }
+    }
+
+    fn take_steps(&self) {
         // None of it changes within a run: a plain loop has nothing to ask.
         let walk = self.strategy.random().filter(|_| self.ready.keeps_stamps());
         match (walk, self.traced.get(), self.stall.get().most != 0) {
@@ -81,6 +89,20 @@ impl World {
                 None => self.go(false, false),
             },
             (_, traced, stalls) => self.go(traced, stalls),
+        }
+    }
+
+    /// A step was unwound. A task has told its host of its panic on the way; a strategy or a waker has not, and is for
+    /// whoever made the run.
+    #[cold]
+    fn caught(&self, payload: Box<dyn Any + Send>) {
+        kernel::look_away(self.selector.get());
+        if !self.unwinding.get() {
+            resume_unwind(payload);
+        }
+        self.panicked_with(&*payload);
+        if self.traced.get() {
+            self.record_step_end();
         }
     }
 
@@ -183,13 +205,13 @@ impl World {
     fn step(&self, beacon: &Beacon, steps: u64, runnable: Runnable) -> bool {
         shown::store(&beacon.steps, steps + 1);
         let meta = runnable.metadata();
-        let (slot, key) = (meta.slot(), meta.key);
+        let (slot, key, is_of_a_thread) = (meta.slot(), meta.key, meta.is_of_a_thread());
         shown::store_u32(&beacon.site, meta.site());
         self.running.set(Running { slot, key });
         self.tally.mix(key.get());
         #[cfg(feature = "tracing")]
         let span = self.span(runnable.metadata());
-        let gave_way = if runnable.metadata().is_of_a_thread() {
+        let gave_way = if is_of_a_thread {
             self.give_turn(runnable);
             false
         } else {
