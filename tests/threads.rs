@@ -378,8 +378,7 @@ fn threads_choose_as_the_loop_does() {
             for user in users {
                 user.await;
             }
-            let order = order.lock().unwrap().clone();
-            order
+            order.lock().unwrap().clone()
         }
     };
     let mut seen = std::collections::HashSet::new();
