@@ -68,10 +68,11 @@ fn begin(world: &World, index: u32) {
     let key = world.next_child_key();
     world.worker(index, |worker| worker.key = Some(key));
     let birth = TaskBirth { kind: ActorKind::Thread, site, name: None, key: Some(key) };
-    world.spawn_thread(&birth, index, workers::take_turn);
-    if let Some(creator) = threads::current() {
+    world.spawn_thread(&birth, index, workers::thread_ended);
+    if threads::current().is_some() {
         // Who goes first is open.
-        workers::switch_point(creator as u32);
+        let _quiet = kernel::quiet();
+        workers::switch_point(world);
     }
 }
 
@@ -80,6 +81,7 @@ fn main(world: &'static Turned<World>, code: &mut dyn FnMut()) {
     context::within(world, || {
         let armed = context::with("a thread", |world| {
             let key = world.running().key;
+            world.native_runs();
             workers::read_virtually(world);
             hooks::when_std_has_begun(|| {
                 context::try_with(|world| {

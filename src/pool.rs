@@ -24,15 +24,6 @@ impl Default for PoolOptions {
     }
 }
 
-/// What the pool wants done, worker by worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect<J> {
-    /// Start worker number `.0`.
-    Start(u32),
-    /// Wake worker number `.0`, which was idle: it has this job to do.
-    Give(u32, J),
-}
-
 /// Queue and counts of one pool.
 pub struct Pool<J> {
     /// Jobs that no worker has.
@@ -91,16 +82,20 @@ impl<J> Pool<J> {
         (self.threads, self.limit)
     }
 
-    /// A job is to be done: a waiting worker is given it, or it is queued; and the pool may grow.
-    pub fn push(&mut self, job: J, mut effect: impl FnMut(Effect<J>)) {
+    /// A job is to be done: the idle worker that is to be woken for it, if there is one; otherwise it is queued. The pool may
+    /// [grow](Pool::grow) then.
+    #[inline]
+    pub fn push(&mut self, job: J) -> Option<(u32, J)> {
         match self.waiting.pop_front() {
             Some(worker) => {
                 self.given += 1;
-                effect(Effect::Give(worker, job));
+                Some((worker, job))
             }
-            None => self.queue.push_back(job),
+            None => {
+                self.queue.push_back(job);
+                None
+            }
         }
-        self.grow(effect);
     }
 
     /// A new worker begins to look for jobs.
@@ -108,11 +103,11 @@ impl<J> Pool<J> {
         self.idle -= 1;
     }
 
-    /// A worker begins the job that it was given; the pool may grow for the others.
-    pub fn begin_given(&mut self, effect: impl FnMut(Effect<J>)) {
+    /// A worker begins the job that it was given. The pool may [grow](Pool::grow) for the others.
+    #[inline]
+    pub fn begin_given(&mut self) {
         self.idle -= 1;
         self.given -= 1;
-        self.grow(effect);
     }
 
     /// The job that worker `worker` was given has been taken away again: it waits as before.
@@ -121,14 +116,14 @@ impl<J> Pool<J> {
         self.waiting.push_back(worker);
     }
 
-    /// The next job of the queue, oldest first; the pool may grow for those behind it.
-    pub fn pop(&mut self, effect: impl FnMut(Effect<J>)) -> Option<J> {
-        let job = self.queue.pop_front()?;
-        self.grow(effect);
-        Some(job)
+    /// The next job of the queue, oldest first. The pool may [grow](Pool::grow) for those behind it.
+    #[inline]
+    pub fn pop(&mut self) -> Option<J> {
+        self.queue.pop_front()
     }
 
     /// Worker `worker` found the queue empty and waits.
+    #[inline]
     pub fn wait(&mut self, worker: u32) {
         self.idle += 1;
         self.waiting.push_back(worker);
@@ -153,18 +148,23 @@ impl<J> Pool<J> {
         self.queue.pop_front()
     }
 
+    /// Whether there is too much to do for those who are there.
     #[inline]
-    fn grow(&mut self, mut effect: impl FnMut(Effect<J>)) {
+    pub fn wants_more(&self) -> bool {
         // (`blocking` wakes all who wait, too; here nobody waits while there are more jobs than workers.)
-        while self.queued() > self.idle * 5 && self.threads < self.limit {
+        self.queued() > self.idle * 5 && self.threads < self.limit
+    }
+
+    /// If it [wants more](Pool::wants_more): one more worker, which is to be started.
+    pub fn grow(&mut self) -> Option<u32> {
+        self.wants_more().then(|| {
             self.idle += 1;
             self.threads += 1;
-            let worker = self.free.pop().unwrap_or_else(|| {
+            self.free.pop().unwrap_or_else(|| {
                 self.next += 1;
                 self.next - 1
-            });
-            effect(Effect::Start(worker));
-        }
+            })
+        })
     }
 }
 
@@ -176,20 +176,27 @@ mod tests {
         Pool::new(&PoolOptions { threads, keep_alive: None })
     }
 
-    fn push(pool: &mut Pool<u32>, job: u32) -> Vec<Effect<u32>> {
-        let mut effects = Vec::new();
-        pool.push(job, |e| effects.push(e));
-        effects
+    /// What becomes of one more job: the worker that is given it, and those that are started.
+    fn push(pool: &mut Pool<u32>, job: u32) -> (Option<(u32, u32)>, Vec<u32>) {
+        (pool.push(job), started(pool))
+    }
+
+    fn pop(pool: &mut Pool<u32>) -> (Option<u32>, Vec<u32>) {
+        (pool.pop(), started(pool))
+    }
+
+    fn started(pool: &mut Pool<u32>) -> Vec<u32> {
+        std::iter::from_fn(|| pool.grow()).collect()
     }
 
     #[test]
     fn one_idle_worker_serves_five_jobs() {
         let mut pool = pool(500);
-        assert_eq!(push(&mut pool, 0), [Effect::Start(0)]);
+        assert_eq!(push(&mut pool, 0), (None, vec![0]));
         for job in 1..5 {
-            assert_eq!(push(&mut pool, job), []);
+            assert_eq!(push(&mut pool, job), (None, vec![]));
         }
-        assert_eq!(push(&mut pool, 5), [Effect::Start(1)]);
+        assert_eq!(push(&mut pool, 5), (None, vec![1]));
     }
 
     #[test]
@@ -198,9 +205,7 @@ mod tests {
         push(&mut pool, 0);
         push(&mut pool, 1);
         pool.begin();
-        let mut effects = Vec::new();
-        assert_eq!(pool.pop(|e| effects.push(e)), Some(0));
-        assert_eq!(effects, [Effect::Start(1)]);
+        assert_eq!(pop(&mut pool), (Some(0), vec![1]));
     }
 
     #[test]
@@ -208,19 +213,20 @@ mod tests {
         let mut pool = pool(1);
         push(&mut pool, 0);
         pool.begin();
-        assert_eq!(pool.pop(|_| unreachable!()), Some(0));
-        assert_eq!(push(&mut pool, 1), [], "at the limit");
-        assert_eq!(pool.pop(|_| unreachable!()), Some(1));
-        assert_eq!(pool.pop(|_| unreachable!()), None);
+        assert_eq!(pop(&mut pool), (Some(0), vec![]));
+        assert_eq!(push(&mut pool, 1), (None, vec![]), "at the limit");
+        assert_eq!(pop(&mut pool), (Some(1), vec![]));
+        assert_eq!(pop(&mut pool), (None, vec![]));
         pool.wait(0);
-        assert_eq!(push(&mut pool, 2), [Effect::Give(0, 2)]);
+        assert_eq!(push(&mut pool, 2), (Some((0, 2)), vec![]));
         assert_eq!((pool.threads(), pool.queued()), ((1, 1), 1));
         pool.take_back(0);
-        assert_eq!(push(&mut pool, 3), [Effect::Give(0, 3)]);
-        assert_eq!(push(&mut pool, 4), [], "at the limit");
-        pool.begin_given(|_| unreachable!());
+        assert_eq!(push(&mut pool, 3), (Some((0, 3)), vec![]));
+        assert_eq!(push(&mut pool, 4), (None, vec![]), "at the limit");
+        pool.begin_given();
+        assert!(!pool.wants_more());
         assert_eq!(pool.queued(), 1);
-        assert_eq!(pool.pop(|_| unreachable!()), Some(4));
+        assert_eq!(pop(&mut pool), (Some(4), vec![]));
     }
 
     #[test]
@@ -228,15 +234,15 @@ mod tests {
         let mut pool = pool(2);
         push(&mut pool, 0);
         pool.begin();
-        pool.pop(|_| ());
+        pool.pop();
         pool.wait(0);
-        assert_eq!(push(&mut pool, 1), [Effect::Give(0, 1)]);
+        assert_eq!(push(&mut pool, 1), (Some((0, 1)), vec![]));
         assert!(!pool.retire(0), "given one in the meantime");
-        pool.begin_given(|_| ());
-        assert_eq!(pool.pop(|_| ()), None);
+        pool.begin_given();
+        assert_eq!(pop(&mut pool), (None, vec![]));
         pool.wait(0);
         assert!(pool.retire(0));
         assert_eq!(pool.threads().0, 0);
-        assert_eq!(push(&mut pool, 2), [Effect::Start(0)], "numbers are reused");
+        assert_eq!(push(&mut pool, 2), (None, vec![0]), "numbers are reused");
     }
 }

@@ -13,35 +13,39 @@ use crate::executor::Runnable;
 use crate::finding::{Finding, FindingKind};
 use crate::id::Key;
 use crate::instant::Instant;
-use crate::pool::{Effect, Pool};
 use crate::prng;
 use crate::sites::Site;
 use crate::trace::{ActorKind, PollEnd, What};
 use crate::world::{Birth, Probe, Running, Worker, World, is_native, number_of, of_worker};
+use std::any::Any;
 use std::panic::Location;
-use std::task::{Poll, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
 /// A job is queued; the pool may wake or start workers for it.
+#[inline]
 pub(crate) fn push_job(world: &World, job: Runnable) {
-    pool_does(world, |pool, effect| pool.push(job, effect));
+    let (given, wants_more) = {
+        let mut pool = world.pool.borrow_mut();
+        (pool.push(job), pool.wants_more())
+    };
+    if let Some((worker, job)) = given {
+        // A wake goes to the ready set, and comes back to no worker.
+        world.give_job(of_worker(worker), job);
+    }
+    if wants_more {
+        grow(world);
+    }
 }
 
-/// Lets `f` act on the pool, and does what the pool wants done.
-#[inline]
-fn pool_does<R>(world: &World, f: impl FnOnce(&mut Pool<Runnable>, &mut dyn FnMut(Effect<Runnable>)) -> R) -> R {
-    // Hardly ever any. They come after all wakes, as the pool has them.
-    let mut starts = Vec::new();
-    let result = f(&mut world.pool.borrow_mut(), &mut |effect| match effect {
-        Effect::Start(worker) => starts.push(worker),
-        Effect::Give(worker, job) => {
-            // A wake goes to the ready set, and comes back to no worker.
-            world.worker(of_worker(worker), |w| w.next = Some(job));
-            world.wake_worker(of_worker(worker));
-        }
-    });
-    starts.into_iter().for_each(|worker| start(world, worker));
-    result
+/// Starts workers as long as the pool wants more.
+#[cold]
+#[inline(never)]
+fn grow(world: &World) {
+    let grown = || world.pool.borrow_mut().grow();
+    while let Some(worker) = grown() {
+        start(world, worker);
+    }
 }
 
 /// Starts worker `number` of the pool.
@@ -61,28 +65,11 @@ fn start(world: &World, number: u32) {
     let site = Site { at: Location::caller(), type_name: std::any::type_name::<Worker>, given: Some("worker") };
     let birth = Birth { kind: ActorKind::Worker, site, name: Some(&name), key: Some(key) };
     // Not on the loop, perhaps: a job may queue another. The thread gets its turns from the loop only.
-    world.spawn_thread(&birth, index, take_turn);
+    world.spawn_thread(&birth, index, thread_ended);
 }
 
-/// On the loop, with calls unseen: sim thread `index` has its turn. `Ready` when it has ended.
-pub(crate) fn take_turn(world: &World, index: u32) -> Poll<()> {
-    let own = world.running();
-    let (job, is_idle) = world.worker(index, |worker| {
-        worker.starting = false;
-        (worker.job, worker.is_idle)
-    });
-    // What comes before a job begins, it does not need its thread for.
-    if is_idle && !begins(world, index) {
-        return Poll::Pending;
-    }
-    match job {
-        Some(job) => world.set_running(job),
-        None if is_native(index) => world.native_runs(index, own),
-        None => {}
-    }
-    let resumed = world.threads.resume(index as usize);
-    world.set_running(own);
-    let threads::Resumed::Finished(panicked) = resumed else { return Poll::Pending };
+/// On the loop: the thread of sim thread `index` has ended, perhaps because it panicked.
+pub(crate) fn thread_ended(world: &World, index: u32, panicked: Option<Box<dyn Any + Send>>) {
     if let Some(payload) = panicked {
         world.task_panicked(&*payload);
     }
@@ -93,7 +80,6 @@ pub(crate) fn take_turn(world: &World, index: u32) -> Poll<()> {
         // Its idleness ended it, not the run: the next worker of this number is a new thread.
         world.retire_worker(index);
     }
-    Poll::Ready(())
 }
 
 /// What the thread of worker `number` runs.
@@ -167,27 +153,6 @@ fn run_job(selector: kernel::Selector, job: Runnable) {
     drop(span);
 }
 
-/// Worker `index` is in `job` from now on.
-fn job_begins(world: &World, index: u32, job: &Runnable) -> Running {
-    let meta = job.metadata();
-    let running = Running { slot: meta.slot(), key: meta.key };
-    world.worker(index, |worker| (worker.job, worker.job_site) = (Some(running), Some(meta.site())));
-    world.set_running(running);
-    if world.is_traced() {
-        record_begin(world, running);
-    }
-    running
-}
-
-/// Worker `index` was in the job `running`, and is itself again.
-fn job_ended(world: &World, index: u32, own: Running, running: Running) {
-    world.worker(index, |worker| (worker.job, worker.job_site) = (None, None));
-    world.set_running(own);
-    if world.is_traced() {
-        record_end(world, running);
-    }
-}
-
 #[cold]
 fn record_begin(world: &World, running: Running) {
     world.record(|log| {
@@ -213,76 +178,121 @@ fn record_end(world: &World, running: Running) {
 }
 
 /// On worker `number`, whose last job has `ended`: the next, which has begun; `None` if the worker is to end.
+#[inline(always)]
 fn next_job(number: u32, own: Running, ended: Option<Running>) -> Option<(Runnable, Running)> {
     let index = of_worker(number);
-    let (queued, is_over) = context::with("a worker", |world| {
-        if let Some(ended) = ended {
-            job_ended(world, index, own, ended);
-        }
-        let job = pool_does(world, |pool, effect| pool.pop(effect));
-        let is_over = job.is_none() && world.worker(index, |w| w.quit);
-        if job.is_none() {
-            becomes_idle(world, number);
-        }
-        (job, is_over)
-    });
-    match &queued {
-        // Which job begins first is open, and with it who takes the next.
-        Some(_) => {
-            switch_point(index);
-        }
-        None if is_over => return None,
-        None => threads::suspend(),
-    }
     context::with("a worker", |world| {
-        let job = queued.or_else(|| world.worker(index, |w| w.next.take()))?;
-        let running = job_begins(world, index, &job);
+        if let Some(ended) = ended {
+            world.set_running(own);
+            if world.is_traced() {
+                record_end(world, ended);
+            }
+        }
+        // (Hardly ever is there one in the queue: an idle worker is given its job.)
+        let (queued, keep_alive) = {
+            let mut pool = world.pool.borrow_mut();
+            let queued = pool.pop();
+            if queued.is_none() {
+                pool.wait(number);
+            }
+            (queued, pool.keep_alive())
+        };
+        let job = match queued {
+            Some(job) => begins_queued(world, index, job),
+            None if becomes_idle(world, index, keep_alive) => return None,
+            None => loop {
+                world.end_turn();
+                if let Some(job) = given(world, index)? {
+                    break job;
+                }
+            },
+        };
+        let running = running_in(&job);
+        world.set_running(running);
+        if world.is_traced() {
+            record_begin(world, running);
+        }
         Some((job, running))
     })
 }
 
-/// Worker `number` has found no job: it waits for one, as long as it is kept alive.
-fn becomes_idle(world: &World, number: u32) {
-    let keep_alive = {
-        let mut pool = world.pool.borrow_mut();
-        pool.wait(number);
-        pool.keep_alive()
-    };
-    let waker = world.worker(of_worker(number), |worker| {
+/// Worker `index` has taken `job` from the queue, and begins it.
+#[inline(never)]
+fn begins_queued(world: &World, index: u32, job: Runnable) -> Runnable {
+    if world.pool.borrow().wants_more() {
+        grow(world);
+    }
+    world.worker(index, |worker| (worker.job, worker.job_site) = (None, None));
+    // Which job begins first is open, and with it who takes the next.
+    switch_point(world);
+    world.worker(index, |worker| begins(worker, &job));
+    job
+}
+
+/// Who runs in `job`.
+#[inline]
+fn running_in(job: &Runnable) -> Running {
+    let meta = job.metadata();
+    Running { slot: meta.slot(), key: meta.key }
+}
+
+/// `worker` is in `job` from now on.
+#[inline]
+fn begins(worker: &mut Worker, job: &Runnable) {
+    (worker.job, worker.job_site) = (Some(running_in(job)), Some(job.metadata().site()));
+}
+
+/// Worker `index` is in no job, and waits for one, as long as it is kept alive. Whether it is to end instead.
+#[inline]
+fn becomes_idle(world: &World, index: u32, keep_alive: Option<Duration>) -> bool {
+    let quits = world.worker(index, |worker| {
+        (worker.job, worker.job_site) = (None, None);
         (worker.is_idle, worker.until) = (true, None);
-        keep_alive.and_then(|_| worker.waker.clone())
+        worker.quit
     });
-    if let Some((after, waker)) = keep_alive.zip(waker) {
-        let deadline = world.now() + after;
-        let timer = world.insert_timer(deadline, waker);
-        world.worker(of_worker(number), |worker| worker.until = Some((deadline, timer)));
+    if let Some(after) = keep_alive {
+        is_kept_alive(world, index, after);
     }
+    quits
 }
 
-/// On the loop, when an idle worker has its turn: whether that goes to its thread, for a job that begins or to end.
-fn begins(world: &World, index: u32) -> bool {
-    let (quit, has_job, until) = world.worker(index, |w| (w.quit, w.next.is_some(), w.until));
-    if !has_job {
-        let is_late = until.is_some_and(|(deadline, _)| world.now() >= deadline);
-        return quit || is_late && world.pool.borrow_mut().retire(number_of(index));
-    }
-    if let Some((_, timer)) = until {
-        world.cancel_timer(timer);
-    }
-    world.worker(index, |worker| worker.is_idle = false);
-    pool_does(world, |pool, effect| pool.begin_given(effect));
-    true
+#[inline(never)]
+fn is_kept_alive(world: &World, index: u32, after: Duration) {
+    let Some(waker) = world.worker(index, |worker| worker.waker.clone()) else { return };
+    let deadline = world.now() + after;
+    let timer = world.insert_timer(deadline, waker);
+    world.worker(index, |worker| worker.until = Some((deadline, timer)));
 }
 
-fn wake_myself(index: u32) {
-    context::with("a worker", |world| {
-        if world.is_traced() {
-            // As by a waker, which tells.
-            let key = world.worker(index, |w| w.key);
-            key.into_iter().for_each(|key| world.saw_await(key));
+/// On worker `index`, which was idle and has its turn: the job that it was given, and that has begun, if it was given one.
+/// `None` if it is to end.
+#[inline]
+fn given(world: &World, index: u32) -> Option<Option<Runnable>> {
+    let (job, until, quits) = world.worker(index, |worker| {
+        let job = worker.next.take();
+        if let Some(job) = &job {
+            worker.is_idle = false;
+            begins(worker, job);
         }
-        world.wake_worker(index);
+        (job, worker.until, worker.quit)
     });
+    if job.is_some() {
+        if let Some((_, timer)) = until {
+            world.cancel_timer(timer);
+        }
+        let wants_more = {
+            let mut pool = world.pool.borrow_mut();
+            pool.begin_given();
+            pool.wants_more()
+        };
+        if wants_more {
+            grow(world);
+        }
+        return Some(job);
+    }
+    let is_late = until.is_some_and(|(deadline, _)| world.now() >= deadline);
+    let ends = quits || is_late && world.pool.borrow_mut().retire(number_of(index));
+    if ends { None } else { Some(None) }
 }
 
 #[track_caller]
@@ -303,7 +313,7 @@ fn wait(index: u32, what: &'static str, mut done: impl FnMut(&Waker) -> bool) {
     let _quiet = kernel::quiet();
     while !done(&waker) {
         context::with("a worker", |world| world.worker(index, |w| w.waits_for = Some(what)));
-        threads::suspend();
+        context::with("a worker", World::end_turn);
         context::with("a worker", |world| world.worker(index, |w| w.waits_for = None));
     }
 }
@@ -371,18 +381,34 @@ fn wait_in_reality(done: &mut dyn FnMut() -> bool) -> bool {
         .any(|()| done())
 }
 
-/// Lets others run, and goes on at the next turn.
-pub(crate) fn give_way(index: u32) {
+/// On a sim thread: lets others run, and goes on at the next turn.
+pub(crate) fn give_way() {
     let _quiet = kernel::quiet();
-    wake_myself(index);
-    threads::suspend();
+    context::with("a worker", gives_way);
 }
 
-/// Others may run before worker `index` goes on, if there are any; whether there were.
-pub(crate) fn switch_point(index: u32) -> bool {
-    let is_anybody_ready = context::with("a worker", |world| world.is_anybody_ready());
+/// The same, with calls unseen.
+#[inline]
+fn gives_way(world: &World) {
+    if world.is_traced() {
+        saw_itself(world);
+    }
+    world.give_way();
+}
+
+/// As by a waker, which tells.
+#[cold]
+fn saw_itself(world: &World) {
+    let key = threads::current().and_then(|index| world.worker(index as u32, |worker| worker.key));
+    key.into_iter().for_each(|key| world.saw_await(key));
+}
+
+/// On a sim thread, with calls unseen: others may run before it goes on, if there are any; whether there were.
+#[inline]
+pub(crate) fn switch_point(world: &World) -> bool {
+    let is_anybody_ready = world.is_anybody_ready();
     if is_anybody_ready {
-        give_way(index);
+        gives_way(world);
     }
     is_anybody_ready
 }
@@ -410,8 +436,8 @@ pub(crate) fn wake_futex(world: &World, word: usize, count: u32) -> u32 {
 /// ```
 #[track_caller]
 pub fn yield_now() {
-    let index = my_index("raddle::thread::yield_now");
-    give_way(index);
+    my_index("raddle::thread::yield_now");
+    give_way();
 }
 
 /// Blocks the job for `duration` of virtual time, which costs no real time.

@@ -344,3 +344,56 @@ fn many_threads_of_threads() {
     assert_eq!(found.outcomes().len(), 1, "{found}");
     assert_eq!(found.outcomes()[0].text(), "27");
 }
+
+/// Where no trace is kept a thread whose turn is over chooses who is next; where one is kept the loop does.
+#[test]
+fn threads_choose_as_the_loop_does() {
+    let file = Arc::new(std::fs::File::open("/proc/self/exe").unwrap());
+    let scenario = move || {
+        let file = file.clone();
+        async move {
+            let order = Arc::new(Mutex::new(Vec::new()));
+            let user = |n: u64| {
+                let (order, file) = (order.clone(), file.clone());
+                raddle::spawn(async move {
+                    for round in 0..4 {
+                        let (order, file) = (order.clone(), file.clone());
+                        raddle::unblock(move || {
+                            std::os::unix::fs::FileExt::read_at(&*file, &mut [0; 8], n).unwrap();
+                            let mut order = order.lock().unwrap();
+                            thread::sleep(MS * (1 + n as u32 % 3));
+                            order.push((n, round));
+                            drop(order);
+                            thread::scope(|scope| {
+                                scope.spawn(raddle::thread::yield_now);
+                                raddle::thread::yield_now();
+                            });
+                        })
+                        .await;
+                        raddle::yield_now().await;
+                    }
+                })
+            };
+            let users: Vec<_> = (0..5).map(user).collect();
+            for user in users {
+                user.await;
+            }
+            order.lock().unwrap().clone()
+        }
+    };
+    let mut seen = std::collections::HashSet::new();
+    for seed in 0..40 {
+        let plain =
+            Explore::new().seeds(seed..seed + 1).strategy(raddle::StrategyKind::Random).check(raddle::Check::All);
+        let plain = plain.run(scenario.clone());
+        assert!(plain.is_ok(), "{plain}");
+        let traced =
+            Sim::new().seed(seed).strategy(raddle::StrategyKind::Random).require_boundary(true).run(scenario.clone());
+        assert!(traced.is_ok(), "{traced}");
+        let outcomes: Vec<_> = plain.outcomes().iter().map(|outcome| outcome.text().to_string()).collect();
+        assert_eq!(outcomes, [format!("{:?}", traced.value().unwrap())]);
+        assert_eq!(plain.steps(), traced.steps());
+        seen.insert(traced.digest());
+    }
+    assert!(seen.len() > 30, "{} orders", seen.len());
+}

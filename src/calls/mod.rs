@@ -15,13 +15,26 @@ use crate::boundary::threads;
 use crate::context;
 use crate::instant::Instant;
 use crate::workers;
-use crate::world::World;
+use crate::world::{World, is_native};
 use std::panic::Location;
 
 const NANOS: u64 = 1_000_000_000;
 
 /// The boundary's [`Handler`](kernel::Handler).
 pub(crate) fn on_call(call: &Call) -> Answer {
+    if call.op.is_at_position()
+        && let Some(index) = threads::current()
+        && !is_native(index as u32)
+    {
+        // What jobs do most.
+        context::try_with(|world| {
+            if !world.is_busy() {
+                settle(world, call.op);
+                on_worker::at_position(world, call);
+            }
+        });
+        return Answer::Pass;
+    }
     if call.op == Op::Other {
         return Answer::Pass;
     }

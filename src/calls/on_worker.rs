@@ -57,7 +57,7 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
         Op::FutexWake { word, count } => {
             let (answer, is_ours) = wake(world, call, word, count);
             if is_ours {
-                workers::switch_point(index);
+                workers::switch_point(world);
             }
             answer
         }
@@ -70,7 +70,7 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
                     result != 0
                 });
             } else {
-                workers::switch_point(index);
+                workers::switch_point(world);
             }
             if result == 0 {
                 kernel::clear_sets(call);
@@ -84,18 +84,18 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
             Answer::Pass
         }
         Op::Yield => {
-            workers::give_way(index);
+            workers::give_way();
             Answer::Return(0)
         }
         Op::Open { .. } => {
-            may_switch(index, call);
+            may_switch(world, call);
             transfers::open(world, call, &mut |id, is_over| {
                 let probe = Probe::Opening(id);
                 workers::wait_outside(index, "the other end of a FIFO", None, probe, &mut || is_over())
             })
         }
         Op::Name { .. } | Op::Disk { .. } | Op::Connect { .. } => {
-            may_switch(index, call);
+            may_switch(world, call);
             match call.op {
                 Op::Connect { fd, address, length } => {
                     transfers::connect(world, call, fd, kernel::ends_to(address, length))
@@ -112,20 +112,14 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
             Answer::Pass
         }
         Op::Write { fd: 1 | 2, .. } | Op::WaitChild { .. } => Answer::Pass,
-        // At a position: what would wait for others has none and refuses, so that this is a file, and nobody asks which.
-        Op::Read { call: "pread", .. } | Op::Write { call: "pwrite", .. } => {
-            if !call.is_libcs {
-                workers::switch_point(index);
-            }
-            Answer::Pass
-        }
+        Op::Read { .. } | Op::Write { .. } if call.op.is_at_position() => at_position(world, call),
         _ => {
             let kind = match call.op {
                 Op::Read { fd, .. } | Op::Write { fd, .. } => Some(kernel::kind_of(fd)),
                 _ => None,
             };
             // Whoever runs meanwhile may close it, and open something else.
-            let kind = if may_switch_at(index, call, kind) { None } else { kind };
+            let kind = if may_switch_at(world, call, kind) { None } else { kind };
             transfers::transfer(world, call, kind, &mut |is_over| {
                 let what = match call.op {
                     Op::Lock { .. } => "a lock of a file",
@@ -137,12 +131,22 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
     }
 }
 
+/// A call that reads or writes at a position: what would wait for others has none and refuses, so that this is a file, and
+/// nobody asks which.
+#[inline]
+pub(super) fn at_position(world: &World, call: &Call) -> Answer {
+    if !call.is_libcs {
+        workers::switch_point(world);
+    }
+    Answer::Pass
+}
+
 /// Others may run before a call that touches something, unless its caller may hold a lock of libc's.
-fn may_switch(index: u32, call: &Call) {
-    may_switch_at(index, call, None);
+fn may_switch(world: &World, call: &Call) {
+    may_switch_at(world, call, None);
 }
 
 /// The same for one that reads or writes something of this `kind`. Whether others have run.
-fn may_switch_at(index: u32, call: &Call, kind: Option<Kind>) -> bool {
-    !call.is_libcs && is_shared(call.op, kind) && workers::switch_point(index)
+fn may_switch_at(world: &World, call: &Call, kind: Option<Kind>) -> bool {
+    !call.is_libcs && is_shared(call.op, kind) && workers::switch_point(world)
 }

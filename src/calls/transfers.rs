@@ -24,7 +24,7 @@ pub(super) fn probe(call: &Call) -> Probe {
 pub(super) fn transfer(world: &World, call: &Call, kind: Option<Kind>, wait: &mut Wait<'_>) -> Answer {
     let (fd, writes, dont_wait) = match call.op {
         // At a position: what waits for others has none, and refuses.
-        Op::Read { call: "pread", .. } | Op::Write { call: "pwrite", .. } => return Answer::Pass,
+        op if op.is_at_position() => return Answer::Pass,
         Op::Read { fd, .. } | Op::Accept { fd } => (fd, false, false),
         Op::Receive { fd, dont_wait } => (fd, false, dont_wait),
         Op::Write { fd, .. } => (fd, true, false),

@@ -38,7 +38,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
         }
         // Woken within its own poll, it lets others run, as any task does.
         match woken.load(Ordering::Relaxed) {
-            true => give_way(index),
+            true => give_way(),
             false => wait(index, "a future", |_| woken.load(Ordering::Relaxed)),
         }
     }

@@ -506,14 +506,21 @@ impl World {
     }
 
     /// Lets `f` see worker `index`.
+    #[inline]
     pub fn worker<R>(&self, index: u32, f: impl FnOnce(&mut Worker) -> R) -> R {
         let mut workers = self.workers.borrow_mut();
-        let needed = index as usize + 1;
-        if workers.len() < needed {
-            workers.resize_with(needed, Worker::default);
-            self.most_workers.set(self.most_workers.get().max(needed));
+        match workers.get_mut(index as usize) {
+            Some(worker) => f(worker),
+            None => f(self.make_room(&mut workers, index as usize)),
         }
-        f(&mut workers[index as usize])
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_room<'a>(&self, workers: &'a mut Vec<Worker>, index: usize) -> &'a mut Worker {
+        workers.resize_with(index + 1, Worker::default);
+        self.most_workers.set(self.most_workers.get().max(index + 1));
+        &mut workers[index]
     }
 }
 

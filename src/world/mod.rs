@@ -33,7 +33,7 @@ pub use options::Options;
 use rare::Rare;
 pub(crate) use recording::Birth;
 pub(crate) use standing::Probe;
-pub(crate) use turns::TakesTurn;
+use turns::Ends;
 
 use crate::beacon::Beacon;
 use crate::boundary::home::AtHome;
@@ -45,7 +45,7 @@ use crate::boundary::turn;
 use crate::boundary::word::Word;
 use crate::clock::{Clock, TimerId};
 use crate::env;
-use crate::executor::{self, Making, RunMark, RunTag, Runnable, Task, TaskMeta};
+use crate::executor::{self, Host, Making, RunMark, RunTag, Runnable, Task, TaskMeta};
 use crate::finding::{Finding, FindingKind};
 use crate::id::Key;
 use crate::instant::Instant;
@@ -123,6 +123,16 @@ pub(crate) struct World {
     counted: RefCell<recording::CountedWakers>,
     /// Who is running: the task that is polled, or the job on the worker that has the turn.
     running: Word<Running>,
+    /// The sim thread that has its turn; [`NO_THREAD`] if none has.
+    turn_of: Word<u32>,
+    /// It has been woken in that.
+    woken: Word<bool>,
+    /// What stands for it.
+    stand_in: Cell<Option<Runnable>>,
+    /// A sim thread whose turn is over may choose who is next: the loop would do nothing else.
+    threads_choose: Word<bool>,
+    /// Whom it has chosen, if that is for the loop to run.
+    chosen: Cell<Option<Runnable>>,
     tally: Tally,
     max_steps: Word<u64>,
     stall: Word<Stall>,
@@ -167,14 +177,12 @@ pub(crate) struct Worker {
     pub key: Option<Key>,
     /// It has been started, and not been polled yet.
     pub starting: bool,
-    /// What it does when it has its turn.
-    pub turn: Option<TakesTurn>,
+    /// What is to be done when its thread has ended.
+    pub ends: Option<Ends>,
     /// Wakes it, wherever that is asked for; this thread has [`World::wake_worker`].
     pub waker: Option<Waker>,
     /// What stands for it in the ready set, while it waits.
     pub stand_in: Option<Runnable>,
-    /// It has been woken since it had its turn last.
-    pub woken: bool,
     /// It waits for a job, and the pool may give it one.
     pub is_idle: bool,
     /// Until when it waits, if not for ever.
@@ -197,6 +205,7 @@ pub(crate) struct Running {
     pub key: Key,
 }
 
+const NO_THREAD: u32 = u32::MAX;
 const NOBODY: Running = Running { slot: u32::MAX, key: Key::ROOT };
 
 /// How far the clock may still slip while tasks are ready.
@@ -282,6 +291,11 @@ impl World {
             log: Rare::new(None),
             counted: RefCell::default(),
             running: Word::new(NOBODY),
+            turn_of: Word::new(NO_THREAD),
+            woken: Word::new(false),
+            stand_in: Cell::new(None),
+            threads_choose: Word::new(false),
+            chosen: Cell::new(None),
             tally: Tally::default(),
             max_steps: Word::new(0),
             stall: Word::default(),
@@ -338,6 +352,8 @@ impl World {
         self.stood.set(false);
         self.stood_for.set(None);
         self.running.set(NOBODY);
+        self.turn_of.set(NO_THREAD);
+        self.threads_choose.set(false);
         self.tally.restart();
         self.max_steps.set(options.max_steps);
         let most = options.stall_up_to.map_or(0, |d| d.as_nanos() as u64);
@@ -446,7 +462,7 @@ impl World {
     {
         let future = async move { closure() };
         let (runnable, task) = executor::job::<World, _>(self.prepare(birth), self.traced.get(), future);
-        runnable.schedule();
+        self.push_job(runnable);
         task
     }
 

@@ -3,7 +3,7 @@
 //! To the scheduler each is a worker that is in one job for as long as it lives. Workers of the pool have the even indices
 //! among a world's sim threads, native threads the odd ones.
 
-use super::{PanicSeen, Running, Worker, World};
+use super::{PanicSeen, Worker, World};
 use crate::boundary::threads::Birth;
 use crate::finding::FindingKind;
 use crate::id::Key;
@@ -205,9 +205,9 @@ impl World {
         self.workers.borrow().iter().position(is_it).map(|index| index as u32)
     }
 
-    /// Native thread `index` has its turn, as `running`.
-    pub fn native_runs(&self, index: u32, running: Running) {
-        self.worker(index, |worker| worker.job = Some(running));
+    /// The native thread that has its turn begins: what it does is its job.
+    pub fn native_runs(&self) {
+        self.worker(self.turn_of.get(), |worker| worker.job = Some(self.running.get()));
     }
 
     /// The running thread gave itself a name.

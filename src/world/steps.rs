@@ -4,7 +4,7 @@ use super::{Running, Stall, World};
 use crate::beacon::{self, Beacon};
 use crate::boundary::{kernel, shown};
 use crate::deviation::Deviation;
-use crate::executor::Runnable;
+use crate::executor::{Runnable, TaskMeta};
 use crate::id::Key;
 use crate::instant::Instant;
 use crate::schedule::{Back, BuiltIn, Follower, Random};
@@ -12,6 +12,9 @@ use crate::trace::What;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering;
+
+/// With spans the loop has something to do behind each step.
+const THREADS_MAY_CHOOSE: bool = !cfg!(feature = "tracing");
 
 impl World {
     /// Moves the clock to the next deadline and wakes who waits for it. False if nothing waits.
@@ -131,6 +134,7 @@ impl World {
                 } else {
                     self.ready.take_by_stamps(0)
                 },
+                THREADS_MAY_CHOOSE,
             );
         }
     }
@@ -156,7 +160,7 @@ impl World {
             }
             let runnable = self.choose_as_asked(count, traced);
             runnable.metadata().count_step();
-            self.step(beacon, steps, runnable);
+            self.step(beacon, steps, runnable, false);
             if traced {
                 self.record_step_end();
             }
@@ -199,20 +203,15 @@ impl World {
         true
     }
 
-    /// Takes one step, after so many: `runnable` runs. Whether it has given way, and has been made ready after all others that
-    /// were in this step.
+    /// Takes one step, after so many: `runnable` runs. If it is a thread's, that one may choose who is next. Whether it has
+    /// given way, and has been made ready after all others that were in this step.
     #[inline(always)]
-    fn step(&self, beacon: &Beacon, steps: u64, runnable: Runnable) -> bool {
-        shown::store(&beacon.steps, steps + 1);
-        let meta = runnable.metadata();
-        let (slot, key, is_of_a_thread) = (meta.slot(), meta.key, meta.is_of_a_thread());
-        shown::store_u32(&beacon.site, meta.site());
-        self.running.set(Running { slot, key });
-        self.tally.mix(key.get());
+    fn step(&self, beacon: &Beacon, steps: u64, runnable: Runnable, threads_choose: bool) -> bool {
+        let is_of_a_thread = self.step_begins(beacon, steps, runnable.metadata());
         #[cfg(feature = "tracing")]
         let span = self.span(runnable.metadata());
         let gave_way = if is_of_a_thread {
-            self.give_turn(runnable);
+            self.give_turns(runnable, threads_choose);
             false
         } else {
             let selector = self.selector.get();
@@ -224,6 +223,74 @@ impl World {
         #[cfg(feature = "tracing")]
         drop(span);
         gave_way
+    }
+
+    /// One more step begins, after so many: that of the task or thread that `meta` is about. Whether it is a thread's.
+    #[inline(always)]
+    fn step_begins(&self, beacon: &Beacon, steps: u64, meta: &TaskMeta) -> bool {
+        shown::store(&beacon.steps, steps + 1);
+        let (slot, key, is_of_a_thread) = (meta.slot(), meta.key, meta.is_of_a_thread());
+        shown::store_u32(&beacon.site, meta.site());
+        self.running.set(Running { slot, key });
+        self.tally.mix(key.get());
+        is_of_a_thread
+    }
+
+    /// Gives the turn to the thread that `runnable` stands for, and runs whom it chooses, as long as somebody chooses.
+    #[inline(never)]
+    fn give_turns(&self, mut runnable: Runnable, threads_choose: bool) {
+        let mut is_of_a_thread = true;
+        loop {
+            if is_of_a_thread {
+                self.threads_choose.set(threads_choose);
+                self.give_turn(runnable);
+                self.threads_choose.set(false);
+            } else {
+                let selector = self.selector.get();
+                kernel::watch(selector);
+                runnable.run();
+                kernel::look_away(selector);
+            }
+            let Some(chosen) = self.chosen.take() else { return };
+            runnable = chosen;
+            is_of_a_thread = self.step_begins(self.beacon, self.steps(), runnable.metadata());
+        }
+    }
+
+    /// On the sim thread that has the turn, at its end: has the one take the next step that the loop would choose, with
+    /// everything that the loop does between two steps. Whether that is this thread; otherwise it is to suspend itself, for
+    /// the one that has been chosen or for the loop.
+    ///
+    /// So there is no switch between two steps of one thread, and one instead of two between two threads. Where the loop would
+    /// do more than choose, or would ask anything but the random walk, it has the turn back.
+    #[inline(always)]
+    pub(super) fn goes_on(&self) -> bool {
+        if !self.threads_choose.get() {
+            return false;
+        }
+        let Some(walk) = self.strategy.random() else { return false };
+        let from = self.turn_of.get();
+        self.turn_is_over();
+        let beacon = self.beacon;
+        let steps = shown::load(&beacon.steps);
+        if steps >= shown::load(&beacon.look_up_at) {
+            return false;
+        }
+        let chosen = match self.ready.settle() {
+            0 => return false,
+            1 => self.ready.take_by_stamps(0),
+            count => self.ready.take_chosen(walk.below(count), count, &self.tally),
+        };
+        let next = self.thread_behind(&chosen);
+        if let Some(next) = next
+            && (next == from || self.threads.passes_to(next as usize))
+        {
+            self.step_begins(beacon, steps, chosen.metadata());
+            self.turn_begins(next, chosen);
+            return next == from;
+        }
+        self.chosen.set(Some(chosen));
+        false
     }
 
     /// Takes the one out that the strategy chooses of `count`.
@@ -287,7 +354,7 @@ impl Follower for World {
             let meta = runnable.metadata();
             self.ready.runs(meta.slot(), meta.key);
             meta.count_step();
-            before = if self.step(beacon, steps, runnable) { count } else { 0 };
+            before = if self.step(beacon, steps, runnable, false) { count } else { 0 };
         }
     }
 }

@@ -4,7 +4,7 @@
 //! Only what blocking code calls most, and only while the calling thread is watched; otherwise, and for all other ways to
 //! make the same calls, it is as if these were not here.
 
-use super::super::kernel;
+use super::super::kernel::{self, Op};
 use super::original::Original;
 use std::ffi::{c_int, c_long, c_void};
 use std::mem;
@@ -67,7 +67,7 @@ pub unsafe extern "C" fn clock_nanosleep(
 }
 
 macro_rules! transfer {
-    ($name:ident, $text:literal, $number:expr, $pointer:ty $(, $more:ident: $type:ty)?; $manual:literal) => {
+    ($name:ident, $text:literal, $number:expr, $op:expr, $pointer:ty $(, $more:ident: $type:ty)?; $manual:literal) => {
         #[doc = $manual]
         ///
         /// # Safety
@@ -78,7 +78,11 @@ macro_rules! transfer {
             static ORIGINAL: Original = Original::new($text);
             let more = 0i64 $(+ i64::from($more))?;
             let args = [fd.into(), buffer as i64, length as i64, more, 0, 0];
-            let original = if kernel::is_watched() { std::ptr::null_mut() } else { ORIGINAL.address() };
+            if let Some(selector) = kernel::watched() {
+                // SAFETY: as the original.
+                return with_errno(unsafe { kernel::seen(selector, $number, args, $op(fd, more)) }) as isize;
+            }
+            let original = ORIGINAL.address();
             if original.is_null() {
                 // SAFETY: as the original.
                 return with_errno(unsafe { kernel::direct($number, args) }) as isize;
@@ -89,9 +93,25 @@ macro_rules! transfer {
     };
 }
 
-transfer!(read, c"read", libc::SYS_read, *mut c_void; "`read(2)`.");
-transfer!(write, c"write", libc::SYS_write, *const c_void; "`write(2)`.");
-transfer!(pread64, c"pread64", libc::SYS_pread64, *mut c_void, offset: i64; "`pread(2)`.");
-transfer!(pwrite64, c"pwrite64", libc::SYS_pwrite64, *const c_void, offset: i64; "`pwrite(2)`.");
-transfer!(recv, c"recv", libc::SYS_recvfrom, *mut c_void, flags: c_int; "`recv(2)`.");
-transfer!(send, c"send", libc::SYS_sendto, *const c_void, flags: c_int; "`send(2)`.");
+/// Whether such flags of a call on a socket say that it does not wait.
+fn no_wait(flags: i64) -> bool {
+    flags & i64::from(libc::MSG_DONTWAIT) != 0
+}
+
+transfer!(read, c"read", libc::SYS_read, |fd, _| Op::Read { call: "read", fd }, *mut c_void; "`read(2)`.");
+transfer!(write, c"write", libc::SYS_write, |fd, _| Op::Write { call: "write", fd }, *const c_void; "`write(2)`.");
+transfer!(
+    pread64, c"pread64", libc::SYS_pread64, |fd, _| Op::Read { call: "pread", fd }, *mut c_void, offset: i64; "`pread(2)`."
+);
+transfer!(
+    pwrite64, c"pwrite64", libc::SYS_pwrite64, |fd, _| Op::Write { call: "pwrite", fd }, *const c_void, offset: i64;
+    "`pwrite(2)`."
+);
+transfer!(
+    recv, c"recv", libc::SYS_recvfrom, |fd, flags| Op::Receive { fd, dont_wait: no_wait(flags) }, *mut c_void,
+    flags: c_int; "`recv(2)`."
+);
+transfer!(
+    send, c"send", libc::SYS_sendto, |fd, flags| Op::Send { fd, dont_wait: no_wait(flags) }, *const c_void, flags: c_int;
+    "`send(2)`."
+);

@@ -181,3 +181,11 @@ pub enum Answer {
     /// This is its result: a number, or a negative error.
     Return(i64),
 }
+
+impl Op {
+    /// Whether it reads or writes at a position that it is given.
+    #[inline]
+    pub fn is_at_position(self) -> bool {
+        matches!(self, Op::Read { call: "pread", .. } | Op::Write { call: "pwrite", .. })
+    }
+}

@@ -30,6 +30,7 @@ const SIGSYS_BIT: u64 = 1 << (libc::SIGSYS - 1);
 static RESTORER: AtomicUsize = AtomicUsize::new(0);
 
 /// Who answers for a selector.
+#[inline]
 pub(super) fn handler_of(selector: Selector) -> Option<Handler> {
     let handler = selector.handler.load(Ordering::Relaxed);
     // SAFETY: if not 0, it was stored by `arm`, which takes nothing but a Handler.
@@ -37,6 +38,7 @@ pub(super) fn handler_of(selector: Selector) -> Option<Handler> {
 }
 
 /// Has the handler answer a call.
+#[inline]
 pub(super) fn answer(selector: Selector, call: &Call) -> Answer {
     handler_of(selector).map_or(Answer::Pass, |handler| handler(call))
 }

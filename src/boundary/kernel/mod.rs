@@ -72,7 +72,7 @@ mod tests;
 mod waits;
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
-pub(super) use arch::{direct, direct_sleep};
+pub(super) use arch::{direct, direct_sleep, seen};
 pub use call::{Answer, Call, Kind, Op, Timeout};
 pub use imp::{
     Ends, backtrace, clear_sets, close, divert, ends_of, ends_to, exported, fire_timer, has_writer, have_wait,
@@ -213,7 +213,13 @@ fn barrier() {
 /// Whether this thread's calls are seen now.
 #[inline]
 pub fn is_watched() -> bool {
-    SELECTOR.get().is_some_and(|s| s.byte.load(Ordering::Relaxed) == BLOCK)
+    watched().is_some()
+}
+
+/// The selector of this thread, if its calls are seen now.
+#[inline]
+pub(super) fn watched() -> Option<Selector> {
+    SELECTOR.get().filter(|selector| selector.byte.load(Ordering::Relaxed) == BLOCK)
 }
 
 /// Calls are not seen while this lives; afterwards they are if they were before.

@@ -1,5 +1,6 @@
 //! Registers and numbers of Linux on x86-64: what another architecture has to bring, too.
 
+use super::Selector;
 use super::call::{Answer, Call, Op, Timeout};
 use super::imp::{PROBE_MAGIC, answer, not_ours, set_mask};
 use super::memory::{is_libcs, is_loaders, peek};
@@ -101,8 +102,11 @@ pub(super) extern "C" fn trap(_: c_int, info: *mut libc::siginfo_t, context: *mu
 /// # Safety
 /// What the call does to memory is what the caller of that function asked for.
 pub(in super::super) unsafe fn direct(number: i64, args: [i64; 6]) -> i64 {
-    // SAFETY: as the caller says.
-    unsafe { direct_as(number, args, || decode(number, args)) }
+    match super::watched() {
+        // SAFETY: as the caller says.
+        Some(selector) => unsafe { seen(selector, number, args, decode(number, args)) },
+        None => raw(number, args),
+    }
 }
 
 /// The same for `clock_nanosleep`, whose time has been read: seconds and nanoseconds, if there is one.
@@ -111,19 +115,22 @@ pub(in super::super) unsafe fn direct(number: i64, args: [i64; 6]) -> i64 {
 /// As [`direct`].
 pub(in super::super) unsafe fn direct_sleep(args: [i64; 6], time: Option<(u64, u64)>) -> i64 {
     let nanos = time.map(|(seconds, nanos)| seconds.saturating_mul(1_000_000_000).saturating_add(nanos));
-    // SAFETY: as the caller says.
-    unsafe { direct_as(libc::SYS_clock_nanosleep, args, || sleep(args, nanos)) }
+    let number = libc::SYS_clock_nanosleep;
+    match super::watched() {
+        // SAFETY: as the caller says.
+        Some(selector) => unsafe { seen(selector, number, args, sleep(args, nanos)) },
+        None => raw(number, args),
+    }
 }
 
-/// [`direct`], for a call that is told what it is.
+/// [`direct`] on a thread that is watched, by `selector`, for a call that is `op`.
 ///
 /// # Safety
 /// As [`direct`].
 #[inline]
-unsafe fn direct_as(number: i64, args: [i64; 6], op: impl FnOnce() -> Op) -> i64 {
-    let Some(selector) = super::SELECTOR.get().filter(|_| super::is_watched()) else { return raw(number, args) };
+pub(in super::super) unsafe fn seen(selector: Selector, number: i64, args: [i64; 6], op: Op) -> i64 {
     super::look_away(selector);
-    let call = Call { op: op(), is_libcs: false, number, args };
+    let call = Call { op, is_libcs: false, number, args };
     let result = match answer(selector, &call) {
         Answer::Pass => raw(number, args),
         Answer::Return(result) => result,

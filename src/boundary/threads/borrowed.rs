@@ -63,14 +63,13 @@ impl Hand for Borrowed {
         // may be another thread than last time; the probe has seen that rdfsbase is allowed.
         unsafe {
             (*back).fs = switch::fs_base();
-            switch::switch(back, carrier.own.get());
+            switch::switch(back, carrier.own.get(), false);
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn give_back(&self, carrier: &Carrier) {
-        // SAFETY: we are on the carrier's stack, and the loop stands in `give` with `back` filled.
-        unsafe { switch::switch(carrier.own.get(), carrier.back.get()) };
+        self.leave(carrier, None);
     }
 
     fn end(&self, carrier: &Carrier) {
@@ -91,6 +90,28 @@ impl Hand for Borrowed {
         // reason to. In the child nobody else reads it now, as this is the only thread.
         unsafe { tid.write(KEPT) };
         true
+    }
+}
+
+impl Borrowed {
+    /// On the carrier `from`: stops here and lets the suspended carrier `to` run, for which the loop waits from now on; or,
+    /// without one, the loop.
+    #[inline(always)]
+    pub(super) fn leave(&self, from: &Carrier, to: Option<&Carrier>) {
+        let back = from.back.get();
+        // SAFETY: we are on the stack of `from`, which has the turn, so the loop stands in `give` with `back` of `from`
+        // filled. `to` goes back to the same place, on the same kernel thread; it is suspended, so nobody runs on its stack,
+        // and the switch that stopped it has filled its `own`.
+        unsafe {
+            let place = match to {
+                Some(to) => {
+                    *to.back.get() = *back;
+                    to.own.get()
+                }
+                None => back,
+            };
+            switch::switch(from.own.get(), place, to.is_some());
+        }
     }
 }
 

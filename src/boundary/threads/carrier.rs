@@ -49,6 +49,8 @@ pub(super) struct Carrier {
     pub(super) body: Cell<Option<Box<dyn FnOnce()>>>,
     /// What the last body panicked with, until the loop takes it.
     pub(super) payload: Cell<Option<Box<dyn Any + Send>>>,
+    /// Who is to have the turn when this suspends itself, if not the loop.
+    pub(super) next: Cell<Option<Handle>>,
     /// The turn it holds while it runs.
     pub(super) turn: Cell<Hold>,
     /// The loop thread of the present body, as [`turn::this_thread`] calls it.
@@ -140,6 +142,7 @@ impl Carrier {
             state: Cell::new(State::Free),
             body: Cell::new(None),
             payload: Cell::new(None),
+            next: Cell::new(None),
             turn: Cell::new(Hold::NONE),
             home: Cell::new(0),
             thread: Cell::new(None),
@@ -211,7 +214,7 @@ fn run(carrier: &Carrier) {
 }
 
 /// The carrier whose body runs here, about to give its turn back; see [`super::suspend`].
-#[inline]
+#[inline(always)]
 pub(super) fn suspending<'a>() -> &'a Carrier {
     let current = CURRENT.get();
     assert!(!current.is_null(), "suspend: this is not a sim thread (or its body is over)");
@@ -219,6 +222,14 @@ pub(super) fn suspending<'a>() -> &'a Carrier {
     let carrier = unsafe { &*current };
     carrier.state.set(State::Suspended);
     carrier
+}
+
+/// The carrier whose body runs here.
+#[inline(always)]
+pub(super) fn running<'a>() -> Option<&'a Carrier> {
+    let current = CURRENT.get();
+    // SAFETY: as in `suspending`.
+    (!current.is_null()).then(|| unsafe { &*current })
 }
 
 /// See [`super::current`].

@@ -66,7 +66,7 @@ trait Hand: Sync {
     fn live(&self, carrier: Handle);
     /// On the thread that has just made the carrier's pthread: returns when it may be given the turn.
     fn await_birth(&self, carrier: &Carrier);
-    /// On the loop: lets the carrier run until it gives the turn back.
+    /// On the loop: lets the carrier run until it, or another one that it has passed the turn to, gives that back.
     fn give(&self, carrier: &Carrier);
     /// On the carrier: stops here and lets the loop run, until the loop gives the turn again.
     fn give_back(&self, carrier: &Carrier);
@@ -80,26 +80,6 @@ trait Hand: Sync {
     fn adopt(&self, carrier: &Carrier) -> bool;
 }
 
-/// [`Hand::give`] and [`Hand::give_back`] of a `hand` that is this back end's, without a call through a table where it is
-/// the one that is to be fast.
-#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
-macro_rules! by {
-    ($backend:expr, $hand:expr, $what:ident, $carrier:expr) => {
-        match $backend {
-            Backend::Borrowed => borrowed::Borrowed.$what($carrier),
-            Backend::Baton => $hand.$what($carrier),
-        }
-    };
-}
-
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri))))]
-macro_rules! by {
-    ($backend:expr, $hand:expr, $what:ident, $carrier:expr) => {{
-        let _ = $backend;
-        $hand.$what($carrier)
-    }};
-}
-
 /// The sim threads of one world, by index.
 ///
 /// Belongs to one world at a time; the carriers stay for the next run. Dropping it retires the
@@ -110,6 +90,8 @@ pub struct Threads {
     why_not_borrowed: Option<&'static str>,
     /// The process in which the carriers are safe from libc; see [`Threads::adopt`].
     process: Cell<u32>,
+    /// Who has the turn, or gave it back last: by its index.
+    last: Cell<usize>,
     /// Never borrowed while a body, a destructor of the user's or a thread-local's runs: all of
     /// them may come back here.
     slots: RefCell<Vec<Option<Handle>>>,
@@ -140,6 +122,7 @@ impl Threads {
             backend,
             why_not_borrowed,
             process: Cell::new(std::process::id()),
+            last: Cell::new(0),
             slots: RefCell::new(Vec::new()),
         }
     }
@@ -191,7 +174,8 @@ impl Threads {
     }
 
     /// On the loop thread: gives the turn to carrier `index` until it suspends or its body is
-    /// over. While it runs it holds the turn the caller holds now.
+    /// over. While it runs it holds the turn the caller holds now. If it [passes](Self::pass) the turn on, what is told is
+    /// of whoever gives it back: [`last`](Self::last).
     ///
     /// # Panics
     /// If the carrier has nothing to run, if it is called on a sim thread, on another loop thread
@@ -212,11 +196,46 @@ impl Threads {
             _ => carrier.assert_state(&[State::Ready, State::Suspended], "resume"),
         }
         carrier.state.set(State::Running);
-        by!(self.backend, self.hand, give, &carrier);
+        self.last.set(index);
+        // Without a call through a table where it is the one that is to be fast.
+        match self.backend {
+            #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+            Backend::Borrowed => borrowed::Borrowed.give(&carrier),
+            _ => self.hand.give(&carrier),
+        }
+        // Not the same one, perhaps.
+        let last = self.last.get();
+        let carrier = if last == index { carrier } else { self.get(last, "resume") };
         match carrier.state.get() {
             State::Free => Resumed::Finished(carrier.payload.take()),
             _ => Resumed::Suspended,
         }
+    }
+
+    /// The index of the carrier that [`resume`](Self::resume) came back from last.
+    #[inline]
+    pub fn last(&self) -> usize {
+        self.last.get()
+    }
+
+    /// On a sim thread: its next [`suspend`] gives the turn to carrier `index` instead of the loop, which waits on. False, and
+    /// nothing has happened, if only the loop can give it that: it has to be suspended, under the same loop thread and the
+    /// same turn, and the back end has to be able to.
+    #[inline(always)]
+    pub fn passes_to(&self, index: usize) -> bool {
+        let Some((from, to)) = carrier::running().zip(self.find(index)) else { return false };
+        let may = self.backend == Backend::Borrowed
+            && self.last.get() == from.index
+            && to.state.get() == State::Suspended
+            && to.home.get() == from.home.get()
+            && to.turn.get() == from.turn.get();
+        if may {
+            // From here on nobody else can have it go on, and so it cannot end either.
+            to.state.set(State::Running);
+            from.next.set(Some(to));
+            self.last.set(index);
+        }
+        may
     }
 
     /// Ends carrier `index` for real: its thread-local destructors run on it, in order, once,
@@ -376,14 +395,19 @@ impl Drop for Threads {
     }
 }
 
-/// On a sim thread: gives the turn back to the loop until resumed.
+/// On a sim thread: gives the turn back to the loop until resumed; or to the carrier that it [passes](Threads::passes_to) it
+/// to, until it is passed back or resumed.
 ///
 /// # Panics
 /// On any other thread, and in a thread-local destructor of a sim thread.
-#[inline]
+#[inline(always)]
 pub fn suspend() {
     let carrier = carrier::suspending();
-    by!(carrier.backend, carrier.hand, give_back, carrier);
+    match carrier.backend {
+        #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+        Backend::Borrowed => borrowed::Borrowed.leave(carrier, carrier.next.take().as_deref()),
+        _ => carrier.hand.give_back(carrier),
+    }
 }
 
 /// The index of the sim thread whose body is running here, if one is.

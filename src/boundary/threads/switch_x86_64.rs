@@ -8,7 +8,7 @@ use std::arch::{asm, naked_asm};
 
 /// Where a stopped stack stands.
 #[repr(C)]
-#[derive(Default)]
+#[derive(Default, Clone, Copy)]
 pub(super) struct Context {
     /// Its stack pointer, at the frame that `switch` or `park` left.
     sp: usize,
@@ -36,7 +36,8 @@ pub(super) unsafe fn fs_base() -> usize {
 }
 
 /// Stops here, leaving the place in `from`, and goes on from `to`. Returns when somebody switches
-/// to `from`.
+/// to `from`. `to_its_like` says that `to` was stopped by the same call, as `from` is now: the processor then predicts where a
+/// return goes to, and the returns behind it, if both were called from the same place.
 ///
 /// The frame has the same shape on both stacks, so its CFI holds before and after the exchange and
 /// a sampling unwinder finds its way at any instruction.
@@ -45,7 +46,7 @@ pub(super) unsafe fn fs_base() -> usize {
 /// `from` is writable. `to` was filled by `switch` or `park`, its stack is alive, nobody runs on
 /// it, and it was not switched to since. `to.fs` is the FS base that belongs to that stack.
 #[unsafe(naked)]
-pub(super) unsafe extern "C" fn switch(from: *mut Context, to: *const Context) {
+pub(super) unsafe extern "C" fn switch(from: *mut Context, to: *const Context, to_its_like: bool) {
     naked_asm!(
         ".cfi_startproc",
         "push rbp",
@@ -70,6 +71,7 @@ pub(super) unsafe extern "C" fn switch(from: *mut Context, to: *const Context) {
         ".cfi_adjust_cfa_offset 8",
         "stmxcsr dword ptr [rsp]",
         "fnstcw word ptr [rsp + 4]",
+        "mov r8d, edx",
         "mov eax, [rsp]",
         "movzx ecx, word ptr [rsp + 4]",
         "mov [rdi], rsp",
@@ -105,7 +107,11 @@ pub(super) unsafe extern "C" fn switch(from: *mut Context, to: *const Context) {
         "pop rbp",
         ".cfi_adjust_cfa_offset -8",
         ".cfi_restore rbp",
+        "test r8b, r8b",
+        "jz 4f",
+        "ret",
         // Not `ret`: the processor would predict a return to where this was called from.
+        "4:",
         "pop rcx",
         ".cfi_adjust_cfa_offset -8",
         ".cfi_register rip, rcx",

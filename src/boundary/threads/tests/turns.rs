@@ -11,6 +11,7 @@ both! {
     the_turn_goes_along
     another_turn_cannot_resume
     a_sim_thread_starts_another
+    a_sim_thread_passes_the_turn_on
     misuse_is_told
     no_room_for_another_thread
     park_tokens_and_errno_are_left_alone
@@ -101,6 +102,50 @@ fn a_sim_thread_starts_another(backend: Backend) {
     }
     finished(&threads, 0);
     assert_eq!((Rc::strong_count(&threads), threads.carriers()), (1, 4));
+}
+
+fn a_sim_thread_passes_the_turn_on(backend: Backend) {
+    let may = backend == Backend::Borrowed;
+    let threads = Rc::new(threads(backend));
+    let log = Rc::new(RefCell::new(Vec::new()));
+    let body = |name: &'static str, to: Option<usize>| {
+        let (threads, log) = (Rc::downgrade(&threads), log.clone());
+        move || {
+            log.borrow_mut().push(name);
+            suspend();
+            log.borrow_mut().push(name);
+            if let Some(to) = to {
+                let threads = threads.upgrade().unwrap();
+                let own = current().unwrap();
+                // Itself, one that has not begun, one that does not exist.
+                assert!([own, 3, 9].iter().all(|&other| !threads.passes_to(other)));
+                assert_eq!(threads.passes_to(to), may);
+                // It can be passed to nobody twice.
+                assert!(!threads.passes_to(to));
+                drop(threads);
+                suspend();
+                log.borrow_mut().push(name);
+            }
+        }
+    };
+    start(&threads, 0, body("a", None));
+    start(&threads, 1, body("b", Some(0)));
+    start(&threads, 2, body("c", Some(1)));
+    start(&threads, 3, body("d", None));
+    (0..3).for_each(|index| suspended(&threads, index));
+    if may {
+        // From the third to the second, and from there to the first, which ends.
+        finished(&threads, 2);
+        assert_eq!((threads.last(), log.take()), (0, vec!["a", "b", "c", "c", "b", "a"]));
+    } else {
+        (0..3).rev().for_each(|index| drop(threads.resume(index)));
+        assert_eq!((threads.last(), log.take()), (0, vec!["a", "b", "c", "c", "b", "a"]));
+    }
+    [1, 2].into_iter().for_each(|index| finished(&threads, index));
+    assert_eq!((threads.last(), log.take()), (2, vec!["b", "c"]));
+    suspended(&threads, 3);
+    finished(&threads, 3);
+    assert!(!threads.passes_to(0), "this is the loop");
 }
 
 fn misuse_is_told(backend: Backend) {
