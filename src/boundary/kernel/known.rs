@@ -143,10 +143,9 @@ mod tests {
     fn functions_are_found_by_name_and_on_the_stack() {
         let names: [(Of, &[u8], &[u8]); 1] = [(Of::Row, b"kernel5known", b"a_function_with_a_name_of_its_own")];
         let found = functions(&names).expect("this binary has its symbols");
-        let [function] = &found[..] else { panic!("one function of this name, not {}", found.len()) };
-        assert!(a_function_with_a_name_of_its_own(function));
-        let here = Function { of: Of::Row, from: function.from, to: function.from };
-        assert!(!a_function_with_a_name_of_its_own(&here));
+        assert!(found.iter().any(a_function_with_a_name_of_its_own), "{} functions of this name", found.len());
+        let nowhere = Function { of: Of::Row, from: found[0].from, to: found[0].from };
+        assert!(!a_function_with_a_name_of_its_own(&nowhere));
         let none: [(Of, &[u8], &[u8]); 1] = [(Of::Row, b"kernel5known", b"not a name")];
         assert!(functions(&none).expect("symbols").is_empty());
     }
