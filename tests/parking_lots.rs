@@ -43,7 +43,7 @@ impl CMutex {
 /// seed, and in virtual time.
 #[track_caller]
 fn one_after_the_other<S: Send + Sync + 'static>(shared: fn() -> S, holds: fn(&S, &dyn Fn())) {
-    let explore = Explore::new().seeds(0..24).require_boundary(true).check(Check::All);
+    let explore = Explore::new().seeds(0..16).require_boundary(true).check(Check::All);
     let found = explore.run(move || async move {
         let (shared, order) = (Arc::new(shared()), Arc::new(std::sync::Mutex::new(Vec::new())));
         let before = raddle::now();
@@ -177,7 +177,7 @@ fn no_run_is_fair_for_the_sake_of_another() {
 fn threads_outside_the_world_wait_in_the_same_table() {
     let is_over = AtomicBool::new(false);
     let found = thread::scope(|scope| {
-        for _ in 0..3 {
+        for _ in 0..2 {
             scope.spawn(|| {
                 let conditions: Vec<Condvar> = (0..64).map(|_| Condvar::new()).collect();
                 let mutex = Mutex::new(());
@@ -189,7 +189,7 @@ fn threads_outside_the_world_wait_in_the_same_table() {
                 }
             });
         }
-        let explore = Explore::new().seeds(0..24).require_boundary(true).check(Check::All);
+        let explore = Explore::new().seeds(0..16).require_boundary(true).check(Check::All);
         let found = explore.run(again_and_again);
         is_over.store(true, Ordering::Relaxed);
         found
