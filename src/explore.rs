@@ -371,7 +371,7 @@ impl Search<'_, '_> {
             return Failing::new(player, failed.ended.deviations, original);
         }
         if original.fingerprint().as_deref() != Some(fingerprint) {
-            let finding = tell_another_end(failed, &original);
+            let finding = self.lab.explain(tell_another_end(failed, &original));
             original.ended.finding = Some(finding);
         }
         let same = |result: &RunResult| result.fingerprint().as_deref() == Some(fingerprint);

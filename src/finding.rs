@@ -31,10 +31,12 @@ pub enum FindingKind {
     Crash,
     /// The same, but it did not come back, and was ended by raddle.
     Hang,
+    /// A thread was made past what raddle sees, by the system call `clone` itself.
+    ForeignThread,
 }
 
 impl FindingKind {
-    pub(crate) const ALL: [FindingKind; 12] = [
+    pub(crate) const ALL: [FindingKind; 13] = [
         FindingKind::Panic,
         FindingKind::Error,
         FindingKind::Deadlock,
@@ -47,6 +49,7 @@ impl FindingKind {
         FindingKind::Setup,
         FindingKind::Crash,
         FindingKind::Hang,
+        FindingKind::ForeignThread,
     ];
 
     /// The kind in a word or two, as findings print it.
@@ -64,6 +67,7 @@ impl FindingKind {
             FindingKind::Setup => "setup",
             FindingKind::Crash => "crash",
             FindingKind::Hang => "hang",
+            FindingKind::ForeignThread => "foreign thread",
         }
     }
 }

@@ -130,6 +130,13 @@ fn explain(finding: Finding) -> Finding {
     let mut finding = finding;
     if !outliving.is_empty() {
         let names = outliving.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        if finding.kind == FindingKind::Divergence {
+            // The likeliest reason by far, and so the first thing that is told.
+            finding.message += &format!(", and threads of an earlier run of this process outlived it ({names})");
+            let other = finding.hint.take().map_or(String::new(), |hint| format!("; if that is not it: {hint}"));
+            return finding
+                .hint(format!("what a static keeps of an earlier run decides here. {}{other}", isolation::HINT));
+        }
         finding.details.push(format!(
             "an earlier run of this process started threads that outlived it ({names}): if a static keeps them, this run \
              waits for them in vain"

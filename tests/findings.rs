@@ -451,12 +451,19 @@ fn a_wake_from_outside_that_comes_late() {
         let (sender, receiver) = async_channel::bounded(1);
         let waiter = raddle::task("waiter").spawn(async move { receiver.recv().await });
         raddle::yield_now().await;
+        let runs = Arc::new(AtomicBool::new(false));
+        let it_runs = runs.clone();
         let deed = move || {
+            it_runs.store(true, SeqCst);
             // After the loop has come to rest, most likely; either way it is the same finding.
             std::thread::yield_now();
             let _ = sender.try_send(());
         };
         intruder().lock().unwrap().send(Box::new(deed)).unwrap();
+        // On a loaded machine it may be long until it has a processor, longer than a run waits for such a wake.
+        while !runs.load(SeqCst) {
+            std::hint::spin_loop();
+        }
         waiter.await.unwrap();
     };
     for _ in 0..5 {

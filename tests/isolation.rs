@@ -524,3 +524,37 @@ fn the_process_of_a_run_dies_with_its_parent() {
         std::thread::sleep(MS);
     }
 }
+
+/// The first run of a process starts a thread that a static keeps; later runs find the static.
+async fn wakes_a_thread_of_the_first_run() {
+    static TICKER: std::sync::OnceLock<std::thread::Thread> = std::sync::OnceLock::new();
+    let start = || {
+        let lives_on = || loop {
+            std::thread::park();
+        };
+        std::thread::Builder::new().name("ticker".into()).spawn(lives_on).unwrap().thread().clone()
+    };
+    TICKER.get_or_init(start).unpark();
+    raddle::yield_now().await;
+    raddle::yield_now().await;
+}
+
+#[test]
+#[ignore = "a victim"]
+fn goes_another_way_the_second_time() {
+    if !common::is_victim() {
+        return;
+    }
+    let found = Explore::new().seeds(0..4).check(Check::All).run(wakes_a_thread_of_the_first_run);
+    let why = "and threads of an earlier run of this process outlived it (";
+    in_order(&found.to_string(), &["divergence: the same seed went two ways", why, "isolation = \"process\""]);
+    let found = Explore::new().seeds(0..4).check(Check::All).isolation(Isolation::Process);
+    let found = found.run(wakes_a_thread_of_the_first_run);
+    assert!(found.is_ok(), "{found}");
+}
+
+#[test]
+fn a_divergence_says_first_that_threads_outlive_their_run() {
+    let told = common::run(&mut common::command("goes_another_way_the_second_time"));
+    assert_eq!(told.code, Some(0), "{told:?}");
+}

@@ -9,6 +9,7 @@ use std::cell::UnsafeCell;
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -42,7 +43,7 @@ impl CMutex {
 /// seed, and in virtual time.
 #[track_caller]
 fn one_after_the_other<S: Send + Sync + 'static>(shared: fn() -> S, holds: fn(&S, &dyn Fn())) {
-    let explore = Explore::new().seeds(0..24).require_boundary(true).check(Check::All);
+    let explore = Explore::new().seeds(0..16).require_boundary(true).check(Check::All);
     let found = explore.run(move || async move {
         let (shared, order) = (Arc::new(shared()), Arc::new(std::sync::Mutex::new(Vec::new())));
         let before = raddle::now();
@@ -139,6 +140,61 @@ fn a_condition_is_waited_for_and_told() {
             (timed_out, *count, before.elapsed())
         })
     });
+}
+
+/// Three jobs that have a lock three times each: who gets it next.
+async fn again_and_again() -> Vec<i32> {
+    let shared = Arc::new(Mutex::new(Vec::new()));
+    let jobs = [0, 1, 2].map(|n| {
+        let shared = shared.clone();
+        raddle::unblock(move || {
+            for _ in 0..3 {
+                let mut order = shared.lock();
+                thread::sleep(MS);
+                order.push(n);
+            }
+        })
+    });
+    for job in jobs {
+        job.await;
+    }
+    shared.lock().clone()
+}
+
+/// parking_lot hands a lock over now and then instead of letting it go: by the clock, and by a moment that is kept for the
+/// whole process. It is not to matter what an earlier run left there.
+#[test]
+fn no_run_is_fair_for_the_sake_of_another() {
+    let explore = Explore::new().seeds(0..16).require_boundary(true).check(Check::All);
+    let found = explore.run(again_and_again);
+    assert!(found.is_ok(), "{found}");
+    assert!(found.outcomes().len() > 1, "the seed decides: {found}");
+}
+
+/// parking_lot has one table for the whole process, with a lock for each of its rows: that others wait for those at the same
+/// time is nothing that a run is to show.
+#[test]
+fn threads_outside_the_world_wait_in_the_same_table() {
+    let is_over = AtomicBool::new(false);
+    let found = thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let conditions: Vec<Condvar> = (0..64).map(|_| Condvar::new()).collect();
+                let mutex = Mutex::new(());
+                while !is_over.load(Ordering::Relaxed) {
+                    conditions.iter().for_each(|condition| {
+                        // Queued, and out of the queue at once.
+                        condition.wait_until(&mut mutex.lock(), std::time::Instant::now());
+                    });
+                }
+            });
+        }
+        let explore = Explore::new().seeds(0..16).require_boundary(true).check(Check::All);
+        let found = explore.run(again_and_again);
+        is_over.store(true, Ordering::Relaxed);
+        found
+    });
+    assert!(found.is_ok(), "{found}");
 }
 
 // ---- on the loop

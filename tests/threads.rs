@@ -196,7 +196,7 @@ fn a_panic_that_nobody_joins_is_a_finding() {
         drop(thread::spawn(|| panic!("on purpose")));
         raddle::sleep(MS).await;
     });
-    let finding = report.finding().expect("a finding");
+    let finding = report.finding().unwrap_or_else(|| panic!("a finding: {report}\n{}", report.interleaving()));
     assert_eq!((finding.kind(), finding.message()), (FindingKind::Panic, "on purpose"));
     assert!(finding.task().unwrap().starts_with("thread"), "{report}");
     // One that the thread itself catches is its own business.

@@ -13,6 +13,7 @@ use crate::boundary::hooks::{MONOTONIC_ORIGIN, REALTIME_ORIGIN};
 use crate::boundary::kernel::{self, Answer, Call, Op, Timeout};
 use crate::boundary::threads;
 use crate::context;
+use crate::finding::{Finding, FindingKind};
 use crate::instant::Instant;
 use crate::workers;
 use crate::world::{World, is_native};
@@ -51,6 +52,10 @@ pub(crate) fn on_call(call: &Call) -> Answer {
     }
     let answer = context::try_with(|world| match (threads::current(), call.op) {
         _ if world.is_busy() => Answer::Pass,
+        (_, Op::Thread) => {
+            world.find(foreign_thread(world));
+            Answer::Pass
+        }
         (_, Op::Random { buffer, length }) => random(world, buffer, length),
         (_, Op::SetTimer { fd, until, every }) => set_timer(world, fd, until, every, call),
         (_, Op::SocketAddress { fd, of_peer, address, length }) => match world.ask_behind(fd, call) {
@@ -89,6 +94,17 @@ pub(crate) fn on_call(call: &Call) -> Answer {
         }
     });
     answer.unwrap_or(Answer::Pass)
+}
+
+/// A thread that runs beside the world from here on.
+fn foreign_thread(world: &World) -> Finding {
+    let message = "a thread was made by the system call `clone` itself, past what raddle sees: when it runs is up to the \
+                   operating system, and no seed repeats it";
+    let hint = "have the thread made by `pthread_create`, as `std::thread` and libc do, or have the library use no thread \
+                of its own here";
+    let mut finding = Finding::new(FindingKind::ForeignThread, message).hint(hint);
+    finding.task = Some(world.running_name());
+    finding
 }
 
 /// What a child process may have changed is looked at once it is at rest.
@@ -157,6 +173,28 @@ const TIMED_OUT: Answer = Answer::Return(-110);
 fn in_reality(call: &Call, millis: u32) -> Answer {
     let waits = (0..millis).map(|_| Answer::Return(kernel::perform_for(call, 1_000_000)));
     waits.into_iter().find(|&result| result != TIMED_OUT).unwrap_or(TIMED_OUT)
+}
+
+/// Whether the calling thread waits for a lock that only a thread outside the world can hold now.
+fn is_at_a_row() -> bool {
+    /// The frames of the handler, in a build without optimisation, and some of the library's.
+    const DEPTH: usize = 64;
+    kernel::learn();
+    kernel::is_within(kernel::Of::Row, DEPTH)
+}
+
+/// A wait for a word that only a thread outside the world can change: it takes real time, and leaves no trace in the run.
+/// `None` if it is none, or if that thread does not come.
+fn held_outside(call: &Call, word: usize) -> Option<Answer> {
+    const MILLIS: u32 = 10_000;
+    /// As far as the frames of the library and of the handler reach.
+    const NEAR: usize = 64 << 10;
+    // Each thread waits there with a word on its own stack, as hardly anybody else does.
+    let here = 0u8;
+    if (&raw const here as usize).abs_diff(word) > NEAR || !is_at_a_row() {
+        return None;
+    }
+    Some(in_reality(call, MILLIS)).filter(|&result| result != TIMED_OUT)
 }
 
 /// Wakes waiters of the world, oldest first, and then any outside it. The answer, and whether one of the world was woken.

@@ -2,7 +2,7 @@
 
 use super::transfers;
 use super::words::{in_words, touch};
-use super::{AGAIN, TIMED_OUT, deadline, in_reality, wake};
+use super::{AGAIN, TIMED_OUT, deadline, held_outside, in_reality, wake};
 use crate::boundary::kernel::{self, Answer, Call, Op, Timeout};
 use crate::boundary::segment;
 use crate::instant::Instant;
@@ -92,6 +92,9 @@ fn loop_waits(world: &World, call: &Call, word: usize, value: u32, until: Timeou
     let end = deadline(world, until);
     if end.is_some_and(|end| end <= world.now()) {
         return TIMED_OUT;
+    }
+    if let Some(result) = held_outside(call, word) {
+        return result;
     }
     let result = in_reality(call, PATIENCE);
     if result != TIMED_OUT {

@@ -2,7 +2,7 @@
 
 use super::transfers;
 use super::words::is_shared;
-use super::{AGAIN, TIMED_OUT, deadline, in_reality, wake};
+use super::{AGAIN, TIMED_OUT, deadline, held_outside, in_reality, is_at_a_row, wake};
 use crate::boundary::kernel::{self, Answer, Call, Kind, Op, Timeout};
 use crate::boundary::threads::Backend;
 use crate::context;
@@ -38,6 +38,9 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
         Op::FutexWait { word, value, until } => {
             if !kernel::word_is(word, value) {
                 return AGAIN;
+            }
+            if let Some(result) = held_outside(call, word) {
+                return result;
             }
             if kernel::is_static(word) && !world.is_own_word(word) {
                 // A lock in a static may be shared with threads outside the world, as std's own are.
@@ -83,6 +86,8 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
             world.children.set(world.children.get().saturating_sub(1));
             Answer::Pass
         }
+        // Whoever it waits for is none of those that it could give way to.
+        Op::Yield if is_at_a_row() => Answer::Pass,
         Op::Yield => {
             workers::give_way();
             Answer::Return(0)

@@ -10,6 +10,7 @@ use std::mem;
 use std::slice;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::super::kernel;
 pub(super) use super::births::{really_join, set_nursery};
 use super::kept::{self, Destructor};
 use super::original::Original;
@@ -54,7 +55,13 @@ fn virtual_time(id: libc::clockid_t) -> Option<(i64, i64)> {
         | libc::CLOCK_MONOTONIC_RAW
         | libc::CLOCK_MONOTONIC_COARSE
         | libc::CLOCK_BOOTTIME
-        | libc::CLOCK_BOOTTIME_ALARM => MONOTONIC_ORIGIN,
+        | libc::CLOCK_BOOTTIME_ALARM => {
+            // This function, two or three of std's, and the one that asks.
+            if kernel::is_within(kernel::Of::Fairness, 10) {
+                return Some((0, 0));
+            }
+            MONOTONIC_ORIGIN
+        }
         _ => return None,
     };
     Some(((origin + now / NANOS) as i64, (now % NANOS) as i64))

@@ -95,6 +95,8 @@ pub enum Op {
     },
     /// A child process is started.
     Process,
+    /// A thread is made, or a process with the same memory, by the call itself: nobody hears of it but here.
+    Thread,
     /// One that was started is over, and has been waited for.
     ProcessOver,
     Close {

@@ -4,6 +4,7 @@ use super::super::instrument::{self, Instrument};
 use super::arch::{raw, trap};
 use super::call::{Answer, Call, Op};
 pub use super::fifo::{close, has_writer, have_wait, open_fifo, opens_fifo};
+pub use super::known::{Of, is_within, learn};
 pub use super::loopback::{
     Ends, divert, ends_of, ends_to, is_connected, is_own_option, is_tcp, join, perform_at, place_of, settle, shut,
 };

@@ -81,14 +81,20 @@ pub(super) fn is_loaders(address: usize) -> bool {
     (from.load(Ordering::Relaxed)..to.load(Ordering::Relaxed)).contains(&address)
 }
 
+unsafe extern "C" {
+    // Of the linker: only their addresses mean something.
+    static __executable_start: u8;
+    static _end: u8;
+}
+
 /// Whether an address is in the binary's own static memory.
 pub fn is_static(address: usize) -> bool {
-    unsafe extern "C" {
-        // Of the linker: only their addresses mean something.
-        static __executable_start: u8;
-        static _end: u8;
-    }
-    (&raw const __executable_start as usize..&raw const _end as usize).contains(&address)
+    (executable_start()..&raw const _end as usize).contains(&address)
+}
+
+/// Where the binary itself was loaded.
+pub(super) fn executable_start() -> usize {
+    &raw const __executable_start as usize
 }
 
 /// Whether the word at an address holds `value`; also if the word is not there any more.

@@ -42,16 +42,21 @@
 //!    in it ends the process instead of going on wrongly.
 //! 4. *A trap while SIGSYS is masked ends the process.* Masks are set by a system call as well, so that one is answered here:
 //!    it is applied to the mask the handler returns to, with SIGSYS taken out.
-//! 5. *A call that returns twice* and whose child goes on with the same memory, or on another stack (clone, vfork), must not
-//!    be carried out on the handler's frame: the selector is left at ALLOW and the instruction runs again, where it stands.
-//!    What its caller does from there on to the end of its turn is not seen; those who call the functions `vfork` and `clone`
-//!    do not come here (`hooks/`). A child with a copy of it all (fork) has the handler's frame as well: that is carried out
-//!    here, and the child is let go with the selector at ALLOW.
+//! 5. *A call that returns twice* and whose child goes on with the same memory (clone, vfork) must not be carried out on the
+//!    handler's frame. If the child has a stack of its own it goes from the instruction straight to where its caller stands
+//!    (`clone_x86_64.rs`), with the selector its parent's, which it does not read. Otherwise the selector is left at ALLOW
+//!    and the instruction runs again, where it stands: what its caller does from there on to the end of its turn is not
+//!    seen. Those who call the functions `vfork`, `clone` and `pthread_create` do not come here (`hooks/`) but for threads by
+//!    `clone`. A child with a copy of it all (fork) has the handler's frame as well: that is carried out here, and the child
+//!    is let go with the selector at ALLOW.
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 #[path = "x86_64.rs"]
 mod arch;
 mod call;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+#[path = "clone_x86_64.rs"]
+mod clone;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 mod fifo;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
@@ -60,6 +65,8 @@ mod imp;
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri))))]
 #[path = "unsupported.rs"]
 mod imp;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+mod known;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 mod loopback;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
@@ -75,9 +82,9 @@ mod waits;
 pub(super) use arch::{direct, direct_sleep, seen};
 pub use call::{Answer, Call, Kind, Op, Timeout};
 pub use imp::{
-    Ends, backtrace, clear_sets, close, divert, ends_of, ends_to, exported, fire_timer, has_writer, have_wait,
-    is_connected, is_nonblocking, is_over, is_own_option, is_ready, is_static, is_tcp, join, kind_of, name_of,
-    open_fifo, opens_fifo, peek, perform, perform_at, perform_for, perform_now, place_of, poke, settle,
+    Ends, Of, backtrace, clear_sets, close, divert, ends_of, ends_to, exported, fire_timer, has_writer, have_wait,
+    is_connected, is_nonblocking, is_over, is_own_option, is_ready, is_static, is_tcp, is_within, join, kind_of, learn,
+    name_of, open_fifo, opens_fifo, peek, perform, perform_at, perform_for, perform_now, place_of, poke, settle,
     settle_children, shut, stop_timer, word_is, write_part,
 };
 

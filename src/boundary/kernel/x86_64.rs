@@ -2,8 +2,9 @@
 
 use super::Selector;
 use super::call::{Answer, Call, Op, Timeout};
+use super::clone::clone_as;
 use super::imp::{PROBE_MAGIC, answer, not_ours, set_mask};
-use super::memory::{is_libcs, is_loaders, peek};
+use super::memory::{is_libcs, is_loaders, peek, poke};
 use std::arch::asm;
 use std::ffi::{c_int, c_void};
 
@@ -60,10 +61,26 @@ pub(super) extern "C" fn trap(_: c_int, info: *mut libc::siginfo_t, context: *mu
         | libc::SYS_mprotect
         | libc::SYS_mremap => raw(number, args),
         libc::SYS_clone | libc::SYS_clone3 | libc::SYS_fork | libc::SYS_vfork => {
-            if makes_process(number, args) {
+            let cloned = Cloned::of(number, args);
+            if !cloned.has(libc::CLONE_THREAD) {
                 answer(selector, &Call { op: Op::Process, is_libcs: false, number, args });
             }
-            if !copies_all(number, args) {
+            if cloned.has(libc::CLONE_VM) && !cloned.has(libc::CLONE_VFORK) {
+                // It runs beside its caller. Threads that libc makes do not come here.
+                answer(selector, &Call { op: Op::Thread, is_libcs: false, number, args });
+            }
+            if cloned.goes_its_own_way() {
+                let at = register(libc::REG_RIP).to_ne_bytes();
+                if poke((cloned.stack as usize).wrapping_sub(at.len()), &at) == at.len() {
+                    // SAFETY: a clone with a stack of its own, below whose beginning there is where its caller stands; the
+                    // registers are those of its caller.
+                    let result = unsafe { clone_as(number, registers.as_ptr()) };
+                    registers[libc::REG_RAX as usize] = result;
+                    super::watch(selector);
+                    return;
+                }
+            }
+            if cloned.has(libc::CLONE_VM) || cloned.stack != 0 {
                 // It returns twice: once more, unseen, where it stands.
                 registers[libc::REG_RIP as usize] -= 2;
                 return;
@@ -155,35 +172,39 @@ fn is_libcs_own(number: i64, args: [i64; 6], at: usize) -> bool {
     !by_function && (wakes || (value, time) == (2, 0)) && is_libcs(word as usize)
 }
 
-/// Whether the child of such a call has a copy of everything, stack included, and stands where its parent does.
-fn copies_all(number: i64, args: [i64; 6]) -> bool {
-    let vm = libc::CLONE_VM as u64;
-    match number {
-        libc::SYS_fork => true,
-        libc::SYS_clone => args[0] as u64 & vm == 0 && args[1] == 0,
-        libc::SYS_clone3 => {
-            /// As far as the field `stack` of `struct clone_args`.
-            const STACK: usize = 40;
-            let mut bytes = [0; STACK + 8];
-            let word = |bytes: &[u8; STACK + 8], at: usize| {
-                u64::from_ne_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|n| bytes[at + n]))
-            };
-            peek(args[0] as usize, &mut bytes) == bytes.len() && word(&bytes, 0) & vm == 0 && word(&bytes, STACK) == 0
-        }
-        _ => false,
-    }
+/// What a call that makes a process or a thread asks for.
+struct Cloned {
+    flags: u64,
+    /// Where the child's stack pointer begins; 0 for where its parent's is.
+    stack: u64,
 }
 
-/// Whether it is a process that is cloned, not a thread.
-fn makes_process(number: i64, args: [i64; 6]) -> bool {
-    let mut flags = [0; 8];
-    match number {
-        libc::SYS_clone => args[0] & i64::from(libc::CLONE_THREAD) == 0,
-        libc::SYS_clone3 => {
-            peek(args[0] as usize, &mut flags);
-            u64::from_ne_bytes(flags) & libc::CLONE_THREAD as u64 == 0
+impl Cloned {
+    fn of(number: i64, args: [i64; 6]) -> Cloned {
+        match number {
+            libc::SYS_clone => Cloned { flags: args[0] as u64, stack: args[1] as u64 },
+            libc::SYS_clone3 => {
+                /// As far as the field `stack_size` of `struct clone_args`.
+                const SIZE: usize = 48;
+                let mut bytes = [0; SIZE + 8];
+                peek(args[0] as usize, &mut bytes);
+                let word = |at: usize| u64::from_ne_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|n| bytes[at + n]));
+                let stack = word(SIZE - 8);
+                Cloned { flags: word(0), stack: if stack == 0 { 0 } else { stack.wrapping_add(word(SIZE)) } }
+            }
+            libc::SYS_vfork => Cloned { flags: (libc::CLONE_VM | libc::CLONE_VFORK) as u64, stack: 0 },
+            _ => Cloned { flags: 0, stack: 0 },
         }
-        _ => true,
+    }
+
+    fn has(&self, flag: c_int) -> bool {
+        self.flags & flag as u64 != 0
+    }
+
+    /// Whether its parent may be seen again at once: the child has the same memory and a stack of its own, and either
+    /// thread-locals of its own, so that no selector is its own, or it is over, or another program, before its parent goes on.
+    fn goes_its_own_way(&self) -> bool {
+        self.has(libc::CLONE_VM) && self.stack != 0 && (self.has(libc::CLONE_SETTLS) || self.has(libc::CLONE_VFORK))
     }
 }
 

@@ -226,7 +226,8 @@ extern "C" fn step(frame: *mut c_void, walk: *mut c_void) -> c_int {
 
 /// Adds an address (0: that of the interruption); false if there is no room for more.
 fn push(walk: &mut Walk, address: usize) -> bool {
-    let address = if address == 0 { walk.from } else { address };
+    // All others are return addresses, behind the call that they are of.
+    let address = if address == 0 || address == walk.from { walk.from + 1 } else { address };
     // SAFETY: the state is WRITING and this is the handler that made it so. Only the one element
     // is referred to.
     unsafe { *SAMPLE.addresses.get().cast::<usize>().add(walk.count) = address };

@@ -88,6 +88,36 @@ mod tests {
         assert_eq!(sample_stack(this_thread(), &mut out), 0);
     }
 
+    /// Is at its own first instruction nearly all the time.
+    #[cfg(target_arch = "x86_64")]
+    #[unsafe(naked)]
+    extern "C" fn spins_where_it_begins(stop: &AtomicBool) {
+        std::arch::naked_asm!("cmp byte ptr [rdi], 0", "je {itself}", "ret", itself = sym spins_where_it_begins)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn a_thread_is_found_at_the_first_instruction_of_a_function() {
+        static STOP: AtomicBool = AtomicBool::new(false);
+        let (tell, told) = mpsc::channel();
+        let spinner = std::thread::spawn(move || {
+            tell.send(this_thread()).unwrap();
+            spins_where_it_begins(&STOP);
+        });
+        let thread = told.recv().unwrap();
+        let begin = spins_where_it_begins as *const () as usize;
+        let mut out = [0; 64];
+        // All are taken to be return addresses: behind the instruction, which belongs to the function then.
+        let found = (0..1000).any(|_| {
+            let count = sample_stack(thread, &mut out);
+            assert!(!out[..count].contains(&begin), "that would be the end of another function");
+            out[..count].contains(&(begin + 1))
+        });
+        assert!(found);
+        STOP.store(true, Ordering::Relaxed);
+        spinner.join().unwrap();
+    }
+
     #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
     #[test]
     fn a_borrowed_thread_is_found_on_the_loops() {

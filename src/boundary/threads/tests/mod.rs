@@ -70,13 +70,30 @@ impl Drop for Tally {
 }
 
 /// Forks, exits the child with what `f` returns, and returns the child's wait status.
+///
+/// A child tells of no panic: that takes a lock of std's (of backtraces), which another test's thread may have when the process
+/// is forked, and which nobody lets go in the child.
 #[cfg(all(target_os = "linux", not(miri)))]
 fn in_child(f: impl FnOnce() -> i32) -> i32 {
+    use std::panic::{set_hook, take_hook};
+    use std::sync::Once;
+    use std::sync::atomic::AtomicBool;
+    static IS_CHILD: AtomicBool = AtomicBool::new(false);
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = take_hook();
+        set_hook(Box::new(move |info| {
+            if !IS_CHILD.load(Ordering::Relaxed) {
+                before(info);
+            }
+        }));
+    });
     // SAFETY: the child runs `f` on this thread only and leaves by _exit; glibc's malloc is usable
     // in a forked child, and no other lock of this process is taken before `f` panics, if ever.
     unsafe {
         let child = libc::fork();
         if child == 0 {
+            IS_CHILD.store(true, Ordering::Relaxed);
             let code = catch_unwind(AssertUnwindSafe(f)).unwrap_or(99);
             libc::_exit(code);
         }
