@@ -104,7 +104,7 @@ fn note(info: &PanicHookInfo<'_>) -> bool {
 }
 
 /// The frames of the user's own code: those of the language, of the executor and of raddle left out.
-fn users_frames(stack: &str) -> String {
+pub(crate) fn users_frames(stack: &str) -> String {
     let mut kept = String::new();
     let mut lines = stack.lines().peekable();
     while let Some(frame) = lines.next() {

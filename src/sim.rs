@@ -9,6 +9,7 @@ use crate::explore::{self, Plan};
 use crate::finding::{Finding, FindingKind};
 use crate::instant::Instant;
 use crate::isolation::Isolation;
+use crate::panics::users_frames;
 use crate::recheck::Check;
 use crate::replay::Replay;
 use crate::report::{Found, Report};
@@ -44,11 +45,23 @@ pub(crate) fn tell_value<T: Debug + 'static>(value: &T) -> Returned {
     if TypeId::of::<T>() == TypeId::of::<()>() {
         return Returned::default();
     }
-    let text = format!("{value:?}");
+    let (text, stack) = without_backtrace(format!("{value:?}"));
     let is_result = std::any::type_name::<T>().starts_with("core::result::Result<");
     let error = (is_result && text.starts_with("Err(")).then(|| text.clone());
     let is_unit = text == "Ok(())";
-    Returned { text: (!is_unit).then_some(text), error }
+    let stack = stack.filter(|_| error.is_some());
+    Returned { text: (!is_unit).then_some(text), error, stack }
+}
+
+/// The text without the backtrace that anyhow and eyre write behind it where `RUST_BACKTRACE` is set, and the user's own
+/// frames of that. Which threads and which of raddle's functions are below a scenario differs from run to run.
+fn without_backtrace(text: String) -> (String, Option<String>) {
+    const BEGINS: &str = "\n\nStack backtrace:\n";
+    let Some((told, backtrace)) = text.split_once(BEGINS) else { return (text, None) };
+    let (frames, closing) = backtrace.split_at(backtrace.trim_end_matches([')', '}', ' ', '\n', ',']).len());
+    let closing: String = closing.split_whitespace().collect();
+    let frames = users_frames(frames);
+    (format!("{told}{closing}"), (!frames.is_empty()).then_some(frames))
 }
 
 pin_project! {
