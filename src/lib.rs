@@ -84,7 +84,7 @@ mod watchdog;
 mod workers;
 mod world;
 
-pub use calls::allow_blocking;
+pub use calls::{allow_blocking, allow_blocking_in};
 pub use context::in_run;
 pub use coverage::{Complete, Coverage, Share};
 pub use deviation::Deviation;

@@ -5,7 +5,7 @@ use crate::boundary::{kernel, overflow, threads, zygote};
 use crate::replay::Replay;
 use crate::seed::Seed;
 use crate::world::{PanicSeen, payload_text};
-use crate::{beacon, context, frames, sites};
+use crate::{beacon, context, frames, sites, stacks};
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt;
 use std::panic::{self, PanicHookInfo};
@@ -118,7 +118,9 @@ pub(crate) fn users_frames(stack: &str) -> String {
             continue;
         }
         kept += &format!("  {name}");
-        place.into_iter().for_each(|place| kept += &format!(" {}", place.trim_start().replacen("at ./", "at ", 1)));
+        if let Some(place) = place.and_then(|place| place.trim_start().strip_prefix("at ")) {
+            kept += &format!(" at {}", stacks::in_short(place.strip_prefix("./").unwrap_or(place)));
+        }
         kept.push('\n');
     }
     kept

@@ -78,6 +78,7 @@ parcel_struct!(Leak {
     spawned_at,
     frames,
     place,
+    own,
     step,
     at,
     count,
