@@ -315,7 +315,9 @@ impl<'a> Test<'a> {
             // One seed of a portfolio needs no more measured than its own strategy does.
             let strategy = if count == 1 { self.strategy.dealt(seed, None) } else { self.strategy.clone() };
             let found = explore(strategy, replay, vec![(seed, count)], check, false);
-            return self.judge(&found, false);
+            self.judge(&found, false)?;
+            self.passed(&found);
+            return Ok(());
         }
         let known = std::mem::take(&mut self.regressions);
         for regression in &known {
@@ -329,6 +331,7 @@ impl<'a> Test<'a> {
         let check = self.env.check.unwrap_or(self.options.check);
         let found = explore(self.strategy.clone(), replay.clone(), vec![(first, count)], check, true);
         self.judge(&found, true)?;
+        self.passed(&found);
         if let Some(take) = self.options.snapshot {
             take(&Sim::with(config, first, self.strategy.clone()).run_scenario(scenario(), self.at));
         }
@@ -348,7 +351,24 @@ impl<'a> Test<'a> {
         if !misfits.is_empty() {
             announce(&format!("raddle: played without what does not fit:\n  {misfits}\n"));
         }
-        if report.is_ok() { Ok(()) } else { Err(report.to_string()) }
+        if !report.is_ok() {
+            return Err(report.to_string());
+        }
+        announce(&format!("raddle: {report}\n"));
+        Ok(())
+    }
+
+    /// Says what was tried, where the test harness shows it: with `--nocapture` or `--show-output`. What a reader should
+    /// know of a test that passes is said past its capture.
+    fn passed(&self, found: &Found) {
+        println!("raddle: {found}");
+        let name = self.site.name;
+        for poll in found.long_polls() {
+            announce(&format!("raddle: {name} passed, but {poll}\n"));
+        }
+        for allowance in found.unused_allowances() {
+            announce(&format!("raddle: {name} passed, but nothing blocked in allow_blocking({allowance})\n"));
+        }
     }
 
     /// The text of what was found, if anything was; a new failing seed is kept.

@@ -210,6 +210,11 @@ async fn passes() {
     order().await;
 }
 
+#[raddle::test(seeds = 2)]
+async fn allows_in_vain() {
+    raddle::allow_blocking("a reason", || 7);
+}
+
 #[raddle::test(seed = 7, watchdog = "1s", regressions = false)]
 async fn spins() {
     if std::env::var_os("SPIN").is_some() {
@@ -343,8 +348,15 @@ fn a_test_that_fails_and_is_replayed() {
     assert!(!again.contains("seeds tried") && again.contains(&format!("seed {seed}")), "{again}");
     assert_eq!(project.seeds().as_deref(), Some(&*written), "it is there already");
 
-    // Other tests of the file do not mind; one that should panic writes nothing.
-    assert_eq!(project.test("passes", &[]).out.matches("one run").count(), 4, "three seeds, the first of them twice");
+    // Other tests of the file do not mind; one that should panic writes nothing. What passes says what was tried.
+    let told = project.test("passes", &[]);
+    assert_eq!(told.out.matches("one run").count(), 4, "three seeds, the first of them twice");
+    in_order(&told.out, &["raddle: passes: strategy portfolio: nothing was found\n  3 runs, ", "test result: ok"]);
+    assert!(!told.err.contains("passed"), "{told:?}");
+    in_order(
+        &project.test("allows_in_vain", &[]).err,
+        &["allows_in_vain passed, but nothing blocked", "\"a reason\" at "],
+    );
     fs::remove_dir_all(project.folder.join("tests/seeds")).unwrap();
     assert_eq!(project.test("expected_to_fail", &[]).code, Some(0));
     assert_eq!(project.seeds(), None, "a failure that is expected is not kept");
