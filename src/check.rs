@@ -4,6 +4,7 @@ use crate::drive::{self, Driven};
 use crate::env::{Env, Regressions};
 use crate::error::Error;
 use crate::explore::{self, Plan};
+use crate::finding::FindingKind;
 use crate::isolation::Isolation;
 use crate::recheck::Check;
 use crate::regressions::{self, Regression};
@@ -390,9 +391,17 @@ impl<'a> Test<'a> {
 
     /// Writes the failing seed down, and says so.
     fn keep(&self, failure: &Failure) -> Option<String> {
-        // A seed does not tell where an exhaustive search was.
-        let is_told = *failure.strategy() != StrategyKind::Exhaustive;
-        let path = self.seed_file.as_deref().filter(|_| is_told && self.env.regressions == Regressions::On)?;
+        let is_worth_it = match failure.strategy() {
+            // A seed does not tell where an exhaustive search was.
+            StrategyKind::Exhaustive => false,
+            // Plain order is what a portfolio begins with in any case: a test that is written before its code fails there.
+            StrategyKind::Fifo => self.strategy != StrategyKind::Portfolio,
+            _ => true,
+        };
+        // A kept seed is run once, and a divergence takes two runs to be seen.
+        let diverges = failure.finding().is_some_and(|finding| finding.kind() == FindingKind::Divergence);
+        let keeps = is_worth_it && !diverges && self.env.regressions == Regressions::On;
+        let path = self.seed_file.as_deref().filter(|_| keeps)?;
         let regression =
             Regression { test: self.site.path(), seed: failure.seed(), strategy: failure.strategy().clone() };
         let comment = failure.finding().map_or(String::new(), ToString::to_string);

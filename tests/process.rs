@@ -210,6 +210,19 @@ async fn passes() {
     order().await;
 }
 
+#[raddle::test]
+async fn fails_in_plain_order() {
+    assert_ne!(order().await, [0, 1, 2], "not yet written");
+}
+
+#[raddle::test(check)]
+async fn diverges() {
+    static NTH: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    if NTH.fetch_add(1, std::sync::atomic::Ordering::SeqCst) > 10 {
+        raddle::yield_now().await;
+    }
+}
+
 #[raddle::test(seeds = 2)]
 async fn allows_in_vain() {
     raddle::allow_blocking("a reason", || 7);
@@ -361,6 +374,19 @@ fn a_test_that_fails_and_is_replayed() {
     assert_eq!(project.test("expected_to_fail", &[]).code, Some(0));
     assert_eq!(project.seeds(), None, "a failure that is expected is not kept");
 
+    // Plain order is run first in any case, and a divergence takes two runs to be seen.
+    for (test, finding) in [("fails_in_plain_order", "not yet written"), ("diverges", "divergence: ")] {
+        let told = project.test(test, &[]);
+        in_order(&told.err, &[finding, "replay: RADDLE_SEED=0x"]);
+        assert!(!told.err.contains("kept: "), "{told:?}");
+        assert_eq!(project.seeds(), None);
+    }
+    in_order(
+        &project.test("fails_in_plain_order", &[("RADDLE_STRATEGY", "fifo")]).err,
+        &["kept: tests/seeds/transfers"],
+    );
+    fs::remove_dir_all(project.folder.join("tests/seeds")).unwrap();
+
     // Off and read.
     assert_eq!(project.test("the_last_comes_first", &[("RADDLE_REGRESSIONS", "read")]).code, Some(101));
     assert_eq!(project.test("the_last_comes_first", &[("RADDLE_REGRESSIONS", "off")]).code, Some(101));
@@ -386,6 +412,9 @@ fn a_test_that_fails_and_is_replayed() {
         assert_eq!(project.seeds().as_deref(), Some(damaged));
     }
     assert_eq!(project.test("passes", &[("RADDLE_REGRESSIONS", "off")]).code, Some(0));
+    fs::write(project.seed_file(), "<<<<<<< HEAD\npasses 0x1 random\n=======\n").unwrap();
+    let wanted = ["line 1 of seed file ", "\"<<<<<<< HEAD\"", "keep the lines of both sides", "merge=union"];
+    in_order(&project.test("passes", &[]).err, &wanted);
 
     // Nor is one that cannot be read at all.
     let seeds = project.folder.join("tests/seeds");
