@@ -251,7 +251,7 @@ impl<'a> Test<'a> {
         if let Some(steps) = self.env.max_steps {
             config.options.max_steps = steps;
         }
-        let options = sim::prepare(&config).map_err(|finding| format!("{}: {finding}", self.site.name))?;
+        let options = sim::prepare(&config, self.at).map_err(|finding| format!("{}: {finding}", self.site.name))?;
         let first =
             self.options.seed.unwrap_or_else(|| Seed::first_of(&format!("{}::{}", self.site.module, self.site.name)));
         let count = match (self.env.seeds, self.options.seeds, self.options.seed) {
@@ -415,9 +415,10 @@ impl<'a> Test<'a> {
         Some(said)
     }
 
-    /// The path as seen from the package's folder, where it lies below that.
+    /// The seed file as the compiler names the source beside it: relative to the workspace.
     fn shown(&self, path: &Path) -> String {
-        path.strip_prefix(self.site.manifest_dir).unwrap_or(path).display().to_string()
+        let kept = Path::new(self.site.file).parent().zip(path.file_name());
+        kept.map_or(path.into(), |(folder, name)| folder.join("seeds").join(name)).display().to_string()
     }
 }
 

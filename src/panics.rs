@@ -118,8 +118,9 @@ pub(crate) fn users_frames(stack: &str) -> String {
             continue;
         }
         kept += &format!("  {name}");
-        if let Some(place) = place.and_then(|place| place.trim_start().strip_prefix("at ")) {
-            kept += &format!(" at {}", stacks::in_short(place.strip_prefix("./").unwrap_or(place)));
+        let numbers = place.map(|place| place.rsplitn(3, ':').take(2).collect::<Vec<_>>());
+        if let (Some(file), Some([column, line])) = (file, numbers.as_deref()) {
+            kept += &format!(" at {}:{line}:{column}", stacks::in_short(&stacks::shorten(&file)));
         }
         kept.push('\n');
     }

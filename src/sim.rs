@@ -17,6 +17,7 @@ use crate::run::{self, CustomStrategy, Lab, RunResult, Scenario, Setup};
 use crate::schedule::{Strategy, StrategyKind};
 use crate::seed::Seed;
 use crate::sentinel::{Class, Policy};
+use crate::stacks;
 use crate::token::Schedule;
 use crate::world::{Ended, Options, Returned};
 use pin_project_lite::pin_project;
@@ -299,7 +300,7 @@ impl Sim {
         let Sim { config, seed } = self;
         let Config { name, strategy, custom, options: _, mut replay } = config.clone();
         let name = name.unwrap_or_else(|| at.to_string());
-        let options = match prepare(&config) {
+        let options = match prepare(&config, at) {
             Ok(options) => options,
             Err(finding) => return Report::new(&name, strategy, refused(seed, *finding), replay),
         };
@@ -318,7 +319,7 @@ impl Sim {
 }
 
 /// The options as they hold in this environment; or why there can be no run.
-pub(crate) fn prepare(config: &Config) -> Result<Options, Box<Finding>> {
+pub(crate) fn prepare(config: &Config, at: &Location<'_>) -> Result<Options, Box<Finding>> {
     if crate::context::in_run() {
         let message = "a run cannot be started within a run";
         let hint = "call `Sim::run` and `Explore::run` from an ordinary test, not from a task or a job of another run";
@@ -328,6 +329,7 @@ pub(crate) fn prepare(config: &Config) -> Result<Options, Box<Finding>> {
         let message = format!("this test requires the kernel boundary, which is off here: {why}");
         return Err(Box::new(Finding::new(FindingKind::Setup, message)));
     }
+    stacks::root_by(at.file());
     let env = Env::read().map_err(|error: Error| Box::new(Finding::new(FindingKind::Setup, error.to_string())))?;
     let mut options = config.options.clone();
     options.isolation = env.isolation.unwrap_or(options.isolation);
@@ -449,7 +451,7 @@ impl Explore {
         let name = config.name.clone().unwrap_or_else(|| at.to_string());
         let base = Seed::from(seeds.start);
         let count = seeds.end.saturating_sub(seeds.start);
-        let options = match prepare(&config) {
+        let options = match prepare(&config, at) {
             Ok(options) => options,
             Err(finding) => {
                 let explored = explore::refused(config.strategy, refused(base, *finding));

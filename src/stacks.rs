@@ -4,9 +4,9 @@ use crate::boundary::{fork_lock, kernel};
 use crate::frames;
 use std::collections::BTreeMap;
 use std::ffi::c_void;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// One address: the functions inlined there, innermost first, with their places.
 pub(crate) type Symbols = Vec<(String, Option<String>)>;
@@ -73,10 +73,27 @@ fn look_up(address: usize) -> Symbols {
     symbols
 }
 
-/// Relative to where the test runs, if it is below that.
+/// The folder that the compiler was started in: what `file!()` and a panic's place are relative to.
+static ROOT: OnceLock<PathBuf> = OnceLock::new();
+
+/// Looks for that folder, by a source file that the compiler named. It is where the test runs, or above that, as it is in a
+/// workspace.
+pub(crate) fn root_by(file: &str) {
+    if ROOT.get().is_none()
+        && Path::new(file).is_relative()
+        && let Ok(here) = std::env::current_dir()
+        && let Some(root) = here.ancestors().find(|root| root.join(file).is_file())
+    {
+        let _ = ROOT.set(root.into());
+    }
+}
+
+/// A path as the compiler has it, so that one file has one name: relative to the workspace, or to where the test runs.
 pub(crate) fn shorten(file: &Path) -> String {
     let here = std::path::absolute(".").unwrap_or_default();
-    file.strip_prefix(here).unwrap_or(file).display().to_string()
+    let root = ROOT.get().unwrap_or(&here);
+    let short = file.strip_prefix(root).or_else(|_| file.strip_prefix(&here));
+    short.unwrap_or(file).display().to_string()
 }
 
 /// Whether a place is in the standard library or in a crate from elsewhere.
