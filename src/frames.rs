@@ -95,7 +95,7 @@ fn without_arguments(symbol: &str) -> String {
             _ => {}
         }
     }
-    bare.replace("::::", "::")
+    bare.replace("::::", "::").trim_end_matches("::").to_string()
 }
 
 #[cfg(test)]

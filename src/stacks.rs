@@ -81,7 +81,7 @@ static ROOT: OnceLock<PathBuf> = OnceLock::new();
 pub(crate) fn root_by(file: &str) {
     if ROOT.get().is_none()
         && Path::new(file).is_relative()
-        && let Ok(here) = std::env::current_dir()
+        && let Ok(here) = std::path::absolute(".")
         && let Some(root) = here.ancestors().find(|root| root.join(file).is_file())
     {
         let _ = ROOT.set(root.into());
