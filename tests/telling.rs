@@ -158,3 +158,24 @@ fn of_many_that_do_the_same_the_first_and_the_last_are_told() {
     let report = Sim::new().strategy(StrategyKind::Fifo).run(scenario);
     assert!(report.interleaving().lines().count() > 6_000);
 }
+
+/// One order may take a task several steps out of turn.
+#[test]
+fn the_steps_that_lead_to_a_deviation_are_told() {
+    let found = Explore::new().seeds(0..200).stop_at_first_failure(true).run(|| async {
+        let written = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let read = written.clone();
+        let writer =
+            raddle::task("writer").spawn(async move { written.store(true, std::sync::atomic::Ordering::SeqCst) });
+        let reader = raddle::task("reader").spawn(async move {
+            raddle::yield_now().await;
+            raddle::yield_now().await;
+            assert!(read.load(std::sync::atomic::Ordering::SeqCst), "not yet");
+        });
+        writer.await;
+        reader.await;
+    });
+    let wanted =
+        ["minimised: 1 deviation ", "reader ran before writer", "with those that lead there, 3 steps are out of turn"];
+    in_order(&found.to_string(), &wanted);
+}
