@@ -4,6 +4,7 @@ use crate::drive::{self, Driven};
 use crate::env::{Env, Regressions};
 use crate::error::Error;
 use crate::explore::{self, Plan};
+use crate::finding::FindingKind;
 use crate::isolation::Isolation;
 use crate::recheck::Check;
 use crate::regressions::{self, Regression};
@@ -250,7 +251,7 @@ impl<'a> Test<'a> {
         if let Some(steps) = self.env.max_steps {
             config.options.max_steps = steps;
         }
-        let options = sim::prepare(&config).map_err(|finding| format!("{}: {finding}", self.site.name))?;
+        let options = sim::prepare(&config, self.at).map_err(|finding| format!("{}: {finding}", self.site.name))?;
         let first =
             self.options.seed.unwrap_or_else(|| Seed::first_of(&format!("{}::{}", self.site.module, self.site.name)));
         let count = match (self.env.seeds, self.options.seeds, self.options.seed) {
@@ -315,7 +316,9 @@ impl<'a> Test<'a> {
             // One seed of a portfolio needs no more measured than its own strategy does.
             let strategy = if count == 1 { self.strategy.dealt(seed, None) } else { self.strategy.clone() };
             let found = explore(strategy, replay, vec![(seed, count)], check, false);
-            return self.judge(&found, false);
+            self.judge(&found, false)?;
+            self.passed(&found);
+            return Ok(());
         }
         let known = std::mem::take(&mut self.regressions);
         for regression in &known {
@@ -329,6 +332,7 @@ impl<'a> Test<'a> {
         let check = self.env.check.unwrap_or(self.options.check);
         let found = explore(self.strategy.clone(), replay.clone(), vec![(first, count)], check, true);
         self.judge(&found, true)?;
+        self.passed(&found);
         if let Some(take) = self.options.snapshot {
             take(&Sim::with(config, first, self.strategy.clone()).run_scenario(scenario(), self.at));
         }
@@ -348,7 +352,24 @@ impl<'a> Test<'a> {
         if !misfits.is_empty() {
             announce(&format!("raddle: played without what does not fit:\n  {misfits}\n"));
         }
-        if report.is_ok() { Ok(()) } else { Err(report.to_string()) }
+        if !report.is_ok() {
+            return Err(report.to_string());
+        }
+        announce(&format!("raddle: {report}\n"));
+        Ok(())
+    }
+
+    /// Says what was tried, where the test harness shows it: with `--nocapture` or `--show-output`. What a reader should
+    /// know of a test that passes is said past its capture.
+    fn passed(&self, found: &Found) {
+        println!("raddle: {found}");
+        let name = self.site.name;
+        for poll in found.long_polls() {
+            announce(&format!("raddle: {name} passed, but {poll}\n"));
+        }
+        for allowance in found.unused_allowances() {
+            announce(&format!("raddle: {name} passed, but nothing blocked in allow_blocking({allowance})\n"));
+        }
     }
 
     /// The text of what was found, if anything was; a new failing seed is kept.
@@ -370,9 +391,17 @@ impl<'a> Test<'a> {
 
     /// Writes the failing seed down, and says so.
     fn keep(&self, failure: &Failure) -> Option<String> {
-        // A seed does not tell where an exhaustive search was.
-        let is_told = *failure.strategy() != StrategyKind::Exhaustive;
-        let path = self.seed_file.as_deref().filter(|_| is_told && self.env.regressions == Regressions::On)?;
+        let is_worth_it = match failure.strategy() {
+            // A seed does not tell where an exhaustive search was.
+            StrategyKind::Exhaustive => false,
+            // Plain order is what a portfolio begins with in any case: a test that is written before its code fails there.
+            StrategyKind::Fifo => self.strategy != StrategyKind::Portfolio,
+            _ => true,
+        };
+        // A kept seed is run once, and a divergence takes two runs to be seen.
+        let diverges = failure.finding().is_some_and(|finding| finding.kind() == FindingKind::Divergence);
+        let keeps = is_worth_it && !diverges && self.env.regressions == Regressions::On;
+        let path = self.seed_file.as_deref().filter(|_| keeps)?;
         let regression =
             Regression { test: self.site.path(), seed: failure.seed(), strategy: failure.strategy().clone() };
         let comment = failure.finding().map_or(String::new(), ToString::to_string);
@@ -386,9 +415,10 @@ impl<'a> Test<'a> {
         Some(said)
     }
 
-    /// The path as seen from the package's folder, where it lies below that.
+    /// The seed file as the compiler names the source beside it: relative to the workspace.
     fn shown(&self, path: &Path) -> String {
-        path.strip_prefix(self.site.manifest_dir).unwrap_or(path).display().to_string()
+        let kept = Path::new(self.site.file).parent().zip(path.file_name());
+        kept.map_or(path.into(), |(folder, name)| folder.join("seeds").join(name)).display().to_string()
     }
 }
 

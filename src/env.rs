@@ -177,7 +177,10 @@ impl Env {
                 other => other.parse::<Seed>().map_err(|_| {
                     let expected =
                         "a number below 2^64 (decimal, or hexadecimal with 0x), a 40-digit commit hash or `random`";
-                    unknown(SEED, &text, expected)
+                    match other.parse::<Schedule>() {
+                        Ok(_) => unknown(SEED, &text, &format!("{expected}; a schedule goes into {SCHEDULE}")),
+                        Err(_) => unknown(SEED, &text, expected),
+                    }
                 })?,
             });
         }
@@ -185,7 +188,10 @@ impl Env {
             env.strategy = Some(text.parse::<StrategyKind>().map_err(|error| error.of(STRATEGY))?);
         }
         if let Some(text) = get(SCHEDULE) {
-            env.schedule = Some(text.parse::<Schedule>().map_err(|error| error.of(SCHEDULE))?);
+            env.schedule = Some(text.parse::<Schedule>().map_err(|error| match text.parse::<Seed>() {
+                Ok(_) => error.of(SCHEDULE).and(&format!("; a seed goes into {SEED}")),
+                Err(_) => error.of(SCHEDULE),
+            })?);
         }
         if let Some(text) = get(CHECK) {
             env.check = Some(match text.trim() {
@@ -296,6 +302,14 @@ mod tests {
             assert!(error.starts_with(&format!("{name} \"nonsense\": expected ")), "{error}");
             assert!(!error.contains('\n'));
         }
+    }
+
+    #[test]
+    fn a_seed_and_a_schedule_that_were_mixed_up_are_told() {
+        let seed = read(&[(SEED, "v1,seed=0x2f,2@3/1@0")]).unwrap_err().to_string();
+        assert!(seed.ends_with("; a schedule goes into RADDLE_SCHEDULE"), "{seed}");
+        let schedule = read(&[(SCHEDULE, "0x2f")]).unwrap_err().to_string();
+        assert!(schedule.ends_with("; a seed goes into RADDLE_SEED"), "{schedule}");
     }
 
     #[test]

@@ -20,6 +20,11 @@ impl Error {
         Error { what: what.into(), given: given.into(), expected: expected.into() }
     }
 
+    /// The same complaint, with something more to say of what was expected.
+    pub(crate) fn and(self, more: &str) -> Error {
+        Error { expected: self.expected + more, ..self }
+    }
+
     /// The same complaint about `what`, when a caller knows better where the text came from.
     pub(crate) fn of(self, what: impl Into<String>) -> Error {
         Error { what: what.into(), ..self }

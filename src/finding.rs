@@ -182,9 +182,30 @@ impl fmt::Display for Finding {
 
 /// A short message of a few lines, such as `assert_eq!` makes, on one; a longer one as it is.
 fn on_one_line(message: &str) -> String {
-    let lines = message.lines().count();
+    let lines = message.lines().filter(|line| !line.trim().is_empty()).count();
     if lines > 4 || message.len() > 200 {
         return message.to_string();
     }
-    message.lines().map(str::trim).collect::<Vec<_>>().join(", ")
+    let mut lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut told = lines.next().unwrap_or_default().to_string();
+    lines.for_each(|line| told += &format!("{}{line}", if told.ends_with(':') { " " } else { ", " }));
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::on_one_line;
+
+    #[test]
+    fn a_short_message_is_one_line() {
+        for (message, told) in [
+            ("", ""),
+            ("left\n right", "left, right"),
+            ("assertion failed: why\n  left: 1\n right: 2", "assertion failed: why, left: 1, right: 2"),
+            ("no such account\n\nCaused by:\n    not found", "no such account, Caused by: not found"),
+            ("1\n2\n3\n4\n5", "1\n2\n3\n4\n5"),
+        ] {
+            assert_eq!(on_one_line(message), told);
+        }
+    }
 }

@@ -65,9 +65,60 @@ pub(crate) fn path_of(symbol: &str) -> String {
     path.trim_end_matches("::{{closure}}").trim_end_matches("::").into()
 }
 
+/// Whether a symbol is of `function`, which is the end of a path or all of it (`Config::load`), of a closure in it, or of
+/// the future that it returns.
+pub(crate) fn is_of(symbol: &str, function: &str) -> bool {
+    let bare = without_arguments(symbol);
+    bare.match_indices(function).any(|(at, _)| {
+        let (before, after) = (&bare[..at], &bare[at + function.len()..]);
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        !before.ends_with(is_word) && (after.is_empty() || after.starts_with("::{{closure}}"))
+    })
+}
+
+/// `bank::Store<u8>::load` without what stands between angle brackets, and `<bank::Store as bank::Api>::load` as
+/// `bank::Store::load`.
+fn without_arguments(symbol: &str) -> String {
+    let (mut bare, mut depth) = (String::new(), 0);
+    let symbol = match symbol.strip_prefix('<').and_then(|inner| inner.split_once(" as ")) {
+        Some((this, rest)) => match rest.rsplit_once(">::") {
+            Some((_, method)) => format!("{this}::{method}"),
+            None => symbol.to_string(),
+        },
+        None => symbol.to_string(),
+    };
+    for c in symbol.chars() {
+        match c {
+            '<' => depth += 1,
+            '>' => depth -= 1,
+            _ if depth == 0 => bare.push(c),
+            _ => {}
+        }
+    }
+    bare.replace("::::", "::").trim_end_matches("::").to_string()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{is_users, path_of, with_path};
+    use super::{is_of, is_users, path_of, with_path};
+
+    #[test]
+    fn a_function_is_known_by_the_end_of_its_path() {
+        for (symbol, function, is) in [
+            ("ledger::config::Config::load", "ledger::config::Config::load", true),
+            ("ledger::config::Config::load::{{closure}}", "Config::load", true),
+            ("ledger::config::Config::load::{{closure}}::{{closure}}", "load", true),
+            ("ledger::config::Config::load_all", "Config::load", false),
+            ("ledger::config::MyConfig::load", "Config::load", false),
+            ("ledger::load::helper", "load", false),
+            ("<ledger::Config as ledger::Loads>::load", "Config::load", true),
+            ("ledger::Config<alloc::vec::Vec<u8>>::load", "Config::load", true),
+            ("ledger::run::<ledger::Config>", "run", true),
+            ("ledger::run<ledger::load>", "load", false),
+        ] {
+            assert_eq!(is_of(symbol, function), is, "{symbol} {function}");
+        }
+    }
 
     #[test]
     fn a_path_is_what_a_person_would_write() {

@@ -4,6 +4,16 @@
 pub(crate) const HINT: &str = "give each run a process of its own: `#[raddle::test(isolation = \"process\")]`, or \
                                `.isolation(raddle::Isolation::Process)`";
 
+/// What comes first where it is smol's own reactor, pool or threads that a run waits for.
+pub(crate) const SMOL: &str = "have smol simulated: `smol = { package = \"raddle-smol\", version = \"0.1\" }` in \
+                               Cargo.toml, and under [dev-dependencies] the same with `features = [\"sim\"]` (async-io's \
+                               Timer and Async, too, by the names that smol has for them)";
+
+/// Whether a thread or a path of this name is smol's.
+pub(crate) fn is_of_smol(name: &str) -> bool {
+    ["async-io", "async_io::", "blocking-", "blocking::", "smol-", "smol::"].iter().any(|start| name.starts_with(start))
+}
+
 /// Where the runs of an exploration take place.
 ///
 /// With [`Process`](Isolation::Process) each run has a process of its own, forked for it, and starts from the same state:

@@ -20,6 +20,8 @@ pub struct Leak {
     pub(crate) frames: Vec<String>,
     /// `file:line` of the first.
     pub(crate) place: Option<String>,
+    /// `file:line` of the first that is no library's.
+    pub(crate) own: Option<String>,
     pub(crate) step: u64,
     pub(crate) at: Instant,
     pub(crate) count: u32,
@@ -185,8 +187,111 @@ impl Leak {
 /// How a call ends that waits for a lock, whoever has it.
 const HELD: &str = " that is held";
 
-impl fmt::Display for Leak {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// How many groups of leaks a failure tells with their stacks.
+const MOST_IN_FULL: usize = 6;
+
+/// How many further calls of a group, and how many further groups, it names.
+const MOST_NAMED: usize = 8;
+
+/// Leaks in the order in which a failure tells them: what ended the run, then what tasks did, then what the scenario
+/// itself did, which may be no more than to prepare the test.
+pub(crate) fn in_order(leaks: &[Leak]) -> Vec<&Leak> {
+    let mut denied: Vec<&Leak> = leaks.iter().filter(|leak| leak.denied).collect();
+    denied.sort_by_key(|leak| (!leak.for_ever, leak.task == ROOT));
+    denied
+}
+
+/// What a run's own future is called.
+const ROOT: &str = "scenario";
+
+/// Paragraphs that tell of leaks: those at one line of the user's code together, with one stack, and what to do about each
+/// class once.
+pub(crate) fn tell_all(leaks: &[&Leak]) -> Vec<String> {
+    let mut groups: Vec<Vec<&Leak>> = Vec::new();
+    for &leak in leaks {
+        let is_near = |group: &&mut Vec<&Leak>| {
+            let first = group[0];
+            leak.own.is_some() && (&first.own, &first.task, first.class) == (&leak.own, &leak.task, leak.class)
+        };
+        match groups.iter_mut().find(is_near) {
+            Some(group) if !leak.for_ever => group.push(leak),
+            _ => groups.push(vec![leak]),
+        }
+    }
+    let mut told: Vec<String> = Vec::new();
+    for group in groups.iter().take(MOST_IN_FULL) {
+        let mut text = group[0].in_full();
+        if group.len() > 1 {
+            let line = group[0].own.as_deref().unwrap_or_default();
+            text += &format!("\n    and from {line}: {}", named(group[1..].iter().map(|leak| leak.in_short())));
+        }
+        told.push(text);
+    }
+    if groups.len() > MOST_IN_FULL {
+        let others = groups[MOST_IN_FULL..].iter().map(|group| {
+            let at = group[0].own.as_ref().or(group[0].place.as_ref());
+            let at = at.map_or(String::new(), |at| format!(" at {at}"));
+            let more = if group.len() > 1 { format!(" and {} more", group.len() - 1) } else { String::new() };
+            format!("{}{more}{at} in {}", group[0].in_short(), group[0].task)
+        });
+        told.push(format!("and {}", named(others)));
+    }
+    let classes: std::collections::BTreeSet<Class> = leaks.iter().map(|leak| leak.class).collect();
+    let is_one = classes.len() == 1;
+    let instead = |class: &Class| match is_one {
+        true => format!("instead: {}", class.advice()),
+        false => format!("instead ({}): {}", class.name(), class.advice()),
+    };
+    told.extend(classes.iter().map(instead));
+    told
+}
+
+/// The first few, and how many more there are.
+fn named(all: impl ExactSizeIterator<Item = String>) -> String {
+    let more = all.len().saturating_sub(MOST_NAMED);
+    let text = all.take(MOST_NAMED).collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{text}, and {more} more") } else { text }
+}
+
+/// What to do about leaks, besides what each class says.
+pub(crate) const HINT: &str = "move it off the loop; where it is meant to block, or only prepares the test, say why: \
+                               `raddle::allow_blocking(\"why\", || …)` around it, or before it \
+                               `raddle::allow_blocking_in(\"why\", \"path::of::the_function\")`";
+
+/// How many frames of libraries are shown without any left out.
+const MOST_OF_LIBRARIES: usize = 6;
+
+impl Leak {
+    fn in_short(&self) -> String {
+        match self.count {
+            1 => self.call_and_holder(),
+            n => format!("{} {n} times", self.call_and_holder()),
+        }
+    }
+
+    /// All but what to do instead.
+    fn in_full(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _ = self.write(&mut text);
+        text
+    }
+
+    /// The frames, without the middle of a long way through libraries.
+    fn write_frames(&self, f: &mut impl fmt::Write) -> fmt::Result {
+        let is_own = |frame: &String| self.own.as_ref().is_some_and(|own| frame.ends_with(&format!(" at {own}")));
+        let own_at = self.frames.iter().position(is_own).unwrap_or(0);
+        for (index, frame) in self.frames.iter().enumerate() {
+            match index {
+                3 if own_at > MOST_OF_LIBRARIES => write!(f, "\n    … {} more of libraries …", own_at - 4)?,
+                index if own_at > MOST_OF_LIBRARIES && index > 3 && index < own_at - 1 => {}
+                _ => write!(f, "\n    {frame}")?,
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, f: &mut impl fmt::Write) -> fmt::Result {
         f.write_str(&self.headline())?;
         if self.count > 1 {
             write!(f, ", {} times", self.count)?;
@@ -196,7 +301,7 @@ impl fmt::Display for Leak {
             write!(f, " (spawned at {at})")?;
         }
         write!(f, ", step {}, at {} virtual", self.step, self.at)?;
-        self.frames.iter().try_for_each(|frame| write!(f, "\n    {frame}"))?;
+        self.write_frames(f)?;
         if let Some(told) = self.waited_for() {
             write!(f, "\n    {told}")?;
         }
@@ -210,6 +315,53 @@ impl fmt::Display for Leak {
         if !self.late.is_empty() {
             write!(f, "\n    fired late: the timers of {}", self.late.join(", "))?;
         }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Leak {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f)?;
         write!(f, "\n    instead: {}", self.class.advice())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_way_through_libraries_is_told_by_its_ends() {
+        let leak = |libraries: usize| {
+            let frames = (0..libraries).map(|n| format!("lib::f{n} at lib-1.0.0/src/lib.rs:{n}"));
+            let own = ["bank::open at src/bank.rs:7", "bank::main at src/main.rs:3"].map(String::from);
+            Leak {
+                class: Class::File,
+                denied: true,
+                call: "stat \"/etc\"".into(),
+                holder: None,
+                for_ever: false,
+                task: "reader".into(),
+                spawned_at: None,
+                frames: frames.chain(own).collect(),
+                place: Some("lib-1.0.0/src/lib.rs:0".into()),
+                own: Some("src/bank.rs:7".into()),
+                step: 1,
+                at: Instant::START,
+                count: 1,
+                stood: Duration::ZERO,
+                ready: Vec::new(),
+                late: Vec::new(),
+            }
+        };
+        let told = |libraries| {
+            let text = leak(libraries).in_full();
+            text.lines().skip(1).map(|line| line.trim().split(" at ").next().unwrap().to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(told(6).len(), 8);
+        let wanted =
+            ["lib::f0", "lib::f1", "lib::f2", "… 15 more of libraries …", "lib::f18", "bank::open", "bank::main"];
+        assert_eq!(told(19), wanted);
+        assert_eq!(leak(19).frames().len(), 21, "all of them are there");
     }
 }

@@ -23,8 +23,19 @@
 //! }
 //! ```
 //!
-//! Under plain `cargo test` this runs 256 schedules. See [`test`](macro@test) for its attributes, [`Sim`] for one run as
-//! a value, [`Explore`] for many, and the README for the environment variables.
+//! Under plain `cargo test` this runs 256 schedules. A failure prints its interleaving and, last, the line that replays it;
+//! its seed is written beside the test and run first from then on.
+//!
+//! | to | see |
+//! |---|---|
+//! | set how a test is run | the arguments of [`test`](macro@test); the README has the environment variables |
+//! | spawn tasks that have names, and wait | [`task`], [`spawn`], [`spawn_local`], [`sleep`], [`timeout`] |
+//! | test code that uses smol, `async_io::Timer` or the `blocking` crate | the package `raddle-smol` (README, "Testing code that uses smol"), or [`Isolation`] |
+//! | run blocking work | [`unblock`], and in it [`thread`] |
+//! | have no blocking call on the loop, but for one | [`allow_blocking`], [`allow_blocking_in`], [`Report::leaks`] |
+//! | look at one run, or play a schedule from a failure | [`Sim`], [`Report`] |
+//! | try many, and see every distinct outcome | [`Explore`], [`Found`] |
+//! | have interleavings and outcomes reviewed | [`assert_interleaving!`], [`assert_outcomes!`] |
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -84,7 +95,7 @@ mod watchdog;
 mod workers;
 mod world;
 
-pub use calls::allow_blocking;
+pub use calls::{allow_blocking, allow_blocking_in};
 pub use context::in_run;
 pub use coverage::{Complete, Coverage, Share};
 pub use deviation::Deviation;

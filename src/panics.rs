@@ -5,7 +5,7 @@ use crate::boundary::{kernel, overflow, threads, zygote};
 use crate::replay::Replay;
 use crate::seed::Seed;
 use crate::world::{PanicSeen, payload_text};
-use crate::{beacon, context, frames, sites};
+use crate::{beacon, context, frames, sites, stacks};
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt;
 use std::panic::{self, PanicHookInfo};
@@ -104,7 +104,7 @@ fn note(info: &PanicHookInfo<'_>) -> bool {
 }
 
 /// The frames of the user's own code: those of the language, of the executor and of raddle left out.
-fn users_frames(stack: &str) -> String {
+pub(crate) fn users_frames(stack: &str) -> String {
     let mut kept = String::new();
     let mut lines = stack.lines().peekable();
     while let Some(frame) = lines.next() {
@@ -118,7 +118,10 @@ fn users_frames(stack: &str) -> String {
             continue;
         }
         kept += &format!("  {name}");
-        place.into_iter().for_each(|place| kept += &format!(" {}", place.trim_start().replacen("at ./", "at ", 1)));
+        let numbers = place.map(|place| place.rsplitn(3, ':').take(2).collect::<Vec<_>>());
+        if let (Some(file), Some([column, line])) = (file, numbers.as_deref()) {
+            kept += &format!(" at {}:{line}:{column}", stacks::in_short(&stacks::shorten(&file)));
+        }
         kept.push('\n');
     }
     kept

@@ -62,7 +62,15 @@ fn read_line(line: &str) -> Option<Regression> {
 
 fn damaged(path: &Path, number: usize, line: &str) -> Error {
     let what = format!("line {number} of seed file {}", path.display());
-    Error::new(what, line, "`TEST SEED STRATEGY # comment`; mend or delete the line (the file was left as it is)")
+    let is_conflict = ["<<<<<<<", "|||||||", "=======", ">>>>>>>"].iter().any(|marker| line.starts_with(marker));
+    let expected = match is_conflict {
+        true => {
+            "`TEST SEED STRATEGY # comment`; it is from a merge: keep the lines of both sides and delete those that mark \
+             them (with `**/seeds/*.txt merge=union` in .gitattributes git does that; the file was left as it is)"
+        }
+        false => "`TEST SEED STRATEGY # comment`; mend or delete the line (the file was left as it is)",
+    };
+    Error::new(what, line, expected)
 }
 
 /// Adds a line to `path`, unless it is there. A file that cannot be read is not touched.

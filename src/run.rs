@@ -142,8 +142,9 @@ fn explain(finding: Finding) -> Finding {
              waits for them in vain"
         ));
     }
-    let hint = finding.hint.take().map_or(String::new(), |hint| format!("{hint}; or "));
-    finding.hint(format!("{hint}{}", isolation::HINT))
+    let smol = outliving.iter().any(|name| isolation::is_of_smol(name)).then(|| isolation::SMOL.to_string());
+    let hints = [smol, finding.hint.take(), Some(isolation::HINT.into())];
+    finding.hint(hints.into_iter().flatten().collect::<Vec<_>>().join("; or "))
 }
 
 /// A panic that no task and no job caught: in a strategy of the user's own, in a waker, or in raddle itself. Within the

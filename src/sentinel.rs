@@ -3,6 +3,7 @@
 use crate::id::Key;
 use crate::instant::Instant;
 use crate::sites::SiteId;
+use std::cell::Cell;
 use std::fmt;
 use std::panic::Location;
 
@@ -264,6 +265,14 @@ pub struct Scope {
     pub used: bool,
 }
 
+/// An allowance by function: [`allow_blocking_in`](crate::allow_blocking_in).
+pub struct Within {
+    pub function: &'static str,
+    pub reason: &'static str,
+    pub at: &'static Location<'static>,
+    pub used: Cell<bool>,
+}
+
 /// What was seen in a run.
 pub struct Sentinel {
     pub policies: Policies,
@@ -271,6 +280,7 @@ pub struct Sentinel {
     left_out: u64,
     scopes: Vec<Scope>,
     open: Vec<usize>,
+    within: Vec<Within>,
 }
 
 impl Sentinel {
@@ -281,6 +291,7 @@ impl Sentinel {
             left_out: 0,
             scopes: Vec::new(),
             open: Vec::with_capacity(8),
+            within: Vec::new(),
         }
     }
 
@@ -295,11 +306,12 @@ impl Sentinel {
         self.left_out = 0;
         self.scopes.clear();
         self.open.clear();
+        self.within.clear();
     }
 
     /// Whether nothing was seen and nothing allowed.
     pub fn is_idle(&self) -> bool {
-        self.incidents.is_empty() && self.scopes.is_empty() && self.policies.paths.is_empty()
+        self.incidents.is_empty() && self.scopes.is_empty() && self.within.is_empty() && self.policies.paths.is_empty()
     }
 
     /// Whether a blocking call of `class` is to be written down now. One that is allowed counts as a use of its allowance.
@@ -364,6 +376,17 @@ impl Sentinel {
 
     pub fn scopes(&self) -> &[Scope] {
         &self.scopes
+    }
+
+    /// From now on blocking is allowed in `function` and in what it calls.
+    pub fn allow_in(&mut self, function: &'static str, reason: &'static str, at: &'static Location<'static>) {
+        if !self.within.iter().any(|known| known.function == function) {
+            self.within.push(Within { function, reason, at, used: Cell::new(false) });
+        }
+    }
+
+    pub fn within(&self) -> &[Within] {
+        &self.within
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::deviation::Deviation;
 use crate::finding::FindingKind;
 use crate::id::Key;
+use crate::isolation;
 use crate::minimise::{minimise, smallest};
 use crate::run::{Lab, RunResult};
 use crate::schedule::{Player, Promotion, StrategyKind};
@@ -280,12 +281,14 @@ fn tell_awaits(lab: &mut Lab<'_>, kept: &[Deviation], run: &mut RunResult) {
     let awaits = waiting.iter().map(|actor| (actor.key, actor.polls - 1)).collect();
     let player = Player { awaits, ..Player::plain(StrategyKind::Replay(kept.to_vec())) };
     let Some(again) = lab.run(run.seed, &player, true).ended.trace else { return };
+    let mut waits_for_smol = false;
     let told: Vec<(&str, String)> = waiting
         .iter()
         .filter_map(|actor| {
             let at = |(who, poll, _): &&(Key, u32, Vec<usize>)| (*who, *poll) == (actor.key, actor.polls - 1);
             let (_, _, stack) = again.awaits.iter().find(at)?;
             let (place, what) = stacks::awaiting(&stacks::resolve(stack));
+            waits_for_smol |= what.as_deref().is_some_and(isolation::is_of_smol);
             let what = what.map_or(String::new(), |what| format!(" ({what})"));
             Some((actor.name.as_str(), format!("    awaits at {}{what}", place?)))
         })
@@ -296,6 +299,11 @@ fn tell_awaits(lab: &mut Lab<'_>, kept: &[Deviation], run: &mut RunResult) {
             std::iter::once(line).chain(await_site)
         });
         *text = with_awaits.collect::<Vec<_>>().join("\n");
+    }
+    let hint = finding.hint.as_deref().unwrap_or_default();
+    if waits_for_smol && !hint.starts_with(isolation::SMOL) {
+        let or = if hint.is_empty() { "" } else { "; or " };
+        finding.hint = Some(format!("{}{or}{hint}", isolation::SMOL));
     }
 }
 

@@ -9,6 +9,7 @@ use crate::explore::{self, Plan};
 use crate::finding::{Finding, FindingKind};
 use crate::instant::Instant;
 use crate::isolation::Isolation;
+use crate::panics::users_frames;
 use crate::recheck::Check;
 use crate::replay::Replay;
 use crate::report::{Found, Report};
@@ -16,6 +17,7 @@ use crate::run::{self, CustomStrategy, Lab, RunResult, Scenario, Setup};
 use crate::schedule::{Strategy, StrategyKind};
 use crate::seed::Seed;
 use crate::sentinel::{Class, Policy};
+use crate::stacks;
 use crate::token::Schedule;
 use crate::world::{Ended, Options, Returned};
 use pin_project_lite::pin_project;
@@ -44,11 +46,23 @@ pub(crate) fn tell_value<T: Debug + 'static>(value: &T) -> Returned {
     if TypeId::of::<T>() == TypeId::of::<()>() {
         return Returned::default();
     }
-    let text = format!("{value:?}");
+    let (text, stack) = without_backtrace(format!("{value:?}"));
     let is_result = std::any::type_name::<T>().starts_with("core::result::Result<");
     let error = (is_result && text.starts_with("Err(")).then(|| text.clone());
     let is_unit = text == "Ok(())";
-    Returned { text: (!is_unit).then_some(text), error }
+    let stack = stack.filter(|_| error.is_some());
+    Returned { text: (!is_unit).then_some(text), error, stack }
+}
+
+/// The text without the backtrace that anyhow and eyre write behind it where `RUST_BACKTRACE` is set, and the user's own
+/// frames of that. Which threads and which of raddle's functions are below a scenario differs from run to run.
+fn without_backtrace(text: String) -> (String, Option<String>) {
+    const BEGINS: &str = "\n\nStack backtrace:\n";
+    let Some((told, backtrace)) = text.split_once(BEGINS) else { return (text, None) };
+    let (frames, closing) = backtrace.split_at(backtrace.trim_end_matches([')', '}', ' ', '\n', ',']).len());
+    let closing: String = closing.split_whitespace().collect();
+    let frames = users_frames(frames);
+    (format!("{told}{closing}"), (!frames.is_empty()).then_some(frames))
 }
 
 pin_project! {
@@ -286,7 +300,7 @@ impl Sim {
         let Sim { config, seed } = self;
         let Config { name, strategy, custom, options: _, mut replay } = config.clone();
         let name = name.unwrap_or_else(|| at.to_string());
-        let options = match prepare(&config) {
+        let options = match prepare(&config, at) {
             Ok(options) => options,
             Err(finding) => return Report::new(&name, strategy, refused(seed, *finding), replay),
         };
@@ -305,7 +319,7 @@ impl Sim {
 }
 
 /// The options as they hold in this environment; or why there can be no run.
-pub(crate) fn prepare(config: &Config) -> Result<Options, Box<Finding>> {
+pub(crate) fn prepare(config: &Config, at: &Location<'_>) -> Result<Options, Box<Finding>> {
     if crate::context::in_run() {
         let message = "a run cannot be started within a run";
         let hint = "call `Sim::run` and `Explore::run` from an ordinary test, not from a task or a job of another run";
@@ -315,6 +329,7 @@ pub(crate) fn prepare(config: &Config) -> Result<Options, Box<Finding>> {
         let message = format!("this test requires the kernel boundary, which is off here: {why}");
         return Err(Box::new(Finding::new(FindingKind::Setup, message)));
     }
+    stacks::root_by(at.file());
     let env = Env::read().map_err(|error: Error| Box::new(Finding::new(FindingKind::Setup, error.to_string())))?;
     let mut options = config.options.clone();
     options.isolation = env.isolation.unwrap_or(options.isolation);
@@ -436,7 +451,7 @@ impl Explore {
         let name = config.name.clone().unwrap_or_else(|| at.to_string());
         let base = Seed::from(seeds.start);
         let count = seeds.end.saturating_sub(seeds.start);
-        let options = match prepare(&config) {
+        let options = match prepare(&config, at) {
             Ok(options) => options,
             Err(finding) => {
                 let explored = explore::refused(config.strategy, refused(base, *finding));

@@ -4,9 +4,9 @@ use crate::boundary::{fork_lock, kernel};
 use crate::frames;
 use std::collections::BTreeMap;
 use std::ffi::c_void;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// One address: the functions inlined there, innermost first, with their places.
 pub(crate) type Symbols = Vec<(String, Option<String>)>;
@@ -73,17 +73,45 @@ fn look_up(address: usize) -> Symbols {
     symbols
 }
 
-/// Relative to where the test runs, if it is below that.
+/// The folder that the compiler was started in: what `file!()` and a panic's place are relative to.
+static ROOT: OnceLock<PathBuf> = OnceLock::new();
+
+/// Looks for that folder, by a source file that the compiler named. It is where the test runs, or above that, as it is in a
+/// workspace.
+pub(crate) fn root_by(file: &str) {
+    if ROOT.get().is_none()
+        && Path::new(file).is_relative()
+        && let Ok(here) = std::path::absolute(".")
+        && let Some(root) = here.ancestors().find(|root| root.join(file).is_file())
+    {
+        let _ = ROOT.set(root.into());
+    }
+}
+
+/// A path as the compiler has it, so that one file has one name: relative to the workspace, or to where the test runs.
 pub(crate) fn shorten(file: &Path) -> String {
     let here = std::path::absolute(".").unwrap_or_default();
-    file.strip_prefix(here).unwrap_or(file).display().to_string()
+    let root = ROOT.get().unwrap_or(&here);
+    let short = file.strip_prefix(root).or_else(|_| file.strip_prefix(&here));
+    short.unwrap_or(file).display().to_string()
+}
+
+/// Whether a place is in the standard library or in a crate from elsewhere.
+fn is_library(place: &str) -> bool {
+    place.starts_with("/rustc/") || place.contains(REGISTRY) || place.contains("/git/checkouts/")
+}
+
+/// Where cargo unpacks crates, below its home.
+const REGISTRY: &str = "/registry/src/";
+
+/// `tempfile-3.27.0/src/lib.rs:596` for what lies in cargo's home: alike on every machine, and short.
+pub(crate) fn in_short(place: &str) -> &str {
+    let below = place.split_once(REGISTRY).and_then(|(_, below)| below.split_once('/'));
+    below.map_or(place, |(_, place)| place)
 }
 
 /// Where the user's own code awaits, innermost, and what of a library it awaits there.
 pub(crate) fn awaiting(symbols: &[(String, Option<String>)]) -> (Option<String>, Option<String>) {
-    let is_library = |place: &str| {
-        place.starts_with("/rustc/") || place.contains("/registry/src/") || place.contains("/git/checkouts/")
-    };
     let mut inside = None;
     for (name, place) in symbols.iter().filter(|(name, _)| frames::is_users(name)) {
         let Some(place) = place else { continue };
@@ -95,14 +123,55 @@ pub(crate) fn awaiting(symbols: &[(String, Option<String>)]) -> (Option<String>,
     (None, inside.map(frames::path_of))
 }
 
-/// The user's own frames: `function at file:line`, and the first one's place.
-pub(crate) fn users(symbols: &[(String, Option<String>)]) -> (Vec<String>, Option<String>) {
+/// What a stack tells its reader.
+pub(crate) struct Told {
+    /// The user's own frames and those of libraries that they call, innermost first: `function at file:line`.
+    pub frames: Vec<String>,
+    /// The place of the first of them.
+    pub place: Option<String>,
+    /// The innermost place in code that is no library's.
+    pub own: Option<String>,
+}
+
+/// The stack without what says nothing about the code under test.
+pub(crate) fn users(symbols: &[(String, Option<String>)]) -> Told {
     let is_std = |place: &Option<String>| place.as_ref().is_some_and(|place| place.starts_with("/rustc/"));
     let mine: Vec<_> = symbols.iter().filter(|(name, place)| frames::is_users(name) && !is_std(place)).collect();
-    let place = mine.iter().find_map(|(_, place)| place.clone());
+    let mut places = mine.iter().filter_map(|(_, place)| place.as_deref());
+    let place = places.clone().next().map(|place| in_short(place).to_string());
+    let own = places.find(|place| !is_library(place)).map(str::to_string);
     let told = mine.iter().map(|(name, place)| match place {
-        Some(place) => format!("{name} at {place}"),
+        Some(place) => format!("{name} at {}", in_short(place)),
         None => name.clone(),
     });
-    (told.collect(), place)
+    Told { frames: told.collect(), place, own }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stack_is_told_from_the_library_to_the_users_own_line() {
+        let tempfile = "/home/me/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/tempfile-3.27.0/src/dir.rs:20";
+        let symbols = [
+            ("std::fs::create_dir", Some("/rustc/5980/library/std/src/fs.rs:7")),
+            ("tempfile::dir::create", Some(tempfile)),
+            ("bank::open::{{closure}}", Some("src/bank.rs:7")),
+            ("bank::main::{{closure}}", Some("src/main.rs:3")),
+        ];
+        let symbols = symbols.map(|(name, place)| (name.to_string(), place.map(str::to_string)));
+        let told = users(&symbols);
+        assert_eq!(told.place.as_deref(), Some("tempfile-3.27.0/src/dir.rs:20"));
+        assert_eq!(told.own.as_deref(), Some("src/bank.rs:7"));
+        assert_eq!(
+            told.frames,
+            [
+                "tempfile::dir::create at tempfile-3.27.0/src/dir.rs:20",
+                "bank::open::{{closure}} at src/bank.rs:7",
+                "bank::main::{{closure}} at src/main.rs:3"
+            ]
+        );
+        assert_eq!(awaiting(&symbols), (Some("src/bank.rs:7".into()), Some("tempfile::dir::create".into())));
+    }
 }

@@ -6,6 +6,7 @@ use common::in_order;
 use common::scenarios::ms;
 use futures_lite::future;
 use raddle::{Check, Explore, Finding, FindingKind, Report, Sim, StrategyKind};
+use std::backtrace::Backtrace;
 use std::cell::RefCell;
 use std::fmt::Debug;
 use std::future::Future;
@@ -138,6 +139,27 @@ fn an_error_type_that_looks_like_one_is_none() {
     struct Err(u8);
     assert!(Sim::new().run(|| async { Err(3) }).is_ok());
     assert!(Sim::new().run(|| async { Some(Result::<u8, u8>::Err(3)) }).is_ok());
+}
+
+/// As anyhow and eyre write an error where `RUST_BACKTRACE` is set. A backtrace says, too, on which thread and below which
+/// of raddle's functions the scenario was polled, and that is not the same in every run.
+#[test]
+fn the_backtrace_of_an_error_does_not_tell_runs_apart() {
+    struct Traced(Backtrace);
+    impl Debug for Traced {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            static NTH: AtomicU32 = AtomicU32::new(0);
+            let nth = NTH.fetch_add(1, SeqCst);
+            write!(f, "no such account\n\nStack backtrace:\n{}   99: raddle::run::{nth}\n", self.0)
+        }
+    }
+    async fn withdraw() -> Result<(), Traced> {
+        Err(Traced(Backtrace::force_capture()))
+    }
+    let found = Explore::new().seeds(0..4).check(Check::All).run(withdraw);
+    let finding = found.failures()[0].finding().unwrap();
+    assert_eq!((finding.kind(), finding.message()), (FindingKind::Error, "Err(no such account)"));
+    in_order(&found.to_string(), &["returned Err(no such account)", "stack:", "findings::", "withdraw", "replay:"]);
 }
 
 /// Two tasks that wait for each other's message.

@@ -340,13 +340,16 @@ fn starts_a_thread_that_lives_on() {
     if !common::is_victim() || Sim::new().run(|| async {}).boundary() != "on" {
         return;
     }
-    let scenario = || async {
-        let lives_on = || loop {
-            std::thread::park();
-        };
-        std::thread::Builder::new().name("reactor".into()).spawn(lives_on).unwrap();
-        raddle::yield_now().await;
+    let starts = |name: &'static str| {
+        move || async move {
+            let lives_on = || loop {
+                std::thread::park();
+            };
+            std::thread::Builder::new().name(name.into()).spawn(lives_on).unwrap();
+            raddle::yield_now().await;
+        }
     };
+    let scenario = starts("reactor");
     // Where runs are processes nobody needs to be told.
     let report = apart().run(scenario);
     assert_eq!(report.abandoned(), ["reactor"]);
@@ -360,6 +363,13 @@ fn starts_a_thread_that_lives_on() {
         &["deadlock", "that outlived it (reactor)", "isolation = \"process\""],
     );
     assert!(!apart().run(waits).to_string().contains("isolation = "));
+    assert!(!Sim::new().run(waits).to_string().contains("raddle-smol"), "it is not known to be smol's");
+    let report = Sim::new().run(starts("async-io"));
+    in_order(&report.to_string(), &["outlives the run: async-io", "raddle-smol", "isolation = \"process\""]);
+    in_order(
+        &Sim::new().run(waits).to_string(),
+        &["what to do: have smol simulated", "raddle-smol", "; or give each run"],
+    );
 }
 
 #[test]

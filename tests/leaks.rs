@@ -460,3 +460,83 @@ fn a_command_in_a_job() {
     assert!(report.is_ok(), "{report}");
     assert_eq!(report.value().unwrap(), "slept\n");
 }
+
+// ---- what is allowed by function, and how many are told
+
+mod legacy {
+    pub fn read() -> usize {
+        std::fs::read("/etc/hosts").map_or(0, |text| text.len())
+    }
+
+    pub fn stat() -> bool {
+        std::fs::metadata("/etc/hosts").is_ok()
+    }
+}
+
+#[test]
+fn a_function_may_block_from_where_that_is_said() {
+    let report = run(|| async {
+        raddle::allow_blocking_in("small", "legacy::read");
+        raddle::allow_blocking_in("not called", "legacy::nothing");
+        raddle::spawn(async { legacy::read() }).await
+    });
+    assert!(report.is_ok() && report.leaks().is_empty(), "{report}");
+    let [unused] = report.unused_allowances() else { panic!("{report}") };
+    assert!(unused.starts_with("\"not called\" in `legacy::nothing` at tests/leaks.rs:"), "{unused}");
+    let report = run(|| async {
+        raddle::allow_blocking_in("small", "legacy::read");
+        raddle::spawn(async { legacy::read() + usize::from(legacy::stat()) }).await
+    });
+    let calls: Vec<_> = report.leaks().iter().map(|leak| leak.call()).collect();
+    assert_eq!(calls, ["stat \"/etc/hosts\""], "nothing else is allowed: {report}");
+    let report = run(|| async { raddle::spawn(async { legacy::read() }).await });
+    assert!(!report.is_ok(), "not in the next run: {report}");
+}
+
+#[test]
+fn what_tasks_do_is_told_before_what_the_scenario_prepares_and_each_line_once() {
+    let report = run(|| async {
+        let folder = std::fs::metadata("/etc").is_ok();
+        raddle::task("handler").spawn(async { legacy::read() }).await > 0 && folder
+    });
+    let text = report.to_string();
+    assert!(text.contains("leak at tests/leaks.rs:"), "{text}");
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let line = |start: &str| lines.iter().position(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{text}"));
+    let open = line("open \"/etc/hosts\" blocks the loop (file), in handler");
+    assert!(open < line("stat \"/etc\" blocks the loop (file), in scenario"), "{text}");
+    let also = line("and from tests/leaks.rs:");
+    assert!(open < also && lines[also].contains(": read \"/etc/hosts\""), "{text}");
+    assert_eq!(text.matches("instead: use `smol::fs`").count(), 1, "{text}");
+}
+
+#[test]
+fn many_leaks_are_told_in_few_lines() {
+    let sim = Sim::new().require_boundary(true).strategy(raddle::StrategyKind::Fifo);
+    let report = sim.run(|| async {
+        let tasks: Vec<_> = (0..40)
+            .map(|n| {
+                raddle::task(format!("reader-{n}")).spawn(async move { std::fs::read(format!("/etc/{n}")).is_ok() })
+            })
+            .collect();
+        for task in tasks {
+            task.await;
+        }
+        let stats = [
+            || std::fs::metadata("/etc/a").is_ok(),
+            || std::fs::metadata("/etc/b").is_ok(),
+            || std::fs::metadata("/etc/c").is_ok(),
+            || std::fs::metadata("/etc/d").is_ok(),
+            || std::fs::metadata("/etc/e").is_ok(),
+            || std::fs::metadata("/etc/f").is_ok(),
+            || std::fs::metadata("/etc/g").is_ok(),
+            || std::fs::metadata("/etc/h").is_ok(),
+        ];
+        stats.iter().filter(|stat| stat()).count()
+    });
+    let text = report.to_string();
+    assert_eq!(report.leaks().len(), 9, "{text}");
+    assert!(text.contains("open \"/etc/0\" blocks the loop, 40 times (file), in reader-0"), "{text}");
+    assert_eq!(text.matches(" blocks the loop").count(), 1 + 6, "{text}");
+    assert!(text.contains("  and stat \"/etc/f\" at tests/leaks.rs:"), "{text}");
+}

@@ -210,6 +210,24 @@ async fn passes() {
     order().await;
 }
 
+#[raddle::test]
+async fn fails_in_plain_order() {
+    assert_ne!(order().await, [0, 1, 2], "not yet written");
+}
+
+#[raddle::test(check)]
+async fn diverges() {
+    static NTH: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    if NTH.fetch_add(1, std::sync::atomic::Ordering::SeqCst) > 10 {
+        raddle::yield_now().await;
+    }
+}
+
+#[raddle::test(seeds = 2)]
+async fn allows_in_vain() {
+    raddle::allow_blocking("a reason", || 7);
+}
+
 #[raddle::test(seed = 7, watchdog = "1s", regressions = false)]
 async fn spins() {
     if std::env::var_os("SPIN").is_some() {
@@ -343,11 +361,31 @@ fn a_test_that_fails_and_is_replayed() {
     assert!(!again.contains("seeds tried") && again.contains(&format!("seed {seed}")), "{again}");
     assert_eq!(project.seeds().as_deref(), Some(&*written), "it is there already");
 
-    // Other tests of the file do not mind; one that should panic writes nothing.
-    assert_eq!(project.test("passes", &[]).out.matches("one run").count(), 4, "three seeds, the first of them twice");
+    // Other tests of the file do not mind; one that should panic writes nothing. What passes says what was tried.
+    let told = project.test("passes", &[]);
+    assert_eq!(told.out.matches("one run").count(), 4, "three seeds, the first of them twice");
+    in_order(&told.out, &["raddle: passes: strategy portfolio: nothing was found\n  3 runs, ", "test result: ok"]);
+    assert!(!told.err.contains("passed"), "{told:?}");
+    in_order(
+        &project.test("allows_in_vain", &[]).err,
+        &["allows_in_vain passed, but nothing blocked", "\"a reason\" at "],
+    );
     fs::remove_dir_all(project.folder.join("tests/seeds")).unwrap();
     assert_eq!(project.test("expected_to_fail", &[]).code, Some(0));
     assert_eq!(project.seeds(), None, "a failure that is expected is not kept");
+
+    // Plain order is run first in any case, and a divergence takes two runs to be seen.
+    for (test, finding) in [("fails_in_plain_order", "not yet written"), ("diverges", "divergence: ")] {
+        let told = project.test(test, &[]);
+        in_order(&told.err, &[finding, "replay: RADDLE_SEED=0x"]);
+        assert!(!told.err.contains("kept: "), "{told:?}");
+        assert_eq!(project.seeds(), None);
+    }
+    in_order(
+        &project.test("fails_in_plain_order", &[("RADDLE_STRATEGY", "fifo")]).err,
+        &["kept: tests/seeds/transfers"],
+    );
+    fs::remove_dir_all(project.folder.join("tests/seeds")).unwrap();
 
     // Off and read.
     assert_eq!(project.test("the_last_comes_first", &[("RADDLE_REGRESSIONS", "read")]).code, Some(101));
@@ -374,6 +412,9 @@ fn a_test_that_fails_and_is_replayed() {
         assert_eq!(project.seeds().as_deref(), Some(damaged));
     }
     assert_eq!(project.test("passes", &[("RADDLE_REGRESSIONS", "off")]).code, Some(0));
+    fs::write(project.seed_file(), "<<<<<<< HEAD\npasses 0x1 random\n=======\n").unwrap();
+    let wanted = ["line 1 of seed file ", "\"<<<<<<< HEAD\"", "keep the lines of both sides", "merge=union"];
+    in_order(&project.test("passes", &[]).err, &wanted);
 
     // Nor is one that cannot be read at all.
     let seeds = project.folder.join("tests/seeds");

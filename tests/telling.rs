@@ -1,6 +1,9 @@
 //! What a failure tells beside what went wrong: where each task waits, what was chosen, and no more columns than fit.
 
+mod common;
+
 use async_lock::Mutex;
+use common::in_order;
 use raddle::{Explore, Finding, FindingKind, Sim, StrategyKind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -114,4 +117,65 @@ fn lanes_that_do_not_fit_are_one() {
     assert!(many.contains("| threads\n"), "{many}");
     assert!(many.contains("| worker-9: a-job-of-some-length#9 begins\n"), "{many}");
     assert!(many.lines().all(|line| line.chars().count() <= 136), "{many}");
+}
+
+/// What a failure prints of a run of many thousands of events: the beginning, the end, and where the order was not plain.
+#[test]
+fn of_many_that_do_the_same_the_first_and_the_last_are_told() {
+    let scenario = || async {
+        let tasks: Vec<_> = (0..2_000).map(|_| raddle::task("client").spawn(raddle::yield_now())).collect();
+        for task in tasks {
+            task.await;
+        }
+        panic!("a failure");
+    };
+    let plain = Sim::new().strategy(StrategyKind::Fifo).run(scenario).to_string();
+    in_order(
+        &plain,
+        &[
+            "scenario spawns client\n",
+            "scenario spawns client#2\n",
+            "… 1997 more of the kind …\n",
+            "scenario spawns client#2000\n",
+            " client#2: pending\n",
+            "… 1997 more of the kind …\n",
+            " client#2000: pending\n",
+            " client#2: done, woken by itself\n",
+            " client#2000: done, woken by itself\n",
+            "scenario: panicked",
+        ],
+    );
+    assert!(plain.lines().count() < 30, "{plain}");
+    assert!(!plain.contains("left out"), "{plain}");
+    // One that is out of turn in the middle is seen, and who is near it.
+    let played = Sim::new().schedule("v1,seed=7,1000@1/900@1".parse().unwrap()).run(scenario).to_string();
+    in_order(
+        &played,
+        &["scenario spawns client#2000\n", "client#899: done", "* client#1000: ", ", before client#900\n", "panicked"],
+    );
+    assert!(played.lines().count() < 80, "{played}");
+    // A snapshot has all of it.
+    let report = Sim::new().strategy(StrategyKind::Fifo).run(scenario);
+    assert!(report.interleaving().lines().count() > 6_000);
+}
+
+/// One order may take a task several steps out of turn.
+#[test]
+fn the_steps_that_lead_to_a_deviation_are_told() {
+    let found = Explore::new().seeds(0..200).stop_at_first_failure(true).run(|| async {
+        let written = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let read = written.clone();
+        let writer =
+            raddle::task("writer").spawn(async move { written.store(true, std::sync::atomic::Ordering::SeqCst) });
+        let reader = raddle::task("reader").spawn(async move {
+            raddle::yield_now().await;
+            raddle::yield_now().await;
+            assert!(read.load(std::sync::atomic::Ordering::SeqCst), "not yet");
+        });
+        writer.await;
+        reader.await;
+    });
+    let wanted =
+        ["minimised: 1 deviation ", "reader ran before writer", "with those that lead there, 3 steps are out of turn"];
+    in_order(&found.to_string(), &wanted);
 }

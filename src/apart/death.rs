@@ -69,7 +69,7 @@ pub(super) fn tell(life: &Life<'_>, beacon: &Beacon, still_for: Duration) -> Box
     (finding.step, finding.at) = (steps, Instant::from_nanos(now));
     if words.trace.is_some() {
         // Looked up only where it is shown: that reads the debug information.
-        let (frames, _) = stacks::users(&stacks::resolve(&words.stack));
+        let frames = stacks::users(&stacks::resolve(&words.stack)).frames;
         finding.details.extend((!frames.is_empty()).then(|| format!("stack:\n{}", tell_frames(&frames))));
     }
     if life.end == End::Signal(KILL) && !life.given_up {

@@ -78,6 +78,7 @@ parcel_struct!(Leak {
     spawned_at,
     frames,
     place,
+    own,
     step,
     at,
     count,
@@ -86,7 +87,7 @@ parcel_struct!(Leak {
     late
 });
 parcel_struct!(LongPoll { task, budget_ms, step, frames });
-parcel_struct!(Returned { text, error });
+parcel_struct!(Returned { text, error, stack });
 
 impl Parcel for Ended {
     #[inline]

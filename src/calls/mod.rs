@@ -229,3 +229,28 @@ pub fn allow_blocking<R>(reason: &'static str, f: impl FnOnce() -> R) -> R {
     });
     f()
 }
+
+/// From here to the end of the run, allows blocking calls on the loop that `function` makes, or that are made within it, for
+/// a `reason` that reviewers read: for a call deep in a dependency, or in code that does not know of raddle, where
+/// [`allow_blocking`] cannot stand. `function` is its path, or the end of that, as a stack shows it
+/// (`ledger::config::Config::load`, `Config::load`). One in which nothing blocked is told in the report, and a call that
+/// could never come back is a finding all the same.
+///
+/// ```
+/// mod config {
+///     pub async fn load() -> usize {
+///         std::fs::read("/proc/version").map_or(0, |text| text.len())
+///     }
+/// }
+///
+/// let report = raddle::Sim::new().run(|| async {
+///     raddle::allow_blocking_in("small, and read once", "config::load");
+///     raddle::spawn(config::load()).await
+/// });
+/// assert!(report.is_ok(), "{report}");
+/// ```
+#[track_caller]
+pub fn allow_blocking_in(reason: &'static str, function: &'static str) {
+    let at = Location::caller();
+    context::try_with(|world| world.sentinel.borrow_mut().allow_in(function, reason, at));
+}

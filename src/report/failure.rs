@@ -224,6 +224,10 @@ impl Failure {
                 writeln!(f, "    it fails in plain order, too: first in, first out")?;
             }
             write_deviations(f, self.report.trace(), &self.kept)?;
+            let stars = self.report.trace().deviations().len();
+            if count > 0 && stars > count {
+                writeln!(f, "    with those that lead there, {stars} steps are out of turn (*)")?;
+            }
             self.write_critical(f)?;
         }
         write_details(f, finding, &self.report.abandoned, &self.report.outliving)?;

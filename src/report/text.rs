@@ -3,7 +3,7 @@
 use crate::deviation::Deviation;
 use crate::finding::Finding;
 use crate::id::Key;
-use crate::isolation::HINT;
+use crate::isolation::{HINT, SMOL, is_of_smol};
 use crate::trace::{MOST_COLUMNS, Style, Trace, What};
 use std::fmt::{self, Write};
 
@@ -18,7 +18,9 @@ pub(super) fn write_place(f: &mut impl Write, seed: &str, finding: &Finding, ste
 /// What is said of threads that outlive their run.
 pub(super) fn tell_outliving(names: &[String]) -> Option<String> {
     let these = names.join(", ");
-    let told = || format!("outlives the run: {these}. If a static keeps it, the next run waits for it in vain: {HINT}");
+    let smol = if names.iter().any(|name| is_of_smol(name)) { format!("{SMOL}; or ") } else { String::new() };
+    let told =
+        || format!("outlives the run: {these}. If a static keeps it, the next run waits for it in vain: {smol}{HINT}");
     (!names.is_empty()).then(told)
 }
 

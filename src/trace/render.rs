@@ -12,7 +12,8 @@ pub(crate) const MOST_COLUMNS: usize = 132;
 pub(crate) struct Style {
     /// Show step numbers. A snapshot leaves them out: they shift with every await that is added elsewhere.
     pub steps: bool,
-    /// At most so many lines; those in the middle are left out.
+    /// At most about so many lines. Where there are more, many that are alike are told by the first and the last of them,
+    /// and then those are left out that are farthest from the beginning, the end, and any deviation.
     pub most_lines: usize,
     /// Where lanes side by side would be wider than that, all threads share one, and each line in it says whose it is.
     pub most_columns: usize,
@@ -27,6 +28,91 @@ struct Line {
     /// The task it is a poll of, how that ended, and how many such polls in a row it stands for.
     poll: Option<(u32, PollEnd, u32)>,
     deviates: bool,
+    /// It stands for lines that are left out.
+    is_gap: bool,
+}
+
+impl Line {
+    /// A line that says that others are left out between two of this one's lane.
+    fn gap(&self, text: String) -> Line {
+        Line { text, poll: None, deviates: false, is_gap: true, lane: 0, ..*self }
+    }
+
+    /// Whether it differs from `other` in numbers at most: `reader#2: done` and `reader#3: done`.
+    fn is_like(&self, other: &Line) -> bool {
+        let is_plain = |line: &Line| !line.deviates && !line.is_gap;
+        let shape = |line: &Line| -> String {
+            line.text.split(|c: char| c.is_ascii_digit()).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("0")
+        };
+        is_plain(self)
+            && is_plain(other)
+            && (self.lane, self.at) == (other.lane, other.at)
+            && shape(self) == shape(other)
+    }
+}
+
+/// From how many lines in a row that are alike only the first and the last are shown.
+const MANY_ALIKE: usize = 5;
+
+/// How many lines before and after a deviation are of interest.
+const AROUND: usize = 2;
+
+/// The lines in at most about `most`.
+fn in_short(lines: Vec<Line>, most: usize) -> Vec<Line> {
+    if lines.len() <= most {
+        return lines;
+    }
+    let mut folded: Vec<Line> = Vec::new();
+    let mut lines = lines.into_iter().peekable();
+    while let Some(first) = lines.next() {
+        let mut alike = Vec::new();
+        while let Some(next) = lines.next_if(|next| next.is_like(&first)) {
+            alike.push(next);
+        }
+        folded.push(first);
+        let count = alike.len();
+        match alike.pop() {
+            Some(last) if count + 1 >= MANY_ALIKE => {
+                folded.push(last.gap(format!("… {} more of the kind …", count - 1)));
+                folded.push(last);
+            }
+            last => folded.extend(alike.into_iter().chain(last)),
+        }
+    }
+    if folded.len() <= most {
+        return folded;
+    }
+    let mut is_kept = vec![false; folded.len()];
+    let mut left = most;
+    let mut keep = |index: usize, left: &mut usize| {
+        if *left > 0 && !std::mem::replace(&mut is_kept[index], true) {
+            *left -= 1;
+        }
+    };
+    // The beginning and the end have their share, however many deviations there are.
+    let share = most / 4;
+    (0..share).for_each(|n| [n, folded.len() - 1 - n].into_iter().for_each(|index| keep(index, &mut left)));
+    for (index, _) in folded.iter().enumerate().filter(|(_, line)| line.deviates) {
+        (index.saturating_sub(AROUND)..=(index + AROUND).min(folded.len() - 1))
+            .for_each(|index| keep(index, &mut left));
+    }
+    for n in share..folded.len() {
+        [n, folded.len() - 1 - n].into_iter().for_each(|index| keep(index, &mut left));
+    }
+    let mut shown: Vec<Line> = Vec::new();
+    let mut left_out = 0;
+    for (line, is_kept) in folded.into_iter().zip(is_kept) {
+        if !is_kept {
+            left_out += 1;
+            continue;
+        }
+        if left_out > 0 {
+            shown.push(line.gap(format!("… {left_out} lines left out …")));
+            left_out = 0;
+        }
+        shown.push(line);
+    }
+    shown
 }
 
 impl Trace {
@@ -42,12 +128,7 @@ impl Trace {
 
     pub(crate) fn render(&self, style: Style) -> String {
         let mut lanes = self.lane_names();
-        let mut lines = self.lines();
-        let left_out = lines.len().saturating_sub(style.most_lines);
-        let head = style.most_lines / 2;
-        if left_out > 0 {
-            lines.drain(head..head + left_out);
-        }
+        let mut lines = in_short(self.lines(), style.most_lines);
         let times: Vec<String> = lines.iter().map(|line| line.at.to_string()).collect();
         let time_width = times.iter().map(String::len).max().unwrap_or(0).max(4);
         let step_width = lines.iter().map(|l| l.step.to_string().len()).max().unwrap_or(1).max(4);
@@ -84,11 +165,10 @@ impl Trace {
         };
         row("step", "time", " ", &|lane| lanes[lane].clone());
         let mut last_time = "";
-        for (index, (line, time)) in lines.iter().zip(&times).enumerate() {
-            if left_out > 0 && index == head {
-                row("", "", " ", &|lane| {
-                    if lane == 0 { format!("… {left_out} lines left out …") } else { "".into() }
-                });
+        for (line, time) in lines.iter().zip(&times) {
+            if line.is_gap {
+                row("", "", " ", &|lane| if lane == 0 { line.text.clone() } else { String::new() });
+                continue;
             }
             let shown = if time == last_time { "" } else { time };
             last_time = time;
@@ -122,7 +202,15 @@ impl Trace {
                 && place == index
             {
                 let text = format!("… {count} events not kept …");
-                lines.push(Line { step: event.step, at: event.at, lane: 0, text, poll: None, deviates: false });
+                lines.push(Line {
+                    step: event.step,
+                    at: event.at,
+                    lane: 0,
+                    text,
+                    poll: None,
+                    deviates: false,
+                    is_gap: false,
+                });
             }
             if !self.is_news(event) {
                 continue;
@@ -142,7 +230,15 @@ impl Trace {
                 continue;
             }
             let lane = self.lane_of(event.worker);
-            lines.push(Line { step: event.step, at: event.at, lane, text: self.tell(event), poll, deviates });
+            lines.push(Line {
+                step: event.step,
+                at: event.at,
+                lane,
+                text: self.tell(event),
+                poll,
+                deviates,
+                is_gap: false,
+            });
         }
         lines
     }

@@ -8,7 +8,7 @@ use crate::executor::Runnable;
 use crate::finding::{Finding, FindingKind};
 use crate::id::Key;
 use crate::instant::Instant;
-use crate::leak::{Leak, LongPoll};
+use crate::leak::{self, Leak, LongPoll};
 use crate::trace::{Actor, ActorKind, Source, Trace};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -267,10 +267,9 @@ impl World {
         if leaks.is_empty() {
             return;
         }
-        let denied: Vec<&Leak> = leaks.iter().filter(|leak| leak.denied).collect();
-        // What ended the run comes first.
-        let Some(first) = denied.iter().find(|leak| leak.for_ever).or(denied.first()) else { return };
-        let told = denied.iter().map(|leak| leak.to_string());
+        let denied = leak::in_order(leaks);
+        let Some(first) = denied.first() else { return };
+        let told = leak::tell_all(&denied);
         let mut place = self.finding.borrow_mut();
         if let Some(finding) = place.as_mut() {
             finding.details.extend(told);
@@ -282,10 +281,11 @@ impl World {
         };
         let mut finding = Finding::new(FindingKind::Leak, message);
         finding.shape = Some(format!("{} {}", first.shape(), denied.len()));
-        finding.place = first.place.clone();
+        finding.place = first.own.clone().or_else(|| first.place.clone());
         finding.task = Some(first.task.clone());
         (finding.step, finding.at) = (first.step, first.at);
         finding.details.extend(told);
+        finding.hint = (!first.for_ever).then(|| leak::HINT.into());
         *place = Some(finding);
     }
 

@@ -165,6 +165,8 @@ pub(crate) struct Returned {
     pub text: Option<String>,
     /// The `Debug` text of an `Err`.
     pub error: Option<String>,
+    /// The user's own frames of the backtrace that the error had with it, a line each.
+    pub stack: Option<String>,
 }
 
 /// The scenario's own future: it [tells](World::returned) what it returned before it is done.
@@ -605,6 +607,7 @@ impl World {
         if let Some(error) = &returned.error {
             let mut finding = Finding::new(FindingKind::Error, error.clone());
             finding.task = Some("scenario".into());
+            finding.details.extend(returned.stack.iter().map(|stack| format!("stack:\n{stack}")));
             self.find(finding);
         }
         self.returned.replace(Some(returned));

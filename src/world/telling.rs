@@ -4,8 +4,9 @@ use super::World;
 use crate::beacon;
 use crate::id::Key;
 use crate::leak::{Leak, LongPoll};
-use crate::sentinel::{Class, Incident, NAMED, Policies, Policy};
-use crate::{sites, stacks};
+use crate::sentinel::{Class, Incident, NAMED, Policy, Sentinel};
+use crate::stacks::{self, Told};
+use crate::{frames, sites};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -16,9 +17,13 @@ impl World {
         let mut leaks: Vec<(&'static str, Leak)> = Vec::new();
         let mut in_lanes = Vec::new();
         for incident in sentinel.incidents() {
-            let told = self.tell_leak(incident, &sentinel.policies);
+            let told = self.tell_leak(incident, &sentinel);
             let is_same = |known: &(&'static str, Leak), verb: &'static str, leak: &Leak| {
-                known.0 == verb && known.1.class == leak.class && known.1.place == leak.place && leak.place.is_some()
+                let places = |leak: &Leak| (leak.place.clone(), leak.own.clone());
+                known.0 == verb
+                    && known.1.class == leak.class
+                    && leak.place.is_some()
+                    && places(&known.1) == places(leak)
             };
             let words = match told {
                 None => None,
@@ -41,7 +46,7 @@ impl World {
     }
 
     /// One incident in full, and the call in a word; `None` if there is nothing wrong with it.
-    fn tell_leak(&self, incident: &Incident, policies: &Policies) -> Option<(&'static str, Leak)> {
+    fn tell_leak(&self, incident: &Incident, sentinel: &Sentinel) -> Option<(&'static str, Leak)> {
         let symbols = stacks::resolve(&incident.frames[..incident.depth]);
         let has = |part: &str| symbols.iter().any(|(name, _)| name.contains(part));
         if has("backtrace_rs::symbolize") || has("backtrace::symbolize") {
@@ -50,6 +55,7 @@ impl World {
         let is_dns = symbols.iter().any(|(name, _)| name == "getaddrinfo" || name.contains("lookup_host"));
         let class = if is_dns { Class::Dns } else { incident.class };
         let detail = incident.detail.as_str();
+        let policies = &sentinel.policies;
         let policy = match policies.path_for(class, detail.trim_matches('"')) {
             _ if incident.for_ever => Policy::Deny,
             Some(_) => Policy::Allow,
@@ -58,7 +64,15 @@ impl World {
         if policy == Policy::Allow {
             return None;
         }
-        let (frames, place) = stacks::users(&symbols);
+        let mut allowances = sentinel.within().iter();
+        if !incident.for_ever
+            && let Some(allowance) =
+                allowances.find(|a| symbols.iter().any(|(name, _)| frames::is_of(name, a.function)))
+        {
+            allowance.used.set(true);
+            return None;
+        }
+        let Told { frames, place, own } = stacks::users(&symbols);
         let verb = if is_dns { "getaddrinfo" } else { verb(incident, &has) };
         let call = if is_dns { verb.to_string() } else { format!("{verb} {detail}").trim_end().to_string() };
         let site = sites::site(incident.site);
@@ -83,6 +97,7 @@ impl World {
             spawned_at: site.map(|s| s.at),
             frames,
             place,
+            own,
             step: incident.step,
             at: incident.at,
             count: incident.count,
@@ -107,7 +122,7 @@ impl World {
                 Some(site) => format!("{} (spawned at {})", site.name(), site.at),
                 None => "the scenario".into(),
             };
-            let (frames, _) = stacks::users(&stacks::resolve(&poll.stack));
+            let frames = stacks::users(&stacks::resolve(&poll.stack)).frames;
             LongPoll { task, budget_ms, step: poll.step, frames }
         });
         told.collect()
@@ -117,7 +132,10 @@ impl World {
     pub(super) fn allowances(&self, used: bool) -> Vec<String> {
         let sentinel = self.sentinel.borrow();
         let such = sentinel.scopes().iter().filter(|scope| scope.used == used);
-        such.map(|scope| format!("\"{}\" at {}", scope.reason, scope.at)).collect()
+        let within = sentinel.within().iter().filter(|allowance| allowance.used.get() == used);
+        such.map(|scope| format!("\"{}\" at {}", scope.reason, scope.at))
+            .chain(within.map(|a| format!("\"{}\" in `{}` at {}", a.reason, a.function, a.at)))
+            .collect()
     }
 }
 

@@ -300,14 +300,15 @@ pub struct How {
 
 #[derive(Args, Debug)]
 pub struct Replay {
-    #[command(flatten)]
-    pub one: One,
     /// Print every event, and what each was woken by.
     #[arg(long)]
     pub trace: bool,
     /// Run it under gdb or lldb and stop at this step.
     #[arg(long = "break", value_name = "STEP", value_parser = count)]
     pub break_at: Option<u64>,
+    // Last, as wherever there is one: what comes behind it would stand under its heading.
+    #[command(flatten)]
+    pub one: One,
 }
 
 #[derive(Args, Debug)]
@@ -318,11 +319,11 @@ pub struct Shrink {
     /// The seed: decimal or hexadecimal with 0x.
     #[arg(value_parser = seed)]
     pub seed: u64,
-    #[command(flatten)]
-    pub how: How,
     /// At most so many reruns.
     #[arg(long, value_name = "N", default_value_t = 2000)]
     pub budget: u64,
+    #[command(flatten)]
+    pub how: How,
 }
 
 #[derive(Args, Debug)]
@@ -365,8 +366,6 @@ pub struct Seeds {
 
 #[derive(Args, Debug)]
 pub struct Timeline {
-    #[command(flatten)]
-    pub one: One,
     /// Where to write the page [default: TEST-SEED.html].
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -376,6 +375,8 @@ pub struct Timeline {
     /// Draw the minimised run instead of the seed's own.
     #[arg(long)]
     pub minimised: bool,
+    #[command(flatten)]
+    pub one: One,
 }
 
 #[derive(Args, Debug)]
@@ -399,5 +400,14 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_a_verbs_own_stands_before_what_is_cargos() {
+        for (verb, own) in [("replay", "--trace"), ("shrink", "--budget"), ("timeline", "--perfetto"), ("diff", "-U")] {
+            let help = Cli::command().find_subcommand_mut(verb).unwrap().render_long_help().to_string();
+            let at = |text: &str| help.find(text).unwrap_or_else(|| panic!("{text} is not in:\n{help}"));
+            assert!(at(own) < at("Which packages and targets"), "{help}");
+        }
     }
 }

@@ -70,6 +70,13 @@ mod value;
 /// A time is a whole number and a unit, `ns`, `us`, `ms` or `s`. `snapshot`, `deny_pending`, `allow_panics`, `check` and
 /// `regressions` stand alone for `true`, or take `= true` or `= false`.
 ///
+/// # What fails it
+///
+/// A panic anywhere, an `Err`, a deadlock, a livelock, the same seed going two ways, and a blocking call on the loop, however
+/// deep in a dependency it is made: `raddle::allow_blocking` and `raddle::allow_blocking_in` allow what is meant. The failure
+/// ends in the line that replays it, and its seed is written to `seeds/` beside the test's source, to be run first from
+/// then on. A test that passes prints what was tried (`cargo test -- --show-output`).
+///
 /// An argument that is unknown, given twice or out of its range is a compile error at the place where it is written.
 #[proc_macro_attribute]
 pub fn test(args: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {

@@ -209,9 +209,11 @@ fn tell_failure(scenario: &Scenario, failure: &Failure, kept: Option<&Kept>, she
     }
 }
 
+/// A seed file as the compiler names the source beside it: relative to the workspace.
 fn short(scenario: &Scenario, file: &str) -> String {
-    let dir = scenario.binary.package_dir.display().to_string();
-    file.strip_prefix(&dir).map_or(file, |rest| rest.trim_start_matches(['/', '\\'])).to_string()
+    let source = Path::new(&scenario.file);
+    let kept = source.parent().zip(Path::new(file).file_name());
+    kept.map_or(file.into(), |(folder, name)| folder.join("seeds").join(name).display().to_string())
 }
 
 /// The table, the files, the exit code.
