@@ -1,5 +1,6 @@
 //! FIFOs, whose opening waits for the other end; and the standard input, which may be anything.
 
+use super::waits::no_other_children;
 use super::{Things, c, classes, table};
 use raddle::{Class, Explore, FindingKind, Sim, StrategyKind};
 use rustix::fs::{Mode, OFlags};
@@ -8,7 +9,6 @@ use std::io::{BufRead, Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::PoisonError;
 use std::thread;
 
 fn fifo(things: &Things) -> PathBuf {
@@ -42,6 +42,7 @@ fn reader(things: &Things) -> PathBuf {
 
 #[test]
 fn opening() {
+    let _mine = no_other_children();
     table(&[
         ("open to read", Class::File, |t| drop(File::open(writer(t)).unwrap())),
         ("open to write", Class::File, |t| drop(to_write(&reader(t)))),
@@ -69,6 +70,7 @@ fn opening() {
 /// Two jobs open either end of two FIFOs, and each waits for the other twice.
 #[test]
 fn two_jobs_meet() {
+    let _mine = no_other_children();
     for strategy in [StrategyKind::Random, StrategyKind::Pct { depth: 3, length: None }, StrategyKind::Urw] {
         let things = Things::new();
         let (there, back) = (fifo(&things), things.path("back"));
@@ -96,7 +98,7 @@ fn two_jobs_meet() {
 /// At the other end may be another process.
 #[test]
 fn a_child_meets_a_job() {
-    let _mine = super::waits::CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _mine = no_other_children();
     let things = Things::new();
     let path = fifo(&things);
     let found = Explore::new().seeds(0..4).require_boundary(true).check(raddle::Check::All).run(move || {
@@ -123,6 +125,7 @@ fn a_child_meets_a_job() {
 /// Whose other end nobody opens: on the loop the run is over, and says at which call.
 #[test]
 fn nobody_comes() {
+    let _mine = no_other_children();
     for writes in [false, true] {
         let things = Things::new();
         let path = fifo(&things);

@@ -3,7 +3,7 @@
 use super::{MS, Operation, c, classes, quiet, table, time};
 use raddle::Class;
 use std::sync::atomic::AtomicU32;
-use std::sync::{Arc, Barrier, Condvar, Mutex, PoisonError, RwLock, mpsc};
+use std::sync::{Arc, Barrier, Condvar, Mutex, MutexGuard, PoisonError, RwLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -114,12 +114,16 @@ fn locks() {
     ]);
 }
 
-/// Only one test at a time has children: some wait for whichever of them there is.
-pub(super) static CHILDREN: Mutex<()> = Mutex::new(());
+/// Held by a test that has children, and by one that a child of another would disturb: some wait for whichever child there
+/// is, and a child has what is open here until it runs another program, the ends of a FIFO as well.
+pub(super) fn no_other_children() -> MutexGuard<'static, ()> {
+    static CHILDREN: Mutex<()> = Mutex::new(());
+    CHILDREN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 #[test]
 fn threads_and_processes() {
-    let _mine = CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _mine = no_other_children();
     table(&[
         ("join", Class::Join, |_| thread::spawn(|| thread::sleep(MS)).join().unwrap()),
         ("Command", Class::Process, |_| {
@@ -163,7 +167,6 @@ fn threads_and_processes() {
     ]);
 }
 
-/// Whatever makes a process, what comes after it is seen: it would take a quarter of an hour otherwise.
 /// What a caller of `vfork` may do: next to nothing.
 #[inline(never)]
 fn vfork_and_exit() -> i32 {
@@ -177,9 +180,10 @@ fn vfork_and_exit() -> i32 {
     pid
 }
 
+/// Whatever makes a process, what comes after it is seen: it would take a quarter of an hour otherwise.
 #[test]
 fn what_follows_a_process_is_seen() {
-    let _mine = CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _mine = no_other_children();
     fn and_sleep() {
         thread::sleep(Duration::from_secs(900));
     }
@@ -244,6 +248,7 @@ fn what_follows_a_process_is_seen() {
 /// A child runs as fast as it does: without that, what `try_wait` says would be a matter of luck.
 #[test]
 fn whether_a_child_has_ended_is_told_once_it_is_at_rest() {
+    let _mine = no_other_children();
     use std::process::{Command, Stdio};
     let children = || {
         let mut quick = Command::new("sh").args(["-c", "exit 3"]).spawn().unwrap();
