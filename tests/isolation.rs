@@ -475,6 +475,58 @@ fn panics_are_told_beside_others() {
     told.says(&[&format!("found: {:?}", [FindingKind::Panic; 8])]);
 }
 
+// ---- locks that others hold
+
+/// A thread outside the world has a lock in a static while the first two processes are forked for a run: those can never go
+/// on, and a third one is forked in their place.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn a_lock_that_a_thread_elsewhere_has() {
+    use std::io::{Read, Write};
+    use std::sync::{Mutex, PoisonError};
+    static LOCK: Mutex<()> = Mutex::new(());
+    fn takes_it(mut tells: std::io::PipeWriter) {
+        tells.write_all(b".").unwrap();
+        drop(LOCK.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+    for on_the_loop in [false, true] {
+        let (mut told, tells) = std::io::pipe().unwrap();
+        let (is_held, has_it) = std::sync::mpsc::channel();
+        let holder = std::thread::spawn(move || {
+            let _held = LOCK.lock().unwrap();
+            is_held.send(()).unwrap();
+            told.read_exact(&mut [0; 2]).unwrap();
+            told
+        });
+        has_it.recv().unwrap();
+        let report = apart().require_boundary(true).run(move || {
+            let tells = tells.try_clone().unwrap();
+            async move {
+                match on_the_loop {
+                    true => raddle::allow_blocking("to wait for a lock", || takes_it(tells)),
+                    false => raddle::unblock(|| takes_it(tells)).await,
+                }
+            }
+        });
+        assert!(report.is_ok(), "{report}");
+        drop(holder.join().unwrap());
+    }
+}
+
+/// One that waits for itself, which no other process would change.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn a_lock_that_is_taken_twice() {
+    static LOCK: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let report = apart().require_boundary(true).run(|| {
+        raddle::unblock(|| {
+            let _held = LOCK.lock().unwrap();
+            drop(LOCK.lock());
+        })
+    });
+    assert_eq!(found(&report).kind(), FindingKind::Deadlock, "{report}");
+}
+
 // ---- nothing is left behind
 
 fn descriptors() -> usize {

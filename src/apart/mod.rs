@@ -58,12 +58,14 @@ impl Apart {
     ) -> (Option<Returned>, Box<Ended>) {
         let Apart { lines, beacon, threads, takes_long } = self;
         let (beacon, threads) = (*beacon, *threads);
-        beacon.serial.store(0, Ordering::Relaxed);
-        beacon.steps.store(0, Ordering::Relaxed);
-        beacon.now.store(0, Ordering::Relaxed);
         let known = stacks::known();
         // First of all that nobody tells of a panic: who does may want one of the others.
-        let hold = || (panics::hold(), beacon::hold(beacon), fork_lock::closed());
+        let hold = || {
+            beacon.serial.store(0, Ordering::Relaxed);
+            beacon.steps.store(0, Ordering::Relaxed);
+            beacon.now.store(0, Ordering::Relaxed);
+            (panics::hold(), beacon::hold(beacon), fork_lock::closed())
+        };
         let mut watch = Watch { beacon, patience: options.watchdog, seen: (0, 0), still_for: Duration::ZERO, ticks: 0 };
         let there = |answer: &mut Answer| {
             let mut put = |bytes: &[u8]| answer.put(bytes);

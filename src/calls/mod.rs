@@ -11,7 +11,7 @@ pub(crate) use on_loop::{Stood, never, stand_until};
 
 use crate::boundary::hooks::{MONOTONIC_ORIGIN, REALTIME_ORIGIN};
 use crate::boundary::kernel::{self, Answer, Call, Op, Timeout};
-use crate::boundary::threads;
+use crate::boundary::{threads, zygote};
 use crate::context;
 use crate::finding::{Finding, FindingKind};
 use crate::instant::Instant;
@@ -187,6 +187,8 @@ fn is_at_a_row() -> bool {
 /// `None` if it is none, or if that thread does not come.
 fn held_outside(call: &Call, word: usize) -> Option<Answer> {
     const MILLIS: u32 = 10_000;
+    /// In a process that was forked for a run nobody else is there.
+    const ALONE: u32 = 100;
     /// As far as the frames of the library and of the handler reach.
     const NEAR: usize = 64 << 10;
     // Each thread waits there with a word on its own stack, as hardly anybody else does.
@@ -194,7 +196,12 @@ fn held_outside(call: &Call, word: usize) -> Option<Answer> {
     if (&raw const here as usize).abs_diff(word) > NEAR || !is_at_a_row() {
         return None;
     }
-    Some(in_reality(call, MILLIS)).filter(|&result| result != TIMED_OUT)
+    let is_alone = zygote::is_child();
+    let result = in_reality(call, if is_alone { ALONE } else { MILLIS });
+    if result == TIMED_OUT && is_alone {
+        zygote::start_over();
+    }
+    Some(result).filter(|&result| result != TIMED_OUT)
 }
 
 /// Wakes waiters of the world, oldest first, and then any outside it. The answer, and whether one of the world was woken.

@@ -4,7 +4,7 @@ use super::transfers;
 use super::words::{in_words, touch};
 use super::{AGAIN, TIMED_OUT, deadline, held_outside, in_reality, wake};
 use crate::boundary::kernel::{self, Answer, Call, Op, Timeout};
-use crate::boundary::segment;
+use crate::boundary::{segment, zygote};
 use crate::instant::Instant;
 use crate::sentinel::{Class, Detail, Touch, verdict};
 use crate::world::World;
@@ -109,6 +109,10 @@ fn loop_waits(world: &World, call: &Call, word: usize, value: u32, until: Timeou
         stood = Stood::Done;
     }
     if stood == Stood::Never {
+        if kernel::is_static(word) {
+            // In a process forked for this run it may have been held by a thread that is not there.
+            zygote::start_over();
+        }
         never(world, incident, class, "wait for a lock", Some(place));
         return Answer::Pass;
     }

@@ -4,6 +4,7 @@ use super::{NOBODY, Running, Worker, World, is_native, number_of};
 use crate::beacon;
 use crate::boundary::kernel;
 use crate::boundary::threads::Backend;
+use crate::boundary::zygote;
 use crate::executor::Runnable;
 use crate::finding::{Finding, FindingKind};
 use crate::id::Key;
@@ -85,6 +86,10 @@ impl World {
     }
 
     pub(super) fn found_deadlock(&self) {
+        if self.is_any_at_a_static_word() {
+            // In a process forked for this run it may have been held by a thread that is not there.
+            zygote::start_over();
+        }
         if self.traced.get() {
             // A thread outside the world may be about to wake somebody, which would be another finding.
             let patience = Duration::from_millis(1);

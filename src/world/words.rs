@@ -29,6 +29,11 @@ impl World {
         self.futexes.borrow().iter().any(|w| w.worker.is_some())
     }
 
+    /// Whether somebody waits for a word in a static.
+    pub(super) fn is_any_at_a_static_word(&self) -> bool {
+        self.futexes.borrow().iter().any(|waiter| !waiter.woken && kernel::is_static(waiter.word))
+    }
+
     /// Whether threads of this world are known to wait for each other with this word.
     pub fn is_own_word(&self, word: usize) -> bool {
         self.own_words.borrow().contains(&word)

@@ -1,5 +1,6 @@
 //! Calls carried out by halves: without waiting, or for a while; and what descriptors are like.
 
+use super::super::zygote;
 use super::arch::raw;
 use super::call::{Call, Kind};
 use super::memory::{peek, poke};
@@ -13,9 +14,47 @@ pub fn perform(call: &Call) -> i64 {
 
 /// Carries a futex's wait out, for `nanos` of real time at most.
 pub fn perform_for(call: &Call, nanos: u64) -> i64 {
-    let op = i64::from(libc::FUTEX_WAIT) | (call.args[1] & i64::from(libc::FUTEX_PRIVATE_FLAG));
+    let [word, op, value, ..] = call.args;
+    wait_for([word, op, value], nanos)
+}
+
+fn wait_for([word, op, value]: [i64; 3], nanos: u64) -> i64 {
+    let op = i64::from(libc::FUTEX_WAIT) | (op & i64::from(libc::FUTEX_PRIVATE_FLAG));
     let time = [nanos / 1_000_000_000, nanos % 1_000_000_000];
-    raw(libc::SYS_futex, [call.args[0], op, call.args[2], time.as_ptr() as i64, 0, 0])
+    raw(libc::SYS_futex, [word, op, value, time.as_ptr() as i64, 0, 0])
+}
+
+/// Carries a futex's call out that nobody has to see. A process forked for a run may wait for a lock that was held when it
+/// was forked, by a thread that is not there any more: then it starts over.
+pub fn futex_unseen(args: [i64; 6]) -> i64 {
+    const NANOS: u64 = 20_000_000;
+    const TIMED_OUT: i64 = -(libc::ETIMEDOUT as i64);
+    let is_private = libc::FUTEX_PRIVATE_FLAG;
+    let [word, op, value, time, _, set] = args;
+    let waits = match op as i32 & !is_private {
+        libc::FUTEX_WAIT => true,
+        libc::FUTEX_WAIT_BITSET => set as u32 == u32::MAX,
+        _ => false,
+    };
+    if waits && op as i32 & is_private != 0 && time == 0 && zygote::is_child() {
+        while kernel_threads() == Some(1) {
+            match wait_for([word, op, value], NANOS) {
+                TIMED_OUT => zygote::start_over(),
+                result => return result,
+            }
+        }
+    }
+    raw(libc::SYS_futex, args)
+}
+
+/// How many threads this process has, in the kernel's eyes. No function of libc is asked.
+fn kernel_threads() -> Option<u64> {
+    let mut about = mem::MaybeUninit::<libc::stat>::zeroed();
+    let (path, place) = (c"/proc/self/task".as_ptr() as i64, about.as_mut_ptr() as i64);
+    let result = raw(libc::SYS_newfstatat, [libc::AT_FDCWD.into(), path, place, 0, 0, 0]);
+    // SAFETY: zeros are a valid value of it, and what the kernel has written is one as well; the number of links of this
+    // folder is that of the threads, `.` and `..`.
+    (result == 0).then(|| unsafe { about.assume_init() }.st_nlink.saturating_sub(2))
 }
 
 /// Carries a wait for descriptors, or for a lock of a file, out without waiting: with a timeout of zero. The sets of a

@@ -122,6 +122,7 @@ pub(in super::super) unsafe fn direct(number: i64, args: [i64; 6]) -> i64 {
     match super::watched() {
         // SAFETY: as the caller says.
         Some(selector) => unsafe { seen(selector, number, args, decode(number, args)) },
+        None if number == libc::SYS_futex => super::waits::futex_unseen(args),
         None => raw(number, args),
     }
 }

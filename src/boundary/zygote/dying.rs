@@ -8,12 +8,12 @@ use super::super::kernel;
 use super::super::watchdog::interrupted_at;
 use super::LastWords;
 use super::imp::write_all;
-use super::lines::{LAST_WORDS, line_of_this_process};
+use super::lines::{LAST_WORDS, START_OVER, line_of_this_process};
 use crate::boundary::bare;
 use std::ffi::{c_int, c_void};
 use std::mem;
 use std::ptr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Once, OnceLock};
 
 /// What a process dies of that it brings about itself, and the wish that it may end.
@@ -122,6 +122,29 @@ pub(super) fn no_more() {
     if let Some(line) = line_of_this_process() {
         line.store(0, Ordering::Relaxed);
     }
+}
+
+/// Whether this process is the last that is forked for its work.
+static IS_LAST: AtomicBool = AtomicBool::new(false);
+
+/// In a child: no other is forked in its place.
+pub(super) fn is_the_last() {
+    IS_LAST.store(true, Ordering::Relaxed);
+}
+
+/// In a child: ends it, and another is forked in its place. Comes back in the last one, and in all other processes.
+pub(super) fn start_over() {
+    let line = match line_of_this_process() {
+        Some(line) if !IS_LAST.load(Ordering::Relaxed) => line.swap(0, Ordering::Relaxed) - 1,
+        _ => return,
+    };
+    if line < 0 {
+        return;
+    }
+    mem::forget(kernel::quiet());
+    write_all(line, &[START_OVER]);
+    // SAFETY: ends the process, and nothing of it is run any more.
+    unsafe { bare::call(libc::SYS_exit_group, [0; 4]) };
 }
 
 /// Says what there is to say, once. The process was interrupted `at` this instruction, if at any.

@@ -19,6 +19,8 @@ use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 const REST: u8 = b'r';
 /// What last words begin with: all that follows.
 pub(super) const LAST_WORDS: u8 = b'w';
+/// What says that another child is to be forked in place of this one.
+pub(super) const START_OVER: u8 = b's';
 
 /// Code under test finds the numbers free that it would find free without us.
 const OUT_OF_THE_WAY: c_int = 400;
@@ -115,6 +117,11 @@ impl Lines {
         }
     }
 
+    /// Whether the child that has ended wants another one in its place.
+    pub(super) fn start_over(&self) -> bool {
+        self.pipes.as_ref().is_some_and(|pipes| pipes.heard.bytes.first() == Some(&START_OVER))
+    }
+
     /// The pipes of the child at work.
     pub(super) fn pipes(&mut self) -> Option<&mut Pipes> {
         self.pipes.as_mut()
@@ -165,9 +172,10 @@ impl Lines {
         taken
     }
 
-    /// In the child: where its answer goes. From here on it may have last words to say on `line`.
-    pub(super) fn answer(&self, line: RawFd) -> Answer {
+    /// In the child: where its answer goes. From here on it may have last words to say.
+    pub(super) fn answer(&self) -> Answer {
         let process = this_process();
+        let line = self.pipes.as_ref().map_or(-1, |pipes| pipes.answer.as_raw_fd());
         let (place, its_line) = match self.pulse {
             Some(pulse) => (&pulse.process, &pulse.line),
             None => (&NAMELESS.0, &NAMELESS.1),

@@ -20,6 +20,9 @@ const TAIL: usize = 16 << 10;
 /// How much of that is kept for a child that has not come to its end.
 const MOST_SAID: usize = 4 << 20;
 
+/// How many children are forked at most for one piece of work, of which all but the last may [`start_over`].
+const MOST_STARTS: u32 = 4;
+
 /// So many ticks a child gets that was asked to end, before it is made to.
 const GRACE: u32 = 50;
 
@@ -31,6 +34,10 @@ pub(super) fn is_child() -> bool {
     lines::line_of_this_process().is_some()
 }
 
+pub(super) fn start_over() {
+    dying::start_over();
+}
+
 pub(super) fn prepare(last_words: LastWords) {
     learn_what_is_loaded();
     dying::prepare(last_words);
@@ -40,13 +47,38 @@ pub(super) fn prepare(last_words: LastWords) {
 
 pub(super) fn run<'a, G>(
     lines: &'a mut Lines,
-    hold: impl FnOnce() -> G,
+    mut hold: impl FnMut() -> G,
     work: impl FnOnce(&mut Answer),
     goes_on: &mut dyn FnMut() -> bool,
 ) -> io::Result<Life<'a>> {
     learn_what_is_loaded();
+    let mut starts = 1;
+    loop {
+        let Some(child) = start(lines, &mut hold)? else { break };
+        let (end, given_up) = child.accompany(lines, goes_on)?;
+        if starts == MOST_STARTS || !lines.start_over() {
+            return Ok(tell(lines, end, given_up));
+        }
+        starts += 1;
+    }
+    // The child.
+    if starts == MOST_STARTS {
+        dying::is_the_last();
+    }
+    let mut answer = lines.answer();
+    dying::watch();
+    // What called this is the parent's business: nothing may unwind into it.
+    let unwinding = Abort;
+    work(&mut answer);
+    mem::forget(unwinding);
+    hand_over(answer)
+}
+
+/// Forks a child: nothing, in it.
+#[inline(always)]
+fn start<G>(lines: &mut Lines, hold: &mut impl FnMut() -> G) -> io::Result<Option<Child>> {
     let pipes = lines.open()?;
-    let (line, error) = (pipes.answer.as_raw_fd(), pipes.error.as_raw_fd());
+    let error = pipes.error.as_raw_fd();
     let (mut stdout, stderr) = (io::stdout().lock(), io::stderr().lock());
     // What is in their buffers would be written twice. Nobody is told here that standard output is gone.
     let _ = stdout.flush();
@@ -62,17 +94,11 @@ pub(super) fn run<'a, G>(
     match child {
         0 => {
             settle_in(parent, error);
-            let mut answer = lines.answer(line);
-            dying::watch();
-            // What called this is the parent's business: nothing may unwind into it.
-            let unwinding = Abort;
-            work(&mut answer);
-            mem::forget(unwinding);
-            hand_over(answer)
+            Ok(None)
         }
         child => match failed {
             Some(error) => Err(error),
-            None => Child { id: child, end: None }.accompany(lines, goes_on),
+            None => Ok(Some(Child { id: child, end: None })),
         },
     }
 }
@@ -125,6 +151,18 @@ pub(super) fn write_all(to: RawFd, mut bytes: &[u8]) {
     }
 }
 
+/// What became of a child that has ended.
+#[inline(never)]
+fn tell(lines: &mut Lines, end: End, given_up: bool) -> Life<'_> {
+    let lines::Taken { answer, last_words, mut said } = lines.take();
+    if answer.is_some() && !said.is_empty() {
+        // As if it had been written there; of one that died the finding tells.
+        let _ = io::stderr().write_all(&said);
+    }
+    forget_but(&mut said, TAIL);
+    Life { answer, last_words, end, given_up, said }
+}
+
 /// A child of this process, which does not outlive this value.
 struct Child {
     id: libc::pid_t,
@@ -132,9 +170,10 @@ struct Child {
 }
 
 impl Child {
-    /// Waits for the child's end, takes in what it says, and asks every tick whether it may go on.
+    /// Waits for the child's end, takes in what it says, and asks every tick whether it may go on. How it ended, and
+    /// whether it was asked to.
     #[inline(never)]
-    fn accompany<'a>(mut self, lines: &'a mut Lines, goes_on: &mut dyn FnMut() -> bool) -> io::Result<Life<'a>> {
+    fn accompany(mut self, lines: &mut Lines, goes_on: &mut dyn FnMut() -> bool) -> io::Result<(End, bool)> {
         let end = self.descriptor();
         let mut asked_to_end: Option<u32> = None;
         let mut last_tick = Instant::now();
@@ -178,14 +217,7 @@ impl Child {
             pipes.said.forget_but(MOST_SAID);
         }
         self.wait();
-        let end = self.end.unwrap_or(End::Unknown);
-        let lines::Taken { answer, last_words, mut said } = lines.take();
-        if answer.is_some() && !said.is_empty() {
-            // As if it had been written there; of one that died the finding tells.
-            let _ = io::stderr().write_all(&said);
-        }
-        forget_but(&mut said, TAIL);
-        Ok(Life { answer, last_words, end, given_up: asked_to_end.is_some(), said })
+        Ok((self.end.unwrap_or(End::Unknown), asked_to_end.is_some()))
     }
 
     /// What can be waited for until it has ended; nothing where the kernel is older than that.

@@ -11,9 +11,11 @@
 //! 3. *This crate's* statics are locked by few lines each, and inside of one lock ([`fork_lock`](super::fork_lock)). Whoever
 //!    calls [`run`] keeps them free over the fork, by `hold`: the last to be locked, since those lines wait for no other lock.
 //! 4. *Those of others*: the environment (written by nobody who is careful), std's lock of backtraces (held by who tells of a
-//!    panic, which is waited for), a crate's own. Where other tests run in the
-//!    same process one of these may be locked by them; then the child waits in vain, and is ended by whoever watches. In
-//!    a process with a single test, as `cargo raddle` and nextest start them, there is nobody else.
+//!    panic, which is waited for), std's list of threads' stacks (which a thread takes when it begins and ends, and who calls
+//!    `exit`), a crate's own. Where other tests run in the same process one of these may be locked by them. Then the child
+//!    waits in vain; where that is seen (by std's futexes, and by the world's own waits for a lock in a static) it ends, and
+//!    another is forked in its place ([`start_over`]). Otherwise it is ended by whoever watches. In a process with a single
+//!    test, as `cargo raddle` and nextest start them, there is nobody else.
 //! 5. *Threads of a world* do not go on in the child. None exists when it is forked: the run begins after it.
 //!
 //! Syscall User Dispatch does not come along; [`kernel::rearm`](super::kernel::rearm) says so again. Signals' handlers do.
@@ -110,6 +112,13 @@ pub fn is_child() -> bool {
     imp::is_child()
 }
 
+/// In a process that was forked to do [`run`]'s work: it waits for a lock whose holder is a thread that did not come along,
+/// so it ends here, and another is forked to do the work. Comes back in all other processes, and where that has been done a
+/// few times already. For signal handlers, too.
+pub fn start_over() {
+    imp::start_over();
+}
+
 /// Makes ready for forking, once a process, so that no child has to; `last_words` are those of all children. Without it no
 /// child says any.
 pub fn prepare(last_words: LastWords) {
@@ -117,14 +126,15 @@ pub fn prepare(last_words: LastWords) {
 }
 
 /// Runs `work` in a process forked from this one, and waits for its end. `work` puts its answer where it is told, and must
-/// not unwind: that would abort the child. What `hold` gives is dropped in both processes, before the work. `goes_on` is asked
+/// not unwind: that would abort the child. What `hold` gives is dropped in both processes, before the work; it is asked anew
+/// for each process that is forked, of which there is more than one if the first has to [`start_over`]. `goes_on` is asked
 /// every [`TICK`], and ends the process with false.
 ///
 /// # Errors
 /// Those of making pipes and a process.
 pub fn run<'a, G>(
     lines: &'a mut Lines,
-    hold: impl FnOnce() -> G,
+    hold: impl FnMut() -> G,
     work: impl FnOnce(&mut Answer),
     goes_on: &mut dyn FnMut() -> bool,
 ) -> io::Result<Life<'a>> {

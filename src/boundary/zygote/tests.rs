@@ -25,7 +25,8 @@ type Told = (Option<Vec<u8>>, Life<'static>);
 fn run_on<G>(lines: &mut Lines, held: G, work: impl FnOnce() -> Vec<u8>, goes_on: &mut dyn FnMut() -> bool) -> Told {
     prepare(last_words);
     // As whoever makes runs does: other tests are at the tables meanwhile.
-    let life = run(lines, || (held, closed()), |answer| answer.put(&work()), goes_on).unwrap();
+    let mut held = Some(held);
+    let life = run(lines, || (held.take(), closed()), |answer| answer.put(&work()), goes_on).unwrap();
     (life.answer.map(<[u8]>::to_vec), Life { answer: None, ..life })
 }
 
@@ -110,6 +111,47 @@ fn who_dies_says_a_last_word() {
         unsafe { libc::_exit(3) }
     });
     assert_eq!((life.end, life.last_words, life.said.as_slice()), (End::Exit(3), None, b"oh\n".as_slice()));
+}
+
+/// Work that takes a lock, which is held while processes are forked for it until so many were: how many there were, and
+/// what became of the last.
+#[cfg(target_arch = "x86_64")]
+fn held_until(start: u32) -> (u32, Told) {
+    static LOCK: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let mut held = Some(LOCK.lock().unwrap());
+    let (mut starts, mut ticks) = (0, 0);
+    let hold = || {
+        starts += 1;
+        if starts == start {
+            held = None;
+        }
+        closed()
+    };
+    let work = |answer: &mut Answer| {
+        drop(LOCK.lock());
+        answer.put(b"done");
+    };
+    let mut goes_on = || {
+        ticks += 1;
+        ticks < 50
+    };
+    prepare(last_words);
+    let mut lines = lines();
+    let life = run(&mut lines, hold, work, &mut goes_on).unwrap();
+    let told = (life.answer.map(<[u8]>::to_vec), Life { answer: None, ..life });
+    (starts, told)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn who_waits_for_one_that_did_not_come_along_starts_over() {
+    let (starts, (answer, life)) = held_until(3);
+    assert_eq!((starts, answer.as_deref(), life.end), (3, Some(b"done".as_slice()), End::Exit(0)));
+    assert!(!life.given_up);
+    // Not for ever.
+    let (starts, (answer, life)) = held_until(u32::MAX);
+    assert_eq!((answer, life.end, life.given_up), (None, End::Signal(libc::SIGTERM), true));
+    assert_eq!(starts, 4);
 }
 
 #[test]

@@ -12,6 +12,8 @@ pub(super) fn is_child() -> bool {
     false
 }
 
+pub(super) fn start_over() {}
+
 pub(super) fn prepare(_: LastWords) {}
 
 /// Nothing goes through them.
@@ -32,7 +34,7 @@ impl Answer {
 
 pub(super) fn run<'a, G>(
     _: &'a mut Lines,
-    _: impl FnOnce() -> G,
+    _: impl FnMut() -> G,
     _: impl FnOnce(&mut Answer),
     _: &mut dyn FnMut() -> bool,
 ) -> io::Result<Life<'a>> {
