@@ -205,6 +205,20 @@ impl std::fmt::Display for Seed {
     }
 }
 
+impl std::str::FromStr for Seed {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Seed, String> {
+        let digits = text.replace('_', "");
+        let number = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+            Some(hex) if !hex.starts_with('+') => u64::from_str_radix(hex, 16).ok(),
+            None if !digits.starts_with('+') => digits.parse().ok(),
+            _ => None,
+        };
+        number.map(Seed).ok_or_else(|| "expected a number below 2^64, decimal or hexadecimal with 0x".into())
+    }
+}
+
 impl Serialize for Seed {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -214,6 +228,6 @@ impl Serialize for Seed {
 impl<'de> Deserialize<'de> for Seed {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Seed, D::Error> {
         let text = String::deserialize(deserializer)?;
-        crate::cli::seed(&text).map(Seed).map_err(serde::de::Error::custom)
+        text.parse().map_err(serde::de::Error::custom)
     }
 }

@@ -45,13 +45,7 @@ pub fn jobs(text: &str) -> Result<usize, String> {
 }
 
 pub fn seed(text: &str) -> Result<u64, String> {
-    let digits = text.replace('_', "");
-    let number = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
-        Some(hex) if !hex.starts_with('+') => u64::from_str_radix(hex, 16).ok(),
-        None if !digits.starts_with('+') => digits.parse().ok(),
-        _ => None,
-    };
-    number.ok_or_else(|| "expected a number below 2^64, decimal or hexadecimal with 0x".into())
+    text.parse().map(|Seed(number)| number)
 }
 
 /// A schedule is read by the test, which is the one that knows how: here only its seed is.
