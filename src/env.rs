@@ -3,6 +3,7 @@
 use crate::boundary::threads::Backend;
 use crate::error::Error;
 use crate::isolation::Isolation;
+use crate::nearest::nearest;
 use crate::recheck::Check;
 use crate::schedule::StrategyKind;
 use crate::seed::Seed;
@@ -35,6 +36,9 @@ const REGRESSIONS: &str = "RADDLE_REGRESSIONS";
 const THREADS: &str = "RADDLE_THREADS";
 const ISOLATION: &str = "RADDLE_ISOLATION";
 const DRIVE: &str = "RADDLE_DRIVE";
+
+/// What all of them begin with, and no other variable should.
+const PREFIX: &str = "RADDLE_";
 
 /// Every variable that raddle reads. The README's table is held against it by a test.
 pub const TABLE: &[Variable] = &[
@@ -148,8 +152,10 @@ impl Env {
     /// Reads the process's environment.
     ///
     /// # Errors
-    /// The first variable that cannot be read, with what was expected.
+    /// The first variable that cannot be read, with what was expected; or one that would be raddle's by its name, but is
+    /// none: misspelt it would change nothing, and nobody would see that.
     pub fn read() -> Result<Env, Error> {
+        std::env::vars_os().try_for_each(|(name, _)| name.to_str().map_or(Ok(()), is_known))?;
         Env::from(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
     }
 
@@ -234,6 +240,24 @@ impl Env {
     }
 }
 
+/// Complains of a variable whose name begins as raddle's do, if there is none of that name.
+fn is_known(name: &str) -> Result<(), Error> {
+    let Some(given) = name.strip_prefix(PREFIX) else { return Ok(()) };
+    let known = || TABLE.iter().filter_map(|variable| variable.name.strip_prefix(PREFIX));
+    if known().any(|known| known == given) {
+        return Ok(());
+    }
+    let expected = match nearest(given, known()) {
+        Some(near) => format!("{PREFIX}{near}"),
+        None => {
+            let known: Vec<String> = known().map(|known| format!("{PREFIX}{known}")).collect();
+            format!("one of {}", known.join(", "))
+        }
+    };
+    let why = format!("{expected} (every name that begins with {PREFIX} is raddle's)");
+    Err(Error::new("environment variable", name, why))
+}
+
 fn backend_of(text: &str) -> Result<Backend, Error> {
     match text.trim() {
         "borrowed" => Ok(Backend::Borrowed),
@@ -302,6 +326,29 @@ mod tests {
             assert!(error.starts_with(&format!("{name} \"nonsense\": expected ")), "{error}");
             assert!(!error.contains('\n'));
         }
+    }
+
+    #[test]
+    fn a_name_that_is_none_is_told_with_the_nearest_that_is() {
+        for variable in TABLE {
+            assert_eq!(is_known(variable.name), Ok(()), "{}", variable.name);
+        }
+        for other in ["PATH", "RADDLE", "MY_RADDLE_SEED", "INSTA_UPDATE"] {
+            assert_eq!(is_known(other), Ok(()), "{other}");
+        }
+        let told = |name| is_known(name).unwrap_err().to_string();
+        for (misspelt, meant) in [
+            ("RADDLE_SEDS", SEEDS),
+            ("RADDLE_SEDE", SEED),
+            ("RADDLE_MAXSTEPS", MAX_STEPS),
+            ("RADDLE_REGRESSION", REGRESSIONS),
+            ("RADDLE_STARTEGY", STRATEGY),
+        ] {
+            assert!(told(misspelt).starts_with(&format!("environment variable {misspelt:?}: expected {meant} (")));
+        }
+        let far = told("RADDLE_COLOUR");
+        assert!(far.contains("expected one of RADDLE_SEED, RADDLE_SEEDS, "), "{far}");
+        assert!(!far.contains('\n'));
     }
 
     #[test]

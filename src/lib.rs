@@ -64,6 +64,7 @@ mod leak;
 mod minimise;
 mod name;
 mod natives;
+mod nearest;
 mod operation;
 mod panics;
 mod parcel;
