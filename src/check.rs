@@ -13,6 +13,7 @@ use crate::report::{Failure, Found, Report};
 use crate::run::{Scenario, Setup};
 use crate::schedule::StrategyKind;
 use crate::seed::Seed;
+use crate::sentinel::{Class, Policy};
 use crate::sim::{self, Config, Sim};
 use crate::token::Schedule;
 use std::fmt::{Debug, Write as _};
@@ -155,6 +156,16 @@ impl Options {
 
     pub fn allow_panics(mut self, allow: bool) -> Self {
         self.config.options.allow_panics = allow;
+        self
+    }
+
+    pub fn blocking(mut self, class: Class, policy: Policy) -> Self {
+        self.config.options.policies.set(class, policy);
+        self
+    }
+
+    pub fn allow_path(mut self, reason: &str, class: Class, path: &str) -> Self {
+        self.config.options.policies.allow_path(reason, class, path);
         self
     }
 
@@ -368,7 +379,7 @@ impl<'a> Test<'a> {
             announce(&format!("raddle: {name} passed, but {poll}\n"));
         }
         for allowance in found.unused_allowances() {
-            announce(&format!("raddle: {name} passed, but nothing blocked in allow_blocking({allowance})\n"));
+            announce(&format!("raddle: {name} passed, but nothing needs the allowance {allowance}\n"));
         }
     }
 

@@ -183,15 +183,39 @@ macro_rules! shared_options {
         }
 
         /// What is said to blocking calls of this class on the loop: denied by default, but for [`Class::Output`] and
-        /// [`Class::Close`].
+        /// [`Class::Close`], which are allowed. Where nothing needs what is allowed, the report says so.
+        ///
+        /// ```
+        /// use raddle::{Class, Policy, Sim};
+        /// use std::time::Duration;
+        ///
+        /// let sleeps = || async { std::thread::sleep(Duration::from_millis(1)) };
+        /// let report = Sim::new().blocking(Class::Sleep, Policy::Report).run(sleeps);
+        /// assert!(report.is_ok());
+        /// # #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+        /// if report.boundary() == "on" {
+        ///     assert_eq!(report.leaks()[0].call(), "thread::sleep 1 ms");
+        /// }
+        /// ```
         pub fn blocking(mut self, class: Class, policy: Policy) -> Self {
             self.config.options.policies.set(class, policy);
             self
         }
 
-        /// Allows blocking calls of `class` on the loop that name a path below `path`.
-        pub fn allow_path(mut self, class: Class, path: &str) -> Self {
-            self.config.options.policies.allow_path(class, path);
+        /// Allows blocking calls of `class` on the loop that name `path`, or what is below it, for a `reason` that reviewers
+        /// read: of [`Class::File`] (and `Pipe`, `Close`) a file or folder, absolute or relative to the working directory; of
+        /// [`Class::Socket`] an address, with or without its port. One that nothing needs is told in the report.
+        ///
+        /// ```
+        /// use raddle::{Class, Sim};
+        ///
+        /// let report = Sim::new().allow_path("small, and read once", Class::File, "src").run(|| async {
+        ///     std::fs::read_to_string("src/lib.rs").map_or(0, |text| text.len())
+        /// });
+        /// assert!(report.is_ok(), "{report}");
+        /// ```
+        pub fn allow_path(mut self, reason: &str, class: Class, path: &str) -> Self {
+            self.config.options.policies.allow_path(reason, class, path);
             self
         }
 

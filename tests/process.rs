@@ -445,7 +445,10 @@ fn a_test_that_fails_and_is_replayed() {
 
     let told = project.test("passes", &[("RADDLE_SEDS", "10")]);
     assert_eq!(told.code, Some(101), "a name that is none would change nothing, and nobody would see that: {told:?}");
-    in_order(&told.err, &["passes: environment variable \"RADDLE_SEDS\": expected RADDLE_SEEDS (every name that begins"]);
+    in_order(
+        &told.err,
+        &["passes: environment variable \"RADDLE_SEDS\": expected RADDLE_SEEDS (every name that begins"],
+    );
 
     // The other variables do what the table says.
     let runs = |variables: &[(&str, &str)]| project.test("passes", variables).out.matches("one run").count();
