@@ -165,7 +165,7 @@ impl Options {
     }
 
     pub fn allow_path(mut self, reason: &str, class: Class, path: &str) -> Self {
-        self.config.options.policies.allow_path(reason, class, path);
+        self.config.allow_path(reason, class, path);
         self
     }
 

@@ -271,6 +271,15 @@ pub(crate) fn backend() -> Option<Backend> {
     std::env::var(THREADS).ok().and_then(|text| backend_of(&text).ok())
 }
 
+/// Other ways to name what `path` names: from the root, as the kernel does once a file is open, and from the working folder.
+pub(crate) fn names_of(path: &str) -> Vec<String> {
+    let here = std::env::current_dir().unwrap_or_default();
+    let absolute = here.join(path.trim_start_matches("./"));
+    let names =
+        [absolute.canonicalize().ok(), absolute.strip_prefix(&here).ok().map(Into::into), Some(absolute.clone())];
+    names.into_iter().flatten().map(|name| name.to_string_lossy().into_owned()).collect()
+}
+
 /// A seed that nobody chose: from the operating system, by way of std's hash keys.
 fn random_seed() -> Seed {
     use std::hash::{BuildHasher, Hasher};
@@ -357,6 +366,16 @@ mod tests {
         assert!(seed.ends_with("; a schedule goes into RADDLE_SCHEDULE"), "{seed}");
         let schedule = read(&[(SCHEDULE, "0x2f")]).unwrap_err().to_string();
         assert!(schedule.ends_with("; a seed goes into RADDLE_SEED"), "{schedule}");
+    }
+
+    #[test]
+    fn a_path_has_more_names_than_one() {
+        let here = std::env::current_dir().unwrap();
+        let absolute = here.join("src/lib.rs").to_string_lossy().into_owned();
+        for given in ["src/lib.rs", "./src/lib.rs", &absolute] {
+            let names = names_of(given);
+            assert!(names.contains(&absolute) && names.contains(&"src/lib.rs".to_string()), "{names:?}");
+        }
     }
 
     #[test]

@@ -6,7 +6,6 @@ use crate::sites::SiteId;
 use std::cell::Cell;
 use std::fmt;
 use std::panic::Location;
-use std::path::Path;
 
 /// What sort of blocking call it is: what a test allows or denies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -169,31 +168,11 @@ struct AllowedPath {
     class: Class,
     /// As it was given.
     path: String,
-    /// Every way in which a call may name it.
+    /// Every way in which a call may name it, without `./` before it and `/` behind it.
     names: Vec<String>,
 }
 
 impl AllowedPath {
-    fn new(reason: &str, class: Class, path: &str) -> AllowedPath {
-        let mut names = vec![path.trim_start_matches("./").to_string()];
-        if class != Class::Socket {
-            // A call that opens a file names it as its caller did, one that reads it as the kernel does.
-            let here = std::env::current_dir().unwrap_or_default();
-            let absolute = here.join(&names[0]);
-            let others = [
-                Some(absolute.clone()),
-                absolute.canonicalize().ok(),
-                absolute.strip_prefix(&here).ok().map(Path::to_path_buf),
-            ];
-            names.extend(others.into_iter().flatten().map(|path| path.to_string_lossy().into_owned()));
-        }
-        names.iter_mut().filter(|name| name.len() > 1).for_each(|name| name.truncate(name.trim_end_matches('/').len()));
-        names.sort_unstable();
-        names.dedup();
-        names.retain(|name| !name.is_empty());
-        AllowedPath { reason: reason.into(), class, path: path.into(), names }
-    }
-
     /// Whether a call of `class` with these arguments is about it, or about what is below.
     fn covers(&self, class: Class, detail: &str) -> bool {
         let detail = detail.trim_matches('"');
@@ -222,9 +201,14 @@ impl Policies {
         self.is_given[class as usize] = true;
     }
 
-    /// Calls of `class` that name `path`, or what is below it, are allowed.
-    pub fn allow_path(&mut self, reason: &str, class: Class, path: &str) {
-        self.paths.push(AllowedPath::new(reason, class, path));
+    /// Calls of `class` that name `path`, or what is below it, are allowed; `names` are the other ways to name it.
+    pub fn allow_path(&mut self, reason: &str, class: Class, path: &str, names: Vec<String>) {
+        let bare = |name: String| {
+            let name = name.strip_prefix("./").unwrap_or(&name);
+            name.strip_suffix('/').filter(|name| !name.is_empty()).unwrap_or(name).to_string()
+        };
+        let names = names.into_iter().chain([path.to_string()]).map(bare).filter(|name| !name.is_empty());
+        self.paths.push(AllowedPath { reason: reason.into(), class, path: path.into(), names: names.collect() });
     }
 
     pub fn of(&self, class: Class) -> Policy {
@@ -524,8 +508,8 @@ mod tests {
     #[test]
     fn a_path_is_allowed_for_its_class_and_with_what_is_below() {
         let mut policies = Policies::default();
-        policies.allow_path("prepares the test", Class::File, "/etc/");
-        policies.allow_path("the test's own server", Class::Socket, "10.0.0.1");
+        policies.allow_path("prepares the test", Class::File, "/etc/", Vec::new());
+        policies.allow_path("the test's own server", Class::Socket, "10.0.0.1", Vec::new());
         for (class, detail, allowance) in [
             (Class::File, "\"/etc/hosts\"", Some(0)),
             (Class::File, "\"/etc\"", Some(0)),
@@ -543,15 +527,16 @@ mod tests {
 
     #[test]
     fn a_path_is_allowed_however_a_call_names_it() {
-        let here = std::env::current_dir().unwrap();
-        let absolute = format!("\"{}\"", here.join("src/lib.rs").display());
-        for given in ["src", "./src/", "src/lib.rs", here.join("src").to_str().unwrap()] {
+        for given in ["src", "./src", "src/"] {
             let mut policies = Policies::default();
-            policies.allow_path("reads itself", Class::File, given);
-            for detail in ["\"src/lib.rs\"", "\"./src/lib.rs\"", &absolute] {
+            policies.allow_path("reads itself", Class::File, given, vec!["/home/me/src/".into()]);
+            for detail in ["\"src/lib.rs\"", "\"./src/lib.rs\"", "\"/home/me/src/lib.rs\"", "\"src\""] {
                 assert_eq!(policies.path_for(Class::File, detail), Some(0), "{given} covers {detail}");
             }
             assert_eq!(policies.path_for(Class::File, "\"tests/lib.rs\""), None, "{given}");
         }
+        let mut policies = Policies::default();
+        policies.allow_path("all of it", Class::File, "/", Vec::new());
+        assert_eq!(policies.path_for(Class::File, "\"/etc/hosts\""), Some(0));
     }
 }

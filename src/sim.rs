@@ -3,7 +3,7 @@
 use crate::apart;
 use crate::boundary::threads::Backend;
 use crate::context;
-use crate::env::Env;
+use crate::env::{self, Env};
 use crate::error::Error;
 use crate::explore::{self, Plan};
 use crate::finding::{Finding, FindingKind};
@@ -215,7 +215,7 @@ macro_rules! shared_options {
         /// assert!(report.is_ok(), "{report}");
         /// ```
         pub fn allow_path(mut self, reason: &str, class: Class, path: &str) -> Self {
-            self.config.options.policies.allow_path(reason, class, path);
+            self.config.allow_path(reason, class, path);
             self
         }
 
@@ -339,6 +339,14 @@ impl Sim {
             replay.strategy = Some(strategy.to_string());
         }
         Report::new(&name, strategy, result, replay)
+    }
+}
+
+impl Config {
+    /// Calls of `class` on the loop that name `path`, or what is below it, are allowed.
+    pub fn allow_path(&mut self, reason: &str, class: Class, path: &str) {
+        let names = if class == Class::Socket { Vec::new() } else { env::names_of(path) };
+        self.options.policies.allow_path(reason, class, path, names);
     }
 }
 
