@@ -313,6 +313,7 @@ impl<'a> Test<'a> {
                 first_only: true,
                 shrink_budget: self.env.shrink.unwrap_or(SHRINK_BUDGET),
                 outcomes_traced: 0,
+                may_end_early: true,
             };
             Found::new(explore::explore(setup, plan), self.site.name, Some(count), &replay)
         };

@@ -94,7 +94,8 @@ pub(crate) fn run(
                 let ended = segment::run(move || world.with(|w| w.end(deny_pending, false))).flatten();
                 left |= !is_over || ended.is_none();
                 // A destructor never came back: none is run any more.
-                let ended = ended.unwrap_or_else(|| w.end(deny_pending, true));
+                let mut ended = ended.unwrap_or_else(|| w.end(deny_pending, true));
+                ended.draws_nothing = !left && w.has_drawn_nothing();
                 workers::release_thread();
                 w.retire_dirty_workers();
                 (returned, ended)

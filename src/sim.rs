@@ -395,6 +395,7 @@ pub(crate) fn refused(seed: Seed, finding: Finding) -> RunResult {
         unused_allowances: Vec::new(),
         used_allowances: Vec::new(),
         long_polls: Vec::new(),
+        draws_nothing: false,
         boundary_off: crate::boundary::kernel::why_off(),
     });
     RunResult { seed, returned: None, ended, left_behind: false }
@@ -507,6 +508,7 @@ impl Explore {
             first_only,
             shrink_budget,
             outcomes_traced: 16,
+            may_end_early: true,
         };
         Found::new(explore::explore(setup, plan), &name, Some(count), &config.replay)
     }

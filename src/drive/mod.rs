@@ -107,6 +107,7 @@ impl Booth<'_, '_> {
                     first_only,
                     shrink_budget: 0,
                     outcomes_traced: 0,
+                    may_end_early: false,
                 };
                 tell::explored(&explore_in(self.lab, plan, player, Vec::new()))
             }
@@ -175,6 +176,7 @@ impl Booth<'_, '_> {
             first_only: true,
             shrink_budget: shrink,
             outcomes_traced: 0,
+            may_end_early: false,
         };
         let found = Found::new(explore_in(self.lab, plan, player.clone(), Vec::new()), &self.name, None, &replay);
         match found.first_failure() {

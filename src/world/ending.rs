@@ -37,6 +37,8 @@ pub(crate) struct Ended {
     pub used_allowances: Vec<String>,
     /// Polls that used more processor time than they should, in words. Nothing that a seed could repeat.
     pub long_polls: Vec<LongPoll>,
+    /// Neither the seed nor the strategy had any part in it.
+    pub draws_nothing: bool,
     /// Why system calls were not seen, if they were not.
     pub boundary_off: Option<&'static str>,
 }
@@ -258,6 +260,7 @@ impl World {
             unused_allowances,
             used_allowances,
             long_polls: self.tell_long_polls(),
+            draws_nothing: false,
             boundary_off: kernel::why_off(),
         })
     }
