@@ -371,7 +371,11 @@ impl Search<'_, '_> {
     /// Runs a failing seed again with its trace, and looks for the shortest schedule that fails the same way.
     #[inline(never)]
     fn look_into(&mut self, player: &Player, failed: &RunResult, fingerprint: &str, budget: usize) -> Failing {
-        let mut original = self.lab.run(failed.seed, player, true);
+        // One that was made to measure has its trace already. It is made again all the same, unless that takes long.
+        let mut original = match failed.ended.trace.is_some() && failed.ended.steps >= shorten::LONG {
+            true => failed.clone(),
+            false => self.lab.run(failed.seed, player, true),
+        };
         if is_foreign_wake(failed) || is_foreign_wake(&original) {
             // Nothing about it can be relied on to come again; but it is told better by a run with a trace.
             if !is_foreign_wake(&original) {

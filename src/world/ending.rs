@@ -14,6 +14,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// What is left of a run that is over.
+#[derive(Clone)]
 pub(crate) struct Ended {
     pub finding: Option<Finding>,
     pub steps: u64,

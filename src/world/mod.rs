@@ -342,7 +342,7 @@ impl World {
         self.pool.reset(|pool| pool.reset(&options.pool));
         self.log.reset(|log| *log = None);
         if traced {
-            *self.log.borrow_mut() = Some(Log::new());
+            *self.log.borrow_mut() = Some(Log::of_at_most(options.max_steps));
         }
         self.selector.set(kernel::selector());
         self.sentinel.reset(Sentinel::reset);
