@@ -403,13 +403,7 @@ impl<'a> Test<'a> {
 
     /// Writes the failing seed down, and says so.
     fn keep(&self, failure: &Failure) -> Option<String> {
-        let is_worth_it = match failure.strategy() {
-            // A seed does not tell where an exhaustive search was.
-            StrategyKind::Exhaustive => false,
-            // Plain order is what a portfolio begins with in any case: a test that is written before its code fails there.
-            StrategyKind::Fifo => self.strategy != StrategyKind::Portfolio,
-            _ => true,
-        };
+        let is_worth_it = regressions::are_worth_it(failure.strategy(), &self.strategy);
         // A kept seed is run once, and a divergence takes two runs to be seen.
         let diverges = failure.finding().is_some_and(|finding| finding.kind() == FindingKind::Divergence);
         let keeps = is_worth_it && !diverges && self.env.regressions == Regressions::On;

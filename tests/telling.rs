@@ -206,6 +206,29 @@ fn a_long_livelock_is_not_run_over_and_over() {
     assert_eq!(SPINS.load(Relaxed), 2 * STEPS);
 }
 
+/// What comes over and over again is shown the first time and the last.
+#[test]
+fn rounds_are_told_once() {
+    let two = || async {
+        raddle::task("other")
+            .spawn(async {
+                loop {
+                    raddle::yield_now().await;
+                }
+            })
+            .detach();
+        loop {
+            raddle::yield_now().await;
+        }
+    };
+    let text = told(FindingKind::Livelock, Explore::new().max_steps(3_000), two);
+    let lanes =
+        ["scenario spawns other", "other: pending", "scenario: pending", "… these 2 lines 149", " times more …"];
+    in_order(&text, &lanes);
+    in_order(&text, &["times more …", "2999", "3000", "schedule: "]);
+    assert!(text.lines().count() < 30, "{text}");
+}
+
 /// One that takes another order: what reruns may take together is counted in their steps, and said.
 #[test]
 fn reruns_that_are_long_are_few() {

@@ -281,6 +281,7 @@ impl World {
         }
         let message = match denied.len() {
             1 => first.headline(),
+            2 => format!("{}, and 1 more call does", first.headline()),
             n => format!("{}, and {} more calls do", first.headline(), n - 1),
         };
         let mut finding = Finding::new(FindingKind::Leak, message);
