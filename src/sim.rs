@@ -471,7 +471,8 @@ impl Explore {
 
     shared_options!();
 
-    /// Runs `scenario` once for each seed. Never panics: what was found is in the result.
+    /// Runs `scenario` once for each seed; once altogether where a run draws nothing from its seed
+    /// ([`Coverage::draws_nothing`](crate::Coverage::draws_nothing)). Never panics: what was found is in the result.
     #[track_caller]
     pub fn run<F, Fut, T>(self, scenario: F) -> Found
     where

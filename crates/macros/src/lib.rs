@@ -92,7 +92,8 @@ mod value;
 ///
 /// What is allowed and nothing needs any more is told, also where the test passes. The failure
 /// ends in the line that replays it, and its seed is written to `seeds/` beside the test's source, to be run first from
-/// then on. A test that passes prints what was tried (`cargo test -- --show-output`).
+/// then on. A test that passes prints what was tried (`cargo test -- --show-output`); one in which nothing can happen in another
+/// order, and nothing is drawn at random, is run for one seed, and says so.
 ///
 /// An argument that is unknown, given twice or out of its range is a compile error at the place where it is written.
 #[proc_macro_attribute]
