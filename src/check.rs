@@ -13,6 +13,7 @@ use crate::report::{Failure, Found, Report};
 use crate::run::{Scenario, Setup};
 use crate::schedule::StrategyKind;
 use crate::seed::Seed;
+use crate::sentinel::{Class, Policy};
 use crate::sim::{self, Config, Sim};
 use crate::token::Schedule;
 use std::fmt::{Debug, Write as _};
@@ -155,6 +156,16 @@ impl Options {
 
     pub fn allow_panics(mut self, allow: bool) -> Self {
         self.config.options.allow_panics = allow;
+        self
+    }
+
+    pub fn blocking(mut self, class: Class, policy: Policy) -> Self {
+        self.config.options.policies.set(class, policy);
+        self
+    }
+
+    pub fn allow_path(mut self, reason: &str, class: Class, path: &str) -> Self {
+        self.config.allow_path(reason, class, path);
         self
     }
 
@@ -302,6 +313,7 @@ impl<'a> Test<'a> {
                 first_only: true,
                 shrink_budget: self.env.shrink.unwrap_or(SHRINK_BUDGET),
                 outcomes_traced: 0,
+                may_end_early: true,
             };
             Found::new(explore::explore(setup, plan), self.site.name, Some(count), &replay)
         };
@@ -368,7 +380,7 @@ impl<'a> Test<'a> {
             announce(&format!("raddle: {name} passed, but {poll}\n"));
         }
         for allowance in found.unused_allowances() {
-            announce(&format!("raddle: {name} passed, but nothing blocked in allow_blocking({allowance})\n"));
+            announce(&format!("raddle: {name} passed, but nothing needs the allowance {allowance}\n"));
         }
     }
 
@@ -391,13 +403,7 @@ impl<'a> Test<'a> {
 
     /// Writes the failing seed down, and says so.
     fn keep(&self, failure: &Failure) -> Option<String> {
-        let is_worth_it = match failure.strategy() {
-            // A seed does not tell where an exhaustive search was.
-            StrategyKind::Exhaustive => false,
-            // Plain order is what a portfolio begins with in any case: a test that is written before its code fails there.
-            StrategyKind::Fifo => self.strategy != StrategyKind::Portfolio,
-            _ => true,
-        };
+        let is_worth_it = regressions::are_worth_it(failure.strategy(), &self.strategy);
         // A kept seed is run once, and a divergence takes two runs to be seen.
         let diverges = failure.finding().is_some_and(|finding| finding.kind() == FindingKind::Divergence);
         let keeps = is_worth_it && !diverges && self.env.regressions == Regressions::On;

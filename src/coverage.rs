@@ -17,6 +17,7 @@ pub struct Coverage {
     strategies: Vec<Share>,
     pct: Vec<Pct>,
     complete: Option<Complete>,
+    draws_nothing: bool,
 }
 
 /// What one of the strategies of a portfolio contributed.
@@ -109,14 +110,30 @@ impl Coverage {
     pub fn complete(&self) -> Option<Complete> {
         self.complete
     }
+
+    /// Whether the exploration ended before its last seed, since a run drew nothing from its seed: nobody was chosen among two,
+    /// no random number asked for, no time drawn, and no thread but the loop ran. All further runs would have been the same.
+    /// (With [`Check::All`](crate::Check::All) all seeds are run all the same.)
+    ///
+    /// ```
+    /// let found = raddle::Explore::new().seeds(0..1_000).run(|| async { raddle::yield_now().await });
+    /// # if found.boundary() == "on" {
+    /// assert!(found.coverage().draws_nothing() && found.runs() == 1);
+    /// # }
+    /// let found = raddle::Explore::new().seeds(0..1_000).run(|| async { raddle::rng().below(6) });
+    /// assert!(!found.coverage().draws_nothing() && found.runs() == 1_000);
+    /// ```
+    pub fn draws_nothing(&self) -> bool {
+        self.draws_nothing
+    }
 }
 
 impl Coverage {
     /// The same, its runs being so many `of` all that there would have been.
     pub(crate) fn in_short(&self, of: &str) -> String {
         let text = self.to_string();
-        match text.split_once(" runs, ").filter(|_| !of.is_empty()) {
-            Some((runs, rest)) => format!("{runs}{of} tried, {rest}"),
+        match text.split_once(", ").filter(|_| !of.is_empty()) {
+            Some((_, rest)) => format!("{}{of} tried, {rest}", self.runs),
             None => text,
         }
     }
@@ -131,6 +148,9 @@ impl fmt::Display for Coverage {
         let (runs, seen) = (plural(self.runs, "run"), plural(self.interleavings, "distinct interleaving"));
         write!(f, "{runs}, {seen}, at most {} and ", plural(self.most_decisions, "decision"))?;
         write!(f, "{} in one", plural(self.most_deviations, "deviation"))?;
+        if self.draws_nothing {
+            return f.write_str("; the run draws nothing from its seed: one schedule is all there is");
+        }
         match self.complete {
             Some(Complete { finished: true, reduced: false, schedules }) => {
                 return write!(f, "; exhaustive: there are {schedules} schedules");
@@ -237,11 +257,12 @@ impl<K: PartialEq + Clone + ToString> Count<K> {
         self.seen.words().collect()
     }
 
-    pub fn finish(mut self, outcomes: u64, complete: Option<Complete>) -> Coverage {
+    pub fn finish(mut self, outcomes: u64, complete: Option<Complete>, draws_nothing: bool) -> Coverage {
         self.look_at_those_waiting();
         self.coverage.interleavings = self.seen.len() as u64;
         self.coverage.outcomes = outcomes;
         self.coverage.complete = complete;
+        self.coverage.draws_nothing = draws_nothing;
         self.coverage.strategies.sort_by_key(|share| std::cmp::Reverse(share.runs));
         self.coverage
     }
@@ -257,7 +278,7 @@ mod tests {
             let pct = (digest % 2 == 0).then_some((2, 10, 3));
             count.add(Covered { digest, decisions: 4, deviations: digest, strategy: &"random", failed: false, pct });
         }
-        count.finish(1, None)
+        count.finish(1, None, false)
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::boundary::threads::Backend;
 use crate::error::Error;
 use crate::isolation::Isolation;
+use crate::nearest::nearest;
 use crate::recheck::Check;
 use crate::schedule::StrategyKind;
 use crate::seed::Seed;
@@ -35,6 +36,9 @@ const REGRESSIONS: &str = "RADDLE_REGRESSIONS";
 const THREADS: &str = "RADDLE_THREADS";
 const ISOLATION: &str = "RADDLE_ISOLATION";
 const DRIVE: &str = "RADDLE_DRIVE";
+
+/// What all of them begin with, and no other variable should.
+const PREFIX: &str = "RADDLE_";
 
 /// Every variable that raddle reads. The README's table is held against it by a test.
 pub const TABLE: &[Variable] = &[
@@ -148,8 +152,10 @@ impl Env {
     /// Reads the process's environment.
     ///
     /// # Errors
-    /// The first variable that cannot be read, with what was expected.
+    /// The first variable that cannot be read, with what was expected; or one that would be raddle's by its name, but is
+    /// none: misspelt it would change nothing, and nobody would see that.
     pub fn read() -> Result<Env, Error> {
+        std::env::vars_os().try_for_each(|(name, _)| name.to_str().map_or(Ok(()), is_known))?;
         Env::from(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
     }
 
@@ -234,6 +240,24 @@ impl Env {
     }
 }
 
+/// Complains of a variable whose name begins as raddle's do, if there is none of that name.
+fn is_known(name: &str) -> Result<(), Error> {
+    let Some(given) = name.strip_prefix(PREFIX) else { return Ok(()) };
+    let known = || TABLE.iter().filter_map(|variable| variable.name.strip_prefix(PREFIX));
+    if known().any(|known| known == given) {
+        return Ok(());
+    }
+    let expected = match nearest(given, known()) {
+        Some(near) => format!("{PREFIX}{near}"),
+        None => {
+            let known: Vec<String> = known().map(|known| format!("{PREFIX}{known}")).collect();
+            format!("one of {}", known.join(", "))
+        }
+    };
+    let why = format!("{expected} (every name that begins with {PREFIX} is raddle's)");
+    Err(Error::new("environment variable", name, why))
+}
+
 fn backend_of(text: &str) -> Result<Backend, Error> {
     match text.trim() {
         "borrowed" => Ok(Backend::Borrowed),
@@ -245,6 +269,15 @@ fn backend_of(text: &str) -> Result<Backend, Error> {
 /// How worker threads are to take turns, if the environment says. What it cannot read [`Env::read`] complains of.
 pub(crate) fn backend() -> Option<Backend> {
     std::env::var(THREADS).ok().and_then(|text| backend_of(&text).ok())
+}
+
+/// Other ways to name what `path` names: from the root, as the kernel does once a file is open, and from the working folder.
+pub(crate) fn names_of(path: &str) -> Vec<String> {
+    let here = std::env::current_dir().unwrap_or_default();
+    let absolute = here.join(path.trim_start_matches("./"));
+    let names =
+        [absolute.canonicalize().ok(), absolute.strip_prefix(&here).ok().map(Into::into), Some(absolute.clone())];
+    names.into_iter().flatten().map(|name| name.to_string_lossy().into_owned()).collect()
 }
 
 /// A seed that nobody chose: from the operating system, by way of std's hash keys.
@@ -305,11 +338,44 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_is_none_is_told_with_the_nearest_that_is() {
+        for variable in TABLE {
+            assert_eq!(is_known(variable.name), Ok(()), "{}", variable.name);
+        }
+        for other in ["PATH", "RADDLE", "MY_RADDLE_SEED", "INSTA_UPDATE"] {
+            assert_eq!(is_known(other), Ok(()), "{other}");
+        }
+        let told = |name| is_known(name).unwrap_err().to_string();
+        for (misspelt, meant) in [
+            ("RADDLE_SEDS", SEEDS),
+            ("RADDLE_SEDE", SEED),
+            ("RADDLE_MAXSTEPS", MAX_STEPS),
+            ("RADDLE_REGRESSION", REGRESSIONS),
+            ("RADDLE_STARTEGY", STRATEGY),
+        ] {
+            assert!(told(misspelt).starts_with(&format!("environment variable {misspelt:?}: expected {meant} (")));
+        }
+        let far = told("RADDLE_COLOUR");
+        assert!(far.contains("expected one of RADDLE_SEED, RADDLE_SEEDS, "), "{far}");
+        assert!(!far.contains('\n'));
+    }
+
+    #[test]
     fn a_seed_and_a_schedule_that_were_mixed_up_are_told() {
         let seed = read(&[(SEED, "v1,seed=0x2f,2@3/1@0")]).unwrap_err().to_string();
         assert!(seed.ends_with("; a schedule goes into RADDLE_SCHEDULE"), "{seed}");
         let schedule = read(&[(SCHEDULE, "0x2f")]).unwrap_err().to_string();
         assert!(schedule.ends_with("; a seed goes into RADDLE_SEED"), "{schedule}");
+    }
+
+    #[test]
+    fn a_path_has_more_names_than_one() {
+        let here = std::env::current_dir().unwrap();
+        let absolute = here.join("src/lib.rs").to_string_lossy().into_owned();
+        for given in ["src/lib.rs", "./src/lib.rs", &absolute] {
+            let names = names_of(given);
+            assert!(names.contains(&absolute) && names.contains(&"src/lib.rs".to_string()), "{names:?}");
+        }
     }
 
     #[test]

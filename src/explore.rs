@@ -32,6 +32,8 @@ pub(crate) struct Plan<'a> {
     pub shrink_budget: usize,
     /// How many distinct outcomes get a minimised trace as well.
     pub outcomes_traced: usize,
+    /// Whether a run that draws nothing from its seed is the last: all others would be the same.
+    pub may_end_early: bool,
 }
 
 /// A kind of failure, with one seed that shows it.
@@ -107,6 +109,7 @@ pub(crate) fn explore_in(
         outcomes: HashMap::default(),
         last_outcome: 0,
         count: Count::default(),
+        draws_nothing: false,
         used_allowances: BTreeSet::new(),
         unused_allowances: BTreeSet::new(),
         schedules: 0,
@@ -186,6 +189,8 @@ struct Search<'l, 'a> {
     /// The one that was counted last.
     last_outcome: usize,
     count: Count<StrategyKind>,
+    /// The last run would have been the same under every other seed.
+    draws_nothing: bool,
     used_allowances: BTreeSet<String>,
     unused_allowances: BTreeSet<String>,
     /// Runs of an exhaustive search that showed something new.
@@ -233,7 +238,7 @@ impl Search<'_, '_> {
         let mut count = std::mem::take(&mut self.count);
         self.explored.digests = count.digests();
         self.explored.unused_allowances = self.unused_allowances.difference(&self.used_allowances).cloned().collect();
-        self.explored.coverage = count.finish(outcomes, complete);
+        self.explored.coverage = count.finish(outcomes, complete, self.draws_nothing);
         if outcomes > 1 {
             let mut outcomes = std::mem::take(&mut self.explored.outcomes);
             for outcome in outcomes.iter_mut().take(plan.outcomes_traced) {
@@ -289,9 +294,13 @@ impl Search<'_, '_> {
             // Nothing that is found from here on could be replayed.
             return false;
         }
+        // Who has every seed run twice looks for what no seed decides.
+        let is_short = self.explored.runs < plan.tries && plan.check != Check::All;
+        let may_end = plan.may_end_early && is_short && self.player.tree.is_none();
+        self.draws_nothing = may_end && result.ended.draws_nothing && !self.lab.is_custom();
         let Some(fingerprint) = fingerprint else {
             self.count_outcome(player, result);
-            return true;
+            return !self.draws_nothing;
         };
         match self.found.get(&fingerprint) {
             Some(&place) => self.explored.failures[place].count += 1,
@@ -301,7 +310,7 @@ impl Search<'_, '_> {
                 self.explored.failures.push(Failing { nth, is_special, ..failing });
             }
         }
-        !plan.first_only
+        !plan.first_only && !self.draws_nothing
     }
 
     fn count_outcome(&mut self, player: &Player, result: &RunResult) {
@@ -362,7 +371,11 @@ impl Search<'_, '_> {
     /// Runs a failing seed again with its trace, and looks for the shortest schedule that fails the same way.
     #[inline(never)]
     fn look_into(&mut self, player: &Player, failed: &RunResult, fingerprint: &str, budget: usize) -> Failing {
-        let mut original = self.lab.run(failed.seed, player, true);
+        // One that was made to measure has its trace already. It is made again all the same, unless that takes long.
+        let mut original = match failed.ended.trace.is_some() && failed.ended.steps >= shorten::LONG {
+            true => failed.clone(),
+            false => self.lab.run(failed.seed, player, true),
+        };
         if is_foreign_wake(failed) || is_foreign_wake(&original) {
             // Nothing about it can be relied on to come again; but it is told better by a run with a trace.
             if !is_foreign_wake(&original) {

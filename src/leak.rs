@@ -255,8 +255,9 @@ fn named(all: impl ExactSizeIterator<Item = String>) -> String {
 
 /// What to do about leaks, besides what each class says.
 pub(crate) const HINT: &str = "move it off the loop; where it is meant to block, or only prepares the test, say why: \
-                               `raddle::allow_blocking(\"why\", || …)` around it, or before it \
-                               `raddle::allow_blocking_in(\"why\", \"path::of::the_function\")`";
+                               `raddle::allow_blocking(\"why\", || …)` around it, before it \
+                               `raddle::allow_blocking_in(\"why\", \"path::of::the_function\")`, or at the head of the test \
+                               `blocking(…)` and `allow_path(…)`";
 
 /// How many frames of libraries are shown without any left out.
 const MOST_OF_LIBRARIES: usize = 6;

@@ -23,7 +23,7 @@
 //! }
 //! ```
 //!
-//! Under plain `cargo test` this runs 256 schedules. A failure prints its interleaving and, last, the line that replays it;
+//! Under plain `cargo test` this runs 256 schedules (one, where nothing in the test can happen in another order). A failure prints its interleaving and, last, the line that replays it;
 //! its seed is written beside the test and run first from then on.
 //!
 //! | to | see |
@@ -33,6 +33,7 @@
 //! | test code that uses smol, `async_io::Timer` or the `blocking` crate | the package `raddle-smol` (README, "Testing code that uses smol"), or [`Isolation`] |
 //! | run blocking work | [`unblock`], and in it [`thread`] |
 //! | have no blocking call on the loop, but for one | [`allow_blocking`], [`allow_blocking_in`], [`Report::leaks`] |
+//! | have a whole test block, by class or by path | `blocking(…)` and `allow_path(…)` of [`test`](macro@test), [`Sim::blocking`], [`Sim::allow_path`] |
 //! | look at one run, or play a schedule from a failure | [`Sim`], [`Report`] |
 //! | try many, and see every distinct outcome | [`Explore`], [`Found`] |
 //! | have interleavings and outcomes reviewed | [`assert_interleaving!`], [`assert_outcomes!`] |
@@ -64,6 +65,7 @@ mod leak;
 mod minimise;
 mod name;
 mod natives;
+mod nearest;
 mod operation;
 mod panics;
 mod parcel;

@@ -21,6 +21,17 @@ const HEADER: &str = "\
 # One a line: the test, the seed, the strategy, and what was found.
 ";
 
+/// Whether a seed that failed by strategy `found` is worth keeping for a test of strategy `own`.
+pub(crate) fn are_worth_it(found: &StrategyKind, own: &StrategyKind) -> bool {
+    match found {
+        // A seed does not tell where an exhaustive search was.
+        StrategyKind::Exhaustive => false,
+        // Plain order is what a portfolio begins with in any case: a test that is written before its code fails there.
+        StrategyKind::Fifo => *own != StrategyKind::Portfolio,
+        _ => true,
+    }
+}
+
 /// Where the seeds of a test are kept: `seeds/<source file>.txt` beside its source. `None` if the source is not on this
 /// machine.
 ///

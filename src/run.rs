@@ -39,6 +39,7 @@ pub(crate) struct Setup<'a> {
 pub(crate) type CustomStrategy = dyn Fn(Seed) -> Box<dyn Strategy> + Send + Sync;
 
 /// One run, over.
+#[derive(Clone)]
 pub(crate) struct RunResult {
     pub seed: Seed,
     pub returned: Option<Returned>,
@@ -94,7 +95,8 @@ pub(crate) fn run(
                 let ended = segment::run(move || world.with(|w| w.end(deny_pending, false))).flatten();
                 left |= !is_over || ended.is_none();
                 // A destructor never came back: none is run any more.
-                let ended = ended.unwrap_or_else(|| w.end(deny_pending, true));
+                let mut ended = ended.unwrap_or_else(|| w.end(deny_pending, true));
+                ended.draws_nothing = !left && w.has_drawn_nothing();
                 workers::release_thread();
                 w.retire_dirty_workers();
                 (returned, ended)
@@ -194,11 +196,32 @@ pub(crate) struct Lab<'a> {
     is_clean: bool,
     /// Each run has a process of its own.
     apart: Option<Apart>,
+    /// How many steps runs may still take, where somebody has set that.
+    steps_left: Option<u64>,
 }
 
 impl Lab<'_> {
+    /// Says how many steps all runs from here on may take together; `None`: as many as they like.
+    pub fn allow(&mut self, steps: Option<u64>) {
+        self.steps_left = steps;
+    }
+
+    /// Whether they have taken them.
+    pub fn has_taken_all(&self) -> bool {
+        self.steps_left == Some(0)
+    }
+
     /// Makes one run.
     pub fn run(&mut self, seed: Seed, player: &Player, traced: bool) -> RunResult {
+        let result = self.make(seed, player, traced);
+        if let Some(left) = &mut self.steps_left {
+            *left = left.saturating_sub(result.ended.steps);
+        }
+        result
+    }
+
+    #[inline]
+    fn make(&mut self, seed: Seed, player: &Player, traced: bool) -> RunResult {
         let world = self.stage.world;
         if let Some(apart) = &mut self.apart {
             let setup = &self.setup;
@@ -275,7 +298,7 @@ pub(crate) fn in_lab<R: Send>(setup: Setup<'_>, work: impl FnOnce(&mut Lab<'_>) 
             warm_up(stage.world, &setup);
             apart
         });
-        let mut lab = Lab { setup, stage, is_clean: true, apart };
+        let mut lab = Lab { setup, stage, is_clean: true, apart, steps_left: None };
         let result = work(&mut lab);
         // The next lab's workers are to inherit the output capture of its own test.
         stage.world.enter(World::retire_all_workers);

@@ -156,26 +156,59 @@ pub fn verdict(touch: Touch) -> Option<Class> {
 #[derive(Clone, Debug)]
 pub struct Policies {
     classes: [Policy; Class::ALL.len()],
-    paths: Vec<(Class, String)>,
+    /// What the test itself has said of each, so that it may be told that nothing needs it.
+    is_given: [bool; Class::ALL.len()],
+    paths: Vec<AllowedPath>,
+}
+
+/// An allowance by class and path.
+#[derive(Clone, Debug)]
+struct AllowedPath {
+    reason: String,
+    class: Class,
+    /// As it was given.
+    path: String,
+    /// Every way in which a call may name it, without `./` before it and `/` behind it.
+    names: Vec<String>,
+}
+
+impl AllowedPath {
+    /// Whether a call of `class` with these arguments is about it, or about what is below.
+    fn covers(&self, class: Class, detail: &str) -> bool {
+        let detail = detail.trim_matches('"');
+        let detail = detail.strip_prefix("./").unwrap_or(detail);
+        let end = if class == Class::Socket { ':' } else { '/' };
+        let is_below = |name: &String| match detail.strip_prefix(name.as_str()) {
+            Some(rest) => rest.is_empty() || rest.starts_with(end) || name.ends_with('/'),
+            None => false,
+        };
+        self.class == class && self.names.iter().any(is_below) && !detail.split('/').any(|part| part == "..")
+    }
 }
 
 impl Default for Policies {
     fn default() -> Policies {
-        let mut policies = Policies { classes: [Policy::Deny; Class::ALL.len()], paths: Vec::new() };
-        policies.set(Class::Output, Policy::Allow);
-        policies.set(Class::Close, Policy::Allow);
-        policies
+        let mut classes = [Policy::Deny; Class::ALL.len()];
+        classes[Class::Output as usize] = Policy::Allow;
+        classes[Class::Close as usize] = Policy::Allow;
+        Policies { classes, is_given: [false; Class::ALL.len()], paths: Vec::new() }
     }
 }
 
 impl Policies {
     pub fn set(&mut self, class: Class, policy: Policy) {
         self.classes[class as usize] = policy;
+        self.is_given[class as usize] = true;
     }
 
-    /// Calls of `class` that name a path below `path` are allowed.
-    pub fn allow_path(&mut self, class: Class, path: &str) {
-        self.paths.push((class, path.into()));
+    /// Calls of `class` that name `path`, or what is below it, are allowed; `names` are the other ways to name it.
+    pub fn allow_path(&mut self, reason: &str, class: Class, path: &str, names: Vec<String>) {
+        let bare = |name: String| {
+            let name = name.strip_prefix("./").unwrap_or(&name);
+            name.strip_suffix('/').filter(|name| !name.is_empty()).unwrap_or(name).to_string()
+        };
+        let names = names.into_iter().chain([path.to_string()]).map(bare).filter(|name| !name.is_empty());
+        self.paths.push(AllowedPath { reason: reason.into(), class, path: path.into(), names: names.collect() });
     }
 
     pub fn of(&self, class: Class) -> Policy {
@@ -184,21 +217,35 @@ impl Policies {
 
     /// The allowance that covers a call of `class` with these arguments, as an index.
     pub fn path_for(&self, class: Class, detail: &str) -> Option<usize> {
-        self.paths.iter().position(|(c, path)| *c == class && detail.starts_with(path.as_str()))
+        self.paths.iter().position(|allowed| allowed.covers(class, detail))
+    }
+
+    /// Whether nothing of it could turn out not to be needed.
+    fn allow_nothing(&self) -> bool {
+        self.paths.is_empty() && !Class::ALL.into_iter().any(|class| self.is_allowed_by_test(class))
+    }
+
+    fn is_allowed_by_test(&self, class: Class) -> bool {
+        self.is_given[class as usize] && self.of(class) == Policy::Allow
     }
 }
 
 /// A few words in a place that was there before.
 #[derive(Clone, Copy)]
 pub struct Detail {
-    bytes: [u8; 96],
+    bytes: [u8; Detail::MOST],
     length: u8,
 }
 
 impl Detail {
     pub const fn new() -> Detail {
-        Detail { bytes: [0; 96], length: 0 }
+        Detail { bytes: [0; Detail::MOST], length: 0 }
     }
+
+    /// How many bytes are kept: a long path, and the quotes about it.
+    const MOST: usize = 248;
+    /// How long a path may be of which both quotes are kept.
+    pub const PATH: usize = Detail::MOST - 2;
 
     pub fn as_str(&self) -> &str {
         let bytes = &self.bytes[..usize::from(self.length)];
@@ -281,6 +328,9 @@ pub struct Sentinel {
     scopes: Vec<Scope>,
     open: Vec<usize>,
     within: Vec<Within>,
+    /// Allowances of the test itself that something has needed, by class and by path.
+    used_classes: [Cell<bool>; Class::ALL.len()],
+    used_paths: Vec<Cell<bool>>,
 }
 
 impl Sentinel {
@@ -292,12 +342,15 @@ impl Sentinel {
             scopes: Vec::new(),
             open: Vec::with_capacity(8),
             within: Vec::new(),
+            used_classes: Default::default(),
+            used_paths: Vec::new(),
         }
     }
 
     /// Judges by `policies` from the next run on.
     pub fn obey(&mut self, policies: &Policies) {
         self.policies = policies.clone();
+        self.used_paths = policies.paths.iter().map(|_| Cell::new(false)).collect();
     }
 
     /// A new run.
@@ -307,11 +360,12 @@ impl Sentinel {
         self.scopes.clear();
         self.open.clear();
         self.within.clear();
+        self.used_classes.iter().chain(&self.used_paths).for_each(|used| used.set(false));
     }
 
     /// Whether nothing was seen and nothing allowed.
     pub fn is_idle(&self) -> bool {
-        self.incidents.is_empty() && self.scopes.is_empty() && self.within.is_empty() && self.policies.paths.is_empty()
+        self.incidents.is_empty() && self.scopes.is_empty() && self.within.is_empty() && self.policies.allow_nothing()
     }
 
     /// Whether a blocking call of `class` is to be written down now. One that is allowed counts as a use of its allowance.
@@ -320,7 +374,31 @@ impl Sentinel {
             self.scopes[scope].used = true;
             return false;
         }
-        self.policies.of(class) != Policy::Allow || class == Class::Socket || class == Class::File
+        // Who looks up a host may touch files and sockets.
+        if self.policies.of(class) != Policy::Allow || class == Class::Socket || class == Class::File {
+            return true;
+        }
+        self.uses_class(class);
+        false
+    }
+
+    /// Something of `class` blocked that is allowed as such.
+    pub fn uses_class(&self, class: Class) {
+        self.used_classes[class as usize].set(true);
+    }
+
+    /// Something blocked that the allowance of this index covers.
+    pub fn uses_path(&self, path: usize) {
+        self.used_paths[path].set(true);
+    }
+
+    /// What the test itself allows, and that something needed, or nothing did: as it is told.
+    pub fn allowed_by_test(&self, used: bool) -> impl Iterator<Item = String> {
+        let classes = Class::ALL.into_iter().zip(&self.used_classes);
+        let classes = classes.filter(move |(class, was)| self.policies.is_allowed_by_test(*class) && was.get() == used);
+        let paths = self.policies.paths.iter().zip(&self.used_paths).filter(move |(_, was)| was.get() == used);
+        let classes = classes.map(|(class, _)| format!("all calls of class {}", class.name()));
+        classes.chain(paths.map(|(a, _)| format!("{:?} for class {} at {:?}", a.reason, a.class.name(), a.path)))
     }
 
     /// Whether a test has nothing against a call of `class` made now.
@@ -338,7 +416,17 @@ impl Sentinel {
 
     /// Writes an incident down, and gives its index; the same call site is counted, not written twice. Never allocates.
     pub fn add(&mut self, incident: Incident) -> Option<usize> {
-        let same = |i: &Incident| i.class == incident.class && i.frames[..i.depth] == incident.frames[..incident.depth];
+        // What is allowed at a call site is told apart from what is not.
+        let allowance = |i: &Incident| match self.policies.paths.is_empty() {
+            true => None,
+            false => self.policies.path_for(i.class, i.detail.as_str()),
+        };
+        let allowed = allowance(&incident);
+        let same = |i: &Incident| {
+            i.class == incident.class
+                && i.frames[..i.depth] == incident.frames[..incident.depth]
+                && allowance(i) == allowed
+        };
         if let Some(known) = self.incidents.iter().position(same) {
             self.incidents[known].count += 1;
             return Some(known);
@@ -418,12 +506,37 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_allowed_for_its_class() {
+    fn a_path_is_allowed_for_its_class_and_with_what_is_below() {
         let mut policies = Policies::default();
-        policies.allow_path(Class::File, "/etc");
-        assert_eq!(policies.path_for(Class::File, "/etc/hosts"), Some(0));
-        assert_eq!(policies.path_for(Class::File, "/tmp/x"), None);
-        assert_eq!(policies.path_for(Class::Socket, "/etc/hosts"), None);
+        policies.allow_path("prepares the test", Class::File, "/etc/", Vec::new());
+        policies.allow_path("the test's own server", Class::Socket, "10.0.0.1", Vec::new());
+        for (class, detail, allowance) in [
+            (Class::File, "\"/etc/hosts\"", Some(0)),
+            (Class::File, "\"/etc\"", Some(0)),
+            (Class::File, "\"/etcetera\"", None),
+            (Class::File, "\"/etc/../home/me\"", None),
+            (Class::File, "\"/tmp/x\"", None),
+            (Class::Socket, "\"/etc/hosts\"", None),
+            (Class::Socket, "10.0.0.1:5432", Some(1)),
+            (Class::Socket, "10.0.0.10:5432", None),
+        ] {
+            assert_eq!(policies.path_for(class, detail), allowance, "{detail}");
+        }
         assert_eq!(policies.of(Class::Output), Policy::Allow);
+    }
+
+    #[test]
+    fn a_path_is_allowed_however_a_call_names_it() {
+        for given in ["src", "./src", "src/"] {
+            let mut policies = Policies::default();
+            policies.allow_path("reads itself", Class::File, given, vec!["/home/me/src/".into()]);
+            for detail in ["\"src/lib.rs\"", "\"./src/lib.rs\"", "\"/home/me/src/lib.rs\"", "\"src\""] {
+                assert_eq!(policies.path_for(Class::File, detail), Some(0), "{given} covers {detail}");
+            }
+            assert_eq!(policies.path_for(Class::File, "\"tests/lib.rs\""), None, "{given}");
+        }
+        let mut policies = Policies::default();
+        policies.allow_path("all of it", Class::File, "/", Vec::new());
+        assert_eq!(policies.path_for(Class::File, "\"/etc/hosts\""), Some(0));
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Shortened {
     pub deviations: Vec<Deviation>,
     /// How many reruns it took to find.
     pub reruns: usize,
+    /// There might have been a shorter one, but reruns had taken as many steps as they may.
+    pub is_cut: bool,
     pub critical: Option<Critical>,
     /// Where the two sides of the critical pair await.
     pub awaits: Option<[AwaitSite; 2]>,
@@ -35,29 +37,85 @@ pub(crate) struct Critical {
     pub passes: bool,
 }
 
-/// Looks for the shortest schedule of `original`'s seed that is still the `same`, by at most `budget` reruns.
+/// So many steps may be taken by the reruns that minimise a failure: a livelock of a million steps that is tried two hundred
+/// times would keep a build without optimisation busy for minutes. Steps and not seconds, so that what is told is the same
+/// on every machine.
+const MOST_STEPS: u64 = 2_000_000;
+
+/// A run of so many steps takes long enough not to be made again without need.
+pub(crate) const LONG: u64 = 100_000;
+
+/// And this often the steps of the failing run, if that is more: as many reruns say whether anything comes of it at all.
+const FEWEST_RERUNS: u64 = 3;
+
+/// Looks for the shortest schedule of `original`'s seed that is still the `same`, by at most `budget` reruns, and as long as
+/// they take no more than [`MOST_STEPS`].
 pub(crate) fn shorten(
     lab: &mut Lab<'_>,
     original: &RunResult,
     budget: usize,
     same: impl Fn(&RunResult) -> bool,
 ) -> Option<Shortened> {
-    let deviations = original.ended.trace.as_ref().map(|t| t.deviations.clone()).filter(|_| budget > 0)?;
+    let trace = original.ended.trace.as_ref().filter(|_| budget > 0)?;
     let seed = original.seed;
-    let mut fails = |kept: &[Deviation]| same(&play(lab, seed, kept, false));
-    let (mut kept, mut reruns) = minimise(&deviations, budget, &mut fails)?;
-    let (smaller, more) = smallest(&kept, budget - reruns, &mut fails);
-    (kept, reruns) = (smaller, reruns + more);
-    reruns += promote(lab, seed, &mut kept, budget - reruns, &same);
-    reruns += with_fewer_tasks(lab, seed, &mut kept, budget - reruns, &same);
+    if trace.deviations.is_empty() {
+        // There is nothing to leave out, and it is known of whom it is to be told where they await.
+        let (mut run, reruns) = match original.ended.steps >= LONG {
+            true => (original.clone(), 0),
+            false => (play_and_look(lab, seed, &[], waiting(original)), 1),
+        };
+        if !same(&run) {
+            return None;
+        }
+        let looked = run.ended.trace.take();
+        add_awaits(&mut run, looked.as_ref());
+        run.ended.trace = looked;
+        let deviations = Vec::new();
+        return Some(Shortened { run, deviations, reruns, is_cut: false, critical: None, awaits: None });
+    }
+    lab.allow(Some(MOST_STEPS.max(FEWEST_RERUNS * original.ended.steps)));
+    let minimised = minimised(lab, seed, &trace.deviations, budget, &same);
+    let is_cut = lab.has_taken_all();
+    // What tells most is told in any case, the rest if it does not take long.
+    lab.allow(None);
+    let (kept, reruns) = minimised?;
     let mut run = play(lab, seed, &kept, true);
     if !same(&run) {
         return None;
     }
     tell_awaits(lab, &kept, &mut run);
+    lab.allow(Some(MOST_STEPS));
     let critical = critical(lab, seed, &kept, &same);
-    let awaits = critical.as_ref().and_then(|critical| awaits(lab, seed, &kept, critical.deviation));
-    Some(Shortened { run, deviations: kept, reruns, critical, awaits })
+    let awaits = critical.as_ref().filter(|_| !lab.has_taken_all());
+    let awaits = awaits.and_then(|critical| awaits_of(lab, seed, &kept, critical.deviation));
+    lab.allow(None);
+    Some(Shortened { run, deviations: kept, reruns, is_cut, critical, awaits })
+}
+
+/// The deviations that are left, and how many reruns it took.
+fn minimised(
+    lab: &mut Lab<'_>,
+    seed: Seed,
+    deviations: &[Deviation],
+    budget: usize,
+    same: impl Fn(&RunResult) -> bool,
+) -> Option<(Vec<Deviation>, usize)> {
+    let mut reruns = 0;
+    let mut fails = |kept: &[Deviation]| try_again(lab, &mut reruns, |lab| same(&play(lab, seed, kept, false)));
+    let (kept, calls) = minimise(deviations, budget, &mut fails)?;
+    let (mut kept, _) = smallest(&kept, budget - calls, &mut fails);
+    reruns += promote(lab, seed, &mut kept, budget.saturating_sub(reruns), &same);
+    reruns += with_fewer_tasks(lab, seed, &mut kept, budget.saturating_sub(reruns), &same);
+    Some((kept, reruns))
+}
+
+/// One more rerun, as long as they have not taken all steps that they may.
+fn try_again(lab: &mut Lab<'_>, reruns: &mut usize, fails: impl FnOnce(&mut Lab<'_>) -> bool) -> bool {
+    if lab.has_taken_all() {
+        return false;
+    }
+    *reruns += 1;
+    fails(lab)
 }
 
 /// Looks for a schedule with fewer deviations than `kept` that is another one: what deviates is taken as soon as it can be,
@@ -74,16 +132,16 @@ fn promote(
     while goes_on {
         goes_on = false;
         for promotions in attempts(kept) {
-            if spent + 1 >= budget {
+            if spent + 1 >= budget || lab.has_taken_all() {
                 return spent;
             }
             spent += 1;
             let run = lab.run(seed, &Player::promoting(promotions), true);
             let trace = run.ended.trace.as_ref().filter(|trace| same(&run) && trace.deviations.len() < 2 * kept.len());
             let Some(deviations) = trace.map(|trace| trace.deviations.clone()) else { continue };
-            let fails = |kept: &[Deviation]| same(&play(lab, seed, kept, false));
-            let Some((fewer, more)) = minimise(&deviations, budget - spent, fails) else { continue };
-            spent += more;
+            let left = budget - spent;
+            let fails = |kept: &[Deviation]| try_again(lab, &mut spent, |lab| same(&play(lab, seed, kept, false)));
+            let Some((fewer, _)) = minimise(&deviations, left, fails) else { continue };
             if fewer.len() < kept.len() {
                 *kept = fewer;
                 goes_on = kept.len() > 1;
@@ -103,7 +161,11 @@ fn with_fewer_tasks(
     budget: usize,
     same: impl Fn(&RunResult) -> bool,
 ) -> usize {
-    if kept.is_empty() || !kept.iter().all(|d| d.chosen().is_none() && d.who != Key::CLOCK) || budget < 2 {
+    if kept.is_empty()
+        || !kept.iter().all(|d| d.chosen().is_none() && d.who != Key::CLOCK)
+        || budget < 2
+        || lab.has_taken_all()
+    {
         return 0;
     }
     let first = play(lab, seed, kept, true);
@@ -124,7 +186,7 @@ fn with_fewer_tasks(
     }
     wanted.extend(attempts(kept));
     for promotions in wanted.into_iter().take(MOST_ATTEMPTS) {
-        if spent + 2 >= budget {
+        if spent + 2 >= budget || lab.has_taken_all() {
             break;
         }
         spent += 1;
@@ -137,9 +199,10 @@ fn with_fewer_tasks(
         }
         let deviations = run.ended.trace.as_ref().map(|trace| trace.deviations.clone()).unwrap_or_default();
         // To leave one out may have others begin again.
-        let fails = |kept: &[Deviation]| is_better(&play(lab, seed, kept, true), fewest);
-        let Some((fewer, more)) = minimise(&deviations, budget - spent, fails) else { continue };
-        spent += more;
+        let left = budget - spent;
+        let fails =
+            |kept: &[Deviation]| try_again(lab, &mut spent, |lab| is_better(&play(lab, seed, kept, true), fewest));
+        let Some((fewer, _)) = minimise(&deviations, left, fails) else { continue };
         if fewer.len() > kept.len() || spent >= budget {
             continue;
         }
@@ -182,6 +245,9 @@ fn play(lab: &mut Lab<'_>, seed: Seed, kept: &[Deviation], traced: bool) -> RunR
 fn critical(lab: &mut Lab<'_>, seed: Seed, kept: &[Deviation], same: impl Fn(&RunResult) -> bool) -> Option<Critical> {
     let mut found: Option<Critical> = None;
     for place in (0..kept.len()).rev().take(8) {
+        if lab.has_taken_all() {
+            break;
+        }
         let rest = [&kept[..place], &kept[place + 1..]].concat();
         let run = play(lab, seed, &rest, false);
         let passes = run.ended.finding.is_none();
@@ -247,7 +313,7 @@ impl fmt::Display for AwaitSite {
 }
 
 /// Where the two of `critical` await, by one more run.
-fn awaits(lab: &mut Lab<'_>, seed: Seed, kept: &[Deviation], critical: Deviation) -> Option<[AwaitSite; 2]> {
+fn awaits_of(lab: &mut Lab<'_>, seed: Seed, kept: &[Deviation], critical: Deviation) -> Option<[AwaitSite; 2]> {
     let Deviation { who, step, before, before_step } = critical;
     if who == Key::CLOCK || critical.chosen().is_some() {
         return None;
@@ -265,32 +331,50 @@ const MOST_WAITING: usize = 24;
 
 /// Adds to what is told of each task that never goes on where it awaits, by one more run.
 fn tell_awaits(lab: &mut Lab<'_>, kept: &[Deviation], run: &mut RunResult) {
-    let (Some(finding), Some(trace)) = (&mut run.ended.finding, &run.ended.trace) else { return };
+    let waiting = waiting(run);
+    // A run that is given up is looked at before its end.
+    let seen = run.ended.trace.take();
+    add_awaits(run, seen.as_ref());
+    let is_seen = |who: Key| seen.as_ref().is_some_and(|trace| trace.awaits.iter().any(|(key, ..)| *key == who));
+    let waiting: Vec<_> = waiting.into_iter().filter(|(who, _)| !is_seen(*who)).collect();
+    run.ended.trace = seen;
+    if !waiting.is_empty() {
+        let again = play_and_look(lab, run.seed, kept, waiting).ended.trace;
+        add_awaits(run, again.as_ref());
+    }
+}
+
+/// A run in which it is looked where these await in these polls of theirs.
+fn play_and_look(lab: &mut Lab<'_>, seed: Seed, kept: &[Deviation], awaits: Vec<(Key, u32)>) -> RunResult {
+    lab.run(seed, &Player { awaits, ..Player::plain(StrategyKind::Replay(kept.to_vec())) }, true)
+}
+
+/// The tasks that a run's finding tells of as never going on, and the last poll of each.
+fn waiting(run: &RunResult) -> Vec<(Key, u32)> {
+    let (Some(finding), Some(trace)) = (&run.ended.finding, &run.ended.trace) else { return Vec::new() };
     if !matches!(finding.kind, FindingKind::Deadlock | FindingKind::Livelock | FindingKind::Pending) {
-        return;
+        return Vec::new();
     }
     let is_told = |name: &str, text: &str| text.lines().any(|line| is_about(line, name));
     let waits = |actor: &&Actor| {
         let is_task = matches!(actor.kind, ActorKind::Scenario | ActorKind::Task);
         is_task && actor.polls > 0 && finding.details.iter().any(|text| is_told(&actor.name, text))
     };
-    let waiting: Vec<&Actor> = trace.actors.iter().filter(waits).take(MOST_WAITING).collect();
-    if waiting.is_empty() {
-        return;
-    }
-    let awaits = waiting.iter().map(|actor| (actor.key, actor.polls - 1)).collect();
-    let player = Player { awaits, ..Player::plain(StrategyKind::Replay(kept.to_vec())) };
-    let Some(again) = lab.run(run.seed, &player, true).ended.trace else { return };
+    trace.actors.iter().filter(waits).take(MOST_WAITING).map(|actor| (actor.key, actor.polls - 1)).collect()
+}
+
+/// Adds to what the finding of `run` tells of each of these tasks where it awaits, as it was seen in a run that is the same.
+fn add_awaits(run: &mut RunResult, seen: Option<&Trace>) {
+    let (Some(finding), Some(seen)) = (&mut run.ended.finding, seen) else { return };
     let mut waits_for_smol = false;
-    let told: Vec<(&str, String)> = waiting
+    let told: Vec<(String, String)> = seen
+        .awaits
         .iter()
-        .filter_map(|actor| {
-            let at = |(who, poll, _): &&(Key, u32, Vec<usize>)| (*who, *poll) == (actor.key, actor.polls - 1);
-            let (_, _, stack) = again.awaits.iter().find(at)?;
+        .filter_map(|(who, _, stack)| {
             let (place, what) = stacks::awaiting(&stacks::resolve(stack));
             waits_for_smol |= what.as_deref().is_some_and(isolation::is_of_smol);
             let what = what.map_or(String::new(), |what| format!(" ({what})"));
-            Some((actor.name.as_str(), format!("    awaits at {}{what}", place?)))
+            Some((seen.name_of(*who), format!("    awaits at {}{what}", place?)))
         })
         .collect();
     for text in &mut finding.details {

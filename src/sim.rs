@@ -3,7 +3,7 @@
 use crate::apart;
 use crate::boundary::threads::Backend;
 use crate::context;
-use crate::env::Env;
+use crate::env::{self, Env};
 use crate::error::Error;
 use crate::explore::{self, Plan};
 use crate::finding::{Finding, FindingKind};
@@ -183,15 +183,39 @@ macro_rules! shared_options {
         }
 
         /// What is said to blocking calls of this class on the loop: denied by default, but for [`Class::Output`] and
-        /// [`Class::Close`].
+        /// [`Class::Close`], which are allowed. Where nothing needs what is allowed, the report says so.
+        ///
+        /// ```
+        /// use raddle::{Class, Policy, Sim};
+        /// use std::time::Duration;
+        ///
+        /// let sleeps = || async { std::thread::sleep(Duration::from_millis(1)) };
+        /// let report = Sim::new().blocking(Class::Sleep, Policy::Report).run(sleeps);
+        /// assert!(report.is_ok());
+        /// # #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+        /// if report.boundary() == "on" {
+        ///     assert_eq!(report.leaks()[0].call(), "thread::sleep 1 ms");
+        /// }
+        /// ```
         pub fn blocking(mut self, class: Class, policy: Policy) -> Self {
             self.config.options.policies.set(class, policy);
             self
         }
 
-        /// Allows blocking calls of `class` on the loop that name a path below `path`.
-        pub fn allow_path(mut self, class: Class, path: &str) -> Self {
-            self.config.options.policies.allow_path(class, path);
+        /// Allows blocking calls of `class` on the loop that name `path`, or what is below it, for a `reason` that reviewers
+        /// read: of [`Class::File`] (and `Pipe`, `Close`) a file or folder, absolute or relative to the working directory; of
+        /// [`Class::Socket`] an address, with or without its port. One that nothing needs is told in the report.
+        ///
+        /// ```
+        /// use raddle::{Class, Sim};
+        ///
+        /// let report = Sim::new().allow_path("small, and read once", Class::File, "src").run(|| async {
+        ///     std::fs::read_to_string("src/lib.rs").map_or(0, |text| text.len())
+        /// });
+        /// assert!(report.is_ok(), "{report}");
+        /// ```
+        pub fn allow_path(mut self, reason: &str, class: Class, path: &str) -> Self {
+            self.config.allow_path(reason, class, path);
             self
         }
 
@@ -318,6 +342,14 @@ impl Sim {
     }
 }
 
+impl Config {
+    /// Calls of `class` on the loop that name `path`, or what is below it, are allowed.
+    pub fn allow_path(&mut self, reason: &str, class: Class, path: &str) {
+        let names = if class == Class::Socket { Vec::new() } else { env::names_of(path) };
+        self.options.policies.allow_path(reason, class, path, names);
+    }
+}
+
 /// The options as they hold in this environment; or why there can be no run.
 pub(crate) fn prepare(config: &Config, at: &Location<'_>) -> Result<Options, Box<Finding>> {
     if crate::context::in_run() {
@@ -363,6 +395,7 @@ pub(crate) fn refused(seed: Seed, finding: Finding) -> RunResult {
         unused_allowances: Vec::new(),
         used_allowances: Vec::new(),
         long_polls: Vec::new(),
+        draws_nothing: false,
         boundary_off: crate::boundary::kernel::why_off(),
     });
     RunResult { seed, returned: None, ended, left_behind: false }
@@ -438,7 +471,8 @@ impl Explore {
 
     shared_options!();
 
-    /// Runs `scenario` once for each seed. Never panics: what was found is in the result.
+    /// Runs `scenario` once for each seed; once altogether where a run draws nothing from its seed
+    /// ([`Coverage::draws_nothing`](crate::Coverage::draws_nothing)). Never panics: what was found is in the result.
     #[track_caller]
     pub fn run<F, Fut, T>(self, scenario: F) -> Found
     where
@@ -475,6 +509,7 @@ impl Explore {
             first_only,
             shrink_budget,
             outcomes_traced: 16,
+            may_end_early: true,
         };
         Found::new(explore::explore(setup, plan), &name, Some(count), &config.replay)
     }

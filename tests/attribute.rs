@@ -11,6 +11,8 @@ fn one_run_for_each_seed() {
     /// Not found by the test harness in here, so that nothing but the call below runs it.
     #[raddle::test(seeds = 3, check = false, regressions = false)]
     async fn counted() {
+        // Otherwise one run would be all there is.
+        let _ = raddle::choose(2);
         RUNS.fetch_add(1, Relaxed);
     }
 
@@ -38,6 +40,9 @@ async fn no_arguments() {}
     deny_pending,
     allow_panics = false,
     regressions = false,
+    blocking(output = "report", sleep = "allow"),
+    allow_path(file = "src", why = "nothing of it is read"),
+    allow_path(socket = "10.0.0.1:80", why = "nor is anybody called"),
     crate = "raddle"
 )]
 async fn every_argument() {}
@@ -58,6 +63,35 @@ async fn an_err_fails_the_test() -> Result<(), String> {
 #[raddle::test(seeds = 2, regressions = false)]
 async fn a_panic_fails_the_test() {
     panic!("left 80, right 100");
+}
+
+#[raddle::test(
+    seeds = 2,
+    blocking(sleep = "allow"),
+    allow_path(file = "src", why = "its own source"),
+    allow_path(file = "tests/attribute.rs", why = "and this one")
+)]
+async fn blocks_as_it_may() {
+    std::thread::sleep(std::time::Duration::from_millis(1));
+    assert!(std::fs::read("src/lib.rs").unwrap().len() + std::fs::read("./tests/attribute.rs").unwrap().len() > 0);
+}
+
+/// Where nobody can look, nothing is denied either.
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+#[raddle::test(seeds = 2, regressions = false, boundary = "required", allow_path(file = "src/lib.rs", why = "read"))]
+#[should_panic(expected = "open \"src/env.rs\" blocks the loop")]
+async fn blocks_as_it_may_not() {
+    for path in ["src/lib.rs", "src/env.rs"] {
+        let _ = std::fs::read(path);
+    }
+}
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+#[raddle::test(seeds = 2, regressions = false, boundary = "required", blocking(output = "deny"))]
+#[should_panic(expected = "blocks the loop")]
+async fn denies_what_is_allowed_otherwise() {
+    use std::io::Write;
+    std::io::stderr().write_all(b"").and_then(|()| std::io::stderr().write_all(b"\n")).unwrap();
 }
 
 #[raddle::test(seeds = 2)]

@@ -278,8 +278,33 @@ fn a_policy_allows_a_class() {
     assert!(report.is_ok() && report.leaks().is_empty(), "{report}");
     let report = Sim::new().blocking(Class::Sleep, Policy::Report).run(sleeps);
     assert!(report.is_ok() && report.leaks().len() == 1, "{report}");
-    let report = Sim::new().allow_path(Class::File, "/etc").run(|| async { drop(std::fs::File::open("/etc/hosts")) });
-    assert!(report.is_ok(), "{report}");
+}
+
+/// Paths of one class, below which a test may block; the same call site may be allowed one path and not another.
+#[test]
+fn a_path_is_allowed_for_a_test() {
+    let read = |path: &str| std::fs::read(path).map_or(0, |bytes| bytes.len());
+    let sim = || Sim::new().require_boundary(true).allow_path("small", Class::File, "/etc/hosts");
+    let report = sim().run(move || async move { read("/etc/hosts") });
+    assert!(report.is_ok() && report.leaks().is_empty() && report.unused_allowances().is_empty(), "{report}");
+    let report = sim().run(move || async move { ["/etc/hosts", "/etc/passwd"].map(read) });
+    let calls: Vec<_> = report.leaks().iter().map(|leak| leak.call()).collect();
+    assert_eq!(calls, ["open \"/etc/passwd\"", "read \"/etc/passwd\""], "{report}");
+    let report = sim().allow_path("its own source", Class::File, "tests").run(move || async move { read(file!()) });
+    assert!(report.is_ok() && report.value() > Some(&0), "{report}");
+    assert_eq!(report.unused_allowances(), ["\"small\" for class file at \"/etc/hosts\""], "{report}");
+    let connects = || async { drop(std::net::TcpStream::connect("127.0.0.1:1")) };
+    let report = sim().allow_path("the test's own", Class::Socket, "127.0.0.1").run(connects);
+    assert!(report.is_ok() && report.unused_allowances().len() == 1, "{report}");
+}
+
+#[test]
+fn a_class_that_is_allowed_for_nothing_is_told() {
+    let allowed = || raddle::Explore::new().seeds(0..2).blocking(Class::Sleep, Policy::Allow);
+    let found = allowed().run(|| async {});
+    assert_eq!(found.unused_allowances(), ["all calls of class sleep"], "{found}");
+    let found = allowed().blocking(Class::Dns, Policy::Deny).run(|| async { std::thread::sleep(MS) });
+    assert!(found.is_ok() && found.unused_allowances().is_empty(), "{found}");
 }
 
 // ---- in workers: waits in virtual time

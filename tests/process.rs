@@ -368,7 +368,7 @@ fn a_test_that_fails_and_is_replayed() {
     assert!(!told.err.contains("passed"), "{told:?}");
     in_order(
         &project.test("allows_in_vain", &[]).err,
-        &["allows_in_vain passed, but nothing blocked", "\"a reason\" at "],
+        &["allows_in_vain passed, but nothing needs the allowance \"a reason\" at "],
     );
     fs::remove_dir_all(project.folder.join("tests/seeds")).unwrap();
     assert_eq!(project.test("expected_to_fail", &[]).code, Some(0));
@@ -442,6 +442,13 @@ fn a_test_that_fails_and_is_replayed() {
         in_order(&told.err, &[&format!("passes: {} \"nonsense\": expected ", variable.name)]);
         assert_eq!(told.out.matches("one run").count(), 0);
     }
+
+    let told = project.test("passes", &[("RADDLE_SEDS", "10")]);
+    assert_eq!(told.code, Some(101), "a name that is none would change nothing, and nobody would see that: {told:?}");
+    in_order(
+        &told.err,
+        &["passes: environment variable \"RADDLE_SEDS\": expected RADDLE_SEEDS (every name that begins"],
+    );
 
     // The other variables do what the table says.
     let runs = |variables: &[(&str, &str)]| project.test("passes", variables).out.matches("one run").count();

@@ -4,8 +4,9 @@ mod common;
 
 use async_lock::Mutex;
 use common::in_order;
-use raddle::{Explore, Finding, FindingKind, Sim, StrategyKind};
+use raddle::{Check, Explore, Finding, FindingKind, Sim, StrategyKind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 /// Everything that is told of the only failure there is in plain order, which is of this kind.
@@ -178,4 +179,98 @@ fn the_steps_that_lead_to_a_deviation_are_told() {
     let wanted =
         ["minimised: 1 deviation ", "reader ran before writer", "with those that lead there, 3 steps are out of turn"];
     in_order(&found.to_string(), &wanted);
+}
+
+/// How many times the tasks of this are polled, whatever is done with it: a livelock is long, and each rerun of it as well.
+static SPINS: AtomicU64 = AtomicU64::new(0);
+
+async fn spins() {
+    loop {
+        SPINS.fetch_add(1, Relaxed);
+        raddle::yield_now().await; // it spins
+    }
+}
+
+/// Run, checked, and told with where it waits, by no more runs than two.
+#[test]
+fn a_long_livelock_is_not_run_over_and_over() {
+    const STEPS: u64 = 150_000;
+    let explore = Explore::new().seeds(0..256).strategy(StrategyKind::Portfolio).stop_at_first_failure(true);
+    let found = explore.max_steps(STEPS).run(spins);
+    let text = found.first_failure().unwrap().to_string();
+    in_order(
+        &text,
+        &["still running after 150000 steps", "by 0 reruns", "the busiest tasks:\n    scenario (spawned at "],
+    );
+    assert!(text.contains(&format!("awaits at tests/telling.rs:{}", line_of("it spins"))), "{text}");
+    assert_eq!(SPINS.load(Relaxed), 2 * STEPS);
+}
+
+/// What comes over and over again is shown the first time and the last.
+#[test]
+fn rounds_are_told_once() {
+    let two = || async {
+        raddle::task("other")
+            .spawn(async {
+                loop {
+                    raddle::yield_now().await;
+                }
+            })
+            .detach();
+        loop {
+            raddle::yield_now().await;
+        }
+    };
+    let text = told(FindingKind::Livelock, Explore::new().max_steps(3_000), two);
+    let lanes =
+        ["scenario spawns other", "other: pending", "scenario: pending", "… these 2 lines 149", " times more …"];
+    in_order(&text, &lanes);
+    in_order(&text, &["times more …", "2999", "3000", "schedule: "]);
+    assert!(text.lines().count() < 30, "{text}");
+}
+
+/// One that takes another order: what reruns may take together is counted in their steps, and said.
+#[test]
+fn reruns_that_are_long_are_few() {
+    const STEPS: u64 = 300_000;
+    let turned = || async {
+        let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let tasks: Vec<_> = (0..12)
+            .map(|n| {
+                let order = order.clone();
+                raddle::task("runner").spawn(async move {
+                    for _ in 0..4 {
+                        raddle::yield_now().await;
+                    }
+                    order.lock().unwrap().push(n);
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await;
+        }
+        let order = order.lock().unwrap().clone();
+        let pairs = (0..12).flat_map(|i| (0..i).map(move |j| (j, i)));
+        let turned = pairs.filter(|&(j, i)| order[j] > order[i]).count();
+        if turned > 20 {
+            loop {
+                raddle::yield_now().await;
+            }
+        }
+    };
+    let runs = Arc::new(AtomicU64::new(0));
+    let counted = runs.clone();
+    let explore = Explore::new().seeds(3..4).max_steps(STEPS).check(Check::Off);
+    let found = explore.run(move || {
+        counted.fetch_add(1, Relaxed);
+        turned()
+    });
+    let failure = found.first_failure().unwrap();
+    let text = failure.to_string();
+    assert_eq!(failure.finding().map(Finding::kind), Some(FindingKind::Livelock), "{text}");
+    in_order(&text, &["minimised: ", "there may be a shorter one: each rerun is long, and no more of them were made"]);
+    in_order(&text, &["the busiest tasks:", "awaits at tests/telling.rs:", "interleaving", "schedule: v1,"]);
+    // 2,000,000 steps to minimise, as many for the critical pair, and a few that are made in any case.
+    assert!(runs.load(Relaxed) < 40, "{} runs: {text}", runs.load(Relaxed));
+    assert!(failure.minimised().len() as u64 <= failure.deviations());
 }

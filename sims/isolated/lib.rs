@@ -52,7 +52,7 @@ fn spawn<T: Send + 'static>(
 }
 
 /// Set in a process that is to run a scenario outside of any run: its reactor and its pool would outlive that here.
-const IN_REALITY: &str = "RADDLE_SIMS_IN_REALITY";
+const IN_REALITY: &str = "SIMS_IN_REALITY";
 
 /// The scenario of this test [`explored`]. It returns a value, and what reality leaves open, as how long it took: by `fifo`
 /// the value is the one that it has outside of any run. `None` in the process that tries the latter.

@@ -123,6 +123,7 @@ fn nothing(finding: Finding) -> Ended {
         unused_allowances: Vec::new(),
         used_allowances: Vec::new(),
         long_polls: Vec::new(),
+        draws_nothing: false,
         boundary_off: kernel::why_off(),
     }
 }

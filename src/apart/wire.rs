@@ -108,6 +108,7 @@ impl Parcel for Ended {
             unused_allowances,
             used_allowances,
             long_polls,
+            draws_nothing,
             boundary_off: _,
         } = self;
         finding.put(sink);
@@ -118,6 +119,7 @@ impl Parcel for Ended {
         leaks.put(sink);
         [unused_allowances, used_allowances].into_iter().for_each(|texts| texts.put(sink));
         long_polls.put(sink);
+        draws_nothing.put(sink);
     }
 
     #[inline]
@@ -140,6 +142,7 @@ impl Parcel for Ended {
             unused_allowances: Parcel::take(from)?,
             used_allowances: Parcel::take(from)?,
             long_polls: Parcel::take(from)?,
+            draws_nothing: Parcel::take(from)?,
             boundary_off: kernel::why_off(),
         })
     }

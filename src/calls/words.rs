@@ -75,10 +75,10 @@ pub(super) fn in_words(op: Op) -> (&'static str, Detail) {
 
 /// What is behind a descriptor: `"/etc/hosts"`, `a socket`.
 fn file(fd: i32) -> Detail {
-    let mut bytes = [0; 94];
+    let mut bytes = [0; Detail::PATH];
     let mut words = Detail::new();
     let length = kernel::name_of(fd, &mut bytes);
-    let name = std::str::from_utf8(&bytes[..length]).unwrap_or("?");
+    let name = text(&bytes[..length]);
     let _ = match name.split_once(':') {
         _ if name.starts_with('/') => write!(words, "\"{name}\""),
         Some(("anon_inode", kind)) => write!(words, "{}", kind.trim_matches(['[', ']'])),
@@ -90,16 +90,20 @@ fn file(fd: i32) -> Detail {
 
 /// The text at an address, in quotes; nothing for a null pointer.
 fn text_at(address: usize) -> Detail {
-    let mut bytes = [0; 94];
+    let mut bytes = [0; Detail::PATH];
     let mut words = Detail::new();
     if address == 0 {
         return words;
     }
     let read = kernel::peek(address, &mut bytes);
     let bytes = bytes[..read].split(|&b| b == 0).next().unwrap_or_default();
-    let text = std::str::from_utf8(bytes).unwrap_or("?");
-    let _ = write!(words, "\"{text}\"");
+    let _ = write!(words, "\"{}\"", text(bytes));
     words
+}
+
+/// As much of it as is text: a long path may have been cut within a letter.
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_else(|e| std::str::from_utf8(&bytes[..e.valid_up_to()]).unwrap_or("?"))
 }
 
 /// A socket's address as the kernel writes it (`sockaddr_in`, `sockaddr_in6`), and its length.

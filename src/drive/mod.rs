@@ -107,6 +107,7 @@ impl Booth<'_, '_> {
                     first_only,
                     shrink_budget: 0,
                     outcomes_traced: 0,
+                    may_end_early: false,
                 };
                 tell::explored(&explore_in(self.lab, plan, player, Vec::new()))
             }
@@ -115,7 +116,10 @@ impl Booth<'_, '_> {
             Command::Keep { seed, strategy, comment } => {
                 let strategy = self.resolve(strategy).dealt(seed).kind;
                 let object = Object::new().text("type", "kept");
-                let Some(file) = &self.seed_file else { return object.maybe("file", None::<&str>).end() };
+                let worth_it = regressions::are_worth_it(&strategy, &self.strategy);
+                let Some(file) = self.seed_file.as_ref().filter(|_| worth_it) else {
+                    return object.maybe("file", None::<&str>).end();
+                };
                 let object = object.text("file", &file.display().to_string());
                 match regressions::add(file, &Regression { test: self.path.clone(), seed, strategy }, &comment) {
                     Ok(new) => object.switch("new", new).end(),
@@ -175,6 +179,7 @@ impl Booth<'_, '_> {
             first_only: true,
             shrink_budget: shrink,
             outcomes_traced: 0,
+            may_end_early: false,
         };
         let found = Found::new(explore_in(self.lab, plan, player.clone(), Vec::new()), &self.name, None, &replay);
         match found.first_failure() {

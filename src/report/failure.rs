@@ -27,6 +27,8 @@ pub struct Failure {
     /// A portfolio dealt the strategy.
     is_dealt: bool,
     reruns: Option<usize>,
+    /// They had taken as many steps as they may.
+    is_cut: bool,
     /// What is left of the deviations.
     kept: Vec<Deviation>,
     /// The run that is shown: minimised, if that worked.
@@ -60,8 +62,10 @@ impl Failure {
         }
         let report = |run| Report::new(name, strategy.clone(), run, replay.clone());
         let original = report(original);
+        let mut is_cut = false;
         let (shown, kept, reruns, critical, awaits) = match minimised {
-            Some(Shortened { run, deviations, reruns, critical, awaits }) => {
+            Some(Shortened { run, deviations, reruns, is_cut: cut, critical, awaits }) => {
+                is_cut = cut;
                 (report(run), deviations, Some(reruns), critical, awaits)
             }
             None => (original.clone(), original.trace.deviations().to_vec(), None, None, None),
@@ -76,6 +80,7 @@ impl Failure {
             is_dealt: *explored == StrategyKind::Portfolio,
             strategy,
             reruns,
+            is_cut,
             kept,
             report: shown,
             original,
@@ -219,6 +224,9 @@ impl Failure {
             match self.tasks() {
                 (some, all) if some < all => writeln!(f, "; {some} of {all} tasks take part")?,
                 _ => writeln!(f)?,
+            }
+            if self.is_cut {
+                writeln!(f, "    there may be a shorter one: each rerun is long, and no more of them were made")?;
             }
             if count == 0 {
                 writeln!(f, "    it fails in plain order, too: first in, first out")?;

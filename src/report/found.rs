@@ -102,7 +102,8 @@ impl Found {
         self.coverage.interleavings()
     }
 
-    /// Scopes of [`allow_blocking`](crate::allow_blocking) in which nothing blocked under any seed.
+    /// Allowances that nothing needed under any seed: scopes of [`allow_blocking`](crate::allow_blocking), functions of
+    /// [`allow_blocking_in`](crate::allow_blocking_in), and what the test's own options allow.
     pub fn unused_allowances(&self) -> &[String] {
         &self.unused_allowances
     }
@@ -217,7 +218,7 @@ impl fmt::Display for Found {
             let told: Vec<_> = failed.map(|s| format!("{} {} of {}", s.strategy, s.failed, s.runs)).collect();
             write!(f, "\n  what failed was found by {}", told.join(", "))?;
         }
-        self.unused_allowances.iter().try_for_each(|a| write!(f, "\n  nothing blocked in allow_blocking({a})"))?;
+        self.unused_allowances.iter().try_for_each(|a| write!(f, "\n  an allowance that nothing needs: {a}"))?;
         self.long_polls.iter().try_for_each(|poll| write!(f, "\n  advisory: {}", poll.replace('\n', "\n  ")))?;
         if let (Some(why), []) = (why_off(), &self.failures[..]) {
             write!(f, "\n  boundary: off ({why})")?;

@@ -255,7 +255,8 @@ impl<T> Report<T> {
         &self.leaks
     }
 
-    /// Scopes of [`allow_blocking`](crate::allow_blocking) in which nothing blocked.
+    /// Allowances that nothing needed: scopes of [`allow_blocking`](crate::allow_blocking), functions of
+    /// [`allow_blocking_in`](crate::allow_blocking_in), and what the test's own options allow.
     pub fn unused_allowances(&self) -> &[String] {
         &self.unused_allowances
     }
@@ -329,7 +330,7 @@ impl<T> fmt::Display for Report<T> {
                 write!(f, "; still alive: {}", self.pending.join(", "))?;
             }
             self.leaks.iter().try_for_each(|leak| write!(f, "\n  {leak}"))?;
-            self.unused_allowances.iter().try_for_each(|a| write!(f, "\n  nothing blocked in allow_blocking({a})"))?;
+            self.unused_allowances.iter().try_for_each(|a| write!(f, "\n  an allowance that nothing needs: {a}"))?;
             self.long_polls.iter().try_for_each(|poll| write!(f, "\n  advisory: {poll}"))?;
             tell_outliving(&self.outliving).iter().try_for_each(|told| write!(f, "\n  {told}"))?;
             return match self.boundary_off {

@@ -199,6 +199,8 @@ pub(crate) struct Log {
     pub poll_ended: Option<PollEnd>,
     /// The polls whose awaits are looked at: who, and which of its own.
     pub wanted: Vec<(Key, u32)>,
+    /// From this step on those of all are, and the last of each is kept: the run is about to be given up.
+    late_from: u64,
     /// The run is being wound up: what is dropped now is not news.
     pub closing: bool,
 }
@@ -216,8 +218,16 @@ impl Log {
             worker: None,
             poll_ended: None,
             wanted: Vec::new(),
+            late_from: u64::MAX,
             closing: false,
         }
+    }
+
+    /// The same of a run that is given up after so many steps.
+    pub fn of_at_most(max_steps: u64) -> Log {
+        /// So many steps before its end it is looked where everybody awaits: more than there are tasks that spin.
+        const LATE: u64 = 256;
+        Log { late_from: max_steps.saturating_sub(LATE).max(LATE), ..Log::new() }
     }
 
     /// Adds an actor. Its name gets a number, unless it was `given` and is the first of that name.
@@ -358,13 +368,17 @@ impl Log {
     /// Whether it is asked for where the task `key` awaits in the poll that goes on.
     pub fn wants_await(&self, key: Key) -> bool {
         let poll = |index| self.trace.actors.get(index as usize).map(|actor: &Actor| actor.polls.wrapping_sub(1));
+        if self.step >= self.late_from {
+            return true;
+        }
         !self.wanted.is_empty() && self.index(key).and_then(poll).is_some_and(|poll| self.wanted.contains(&(key, poll)))
     }
 
     /// The task `key` awaits something, with `stack`: what it does last is what it awaits.
     pub fn awaits(&mut self, key: Key, stack: Vec<usize>) {
         let poll = self.index(key).map_or(0, |index| self.trace.actors[index as usize].polls.wrapping_sub(1));
-        self.trace.awaits.retain(|(who, of, _)| (*who, *of) != (key, poll));
+        let is_asked_for = |of: u32| self.wanted.contains(&(key, of));
+        self.trace.awaits.retain(|&(who, of, _)| who != key || of != poll && is_asked_for(of));
         self.trace.awaits.push((key, poll, stack));
     }
 

@@ -54,6 +54,45 @@ impl Line {
 /// From how many lines in a row that are alike only the first and the last are shown.
 const MANY_ALIKE: usize = 5;
 
+/// The lines with those that come over and over again, as in a livelock, shown the first and the last time.
+fn in_rounds(lines: Vec<Line>) -> Vec<Line> {
+    /// Of so many lines may a round be, and so often must it come.
+    const LONGEST: usize = 12;
+    const MANY: usize = 4;
+    let is_same = |one: &Line, other: &Line| {
+        let is_plain = |line: &Line| !line.deviates && !line.is_gap;
+        is_plain(one) && is_plain(other) && one.lane == other.lane && one.text == other.text
+    };
+    let round_at = |lines: &[Line]| {
+        (2..=LONGEST).find_map(|length| {
+            let again = lines.iter().zip(lines.iter().skip(length)).take_while(|(one, other)| is_same(one, other));
+            let rounds = 1 + again.count() / length;
+            (rounds >= MANY).then_some((length, rounds))
+        })
+    };
+    let mut shown = Vec::new();
+    let mut next = 0;
+    let mut found = Vec::new();
+    while next < lines.len() {
+        let round = round_at(&lines[next..]);
+        found.extend(round.map(|(length, rounds)| (next, length, rounds)));
+        next += round.map_or(1, |(length, rounds)| length * rounds);
+    }
+    let mut lines = lines.into_iter();
+    let mut at = 0;
+    for (from, length, rounds) in found {
+        shown.extend(lines.by_ref().take(from - at + length));
+        let mut others = lines.by_ref().skip(length * (rounds - 2)).take(length);
+        let last = others.next().expect("a round has two lines at least");
+        shown.push(last.gap(format!("… these {length} lines {} times more …", rounds - 2)));
+        shown.push(last);
+        shown.extend(others);
+        at = from + length * rounds;
+    }
+    shown.extend(lines);
+    shown
+}
+
 /// How many lines before and after a deviation are of interest.
 const AROUND: usize = 2;
 
@@ -79,6 +118,7 @@ fn in_short(lines: Vec<Line>, most: usize) -> Vec<Line> {
             last => folded.extend(alike.into_iter().chain(last)),
         }
     }
+    let folded = in_rounds(folded);
     if folded.len() <= most {
         return folded;
     }

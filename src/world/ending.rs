@@ -15,6 +15,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// What is left of a run that is over.
+#[derive(Clone)]
 pub(crate) struct Ended {
     pub finding: Option<Finding>,
     pub steps: u64,
@@ -38,6 +39,8 @@ pub(crate) struct Ended {
     pub used_allowances: Vec<String>,
     /// Polls that used more processor time than they should, in words. Nothing that a seed could repeat.
     pub long_polls: Vec<LongPoll>,
+    /// Neither the seed nor the strategy had any part in it.
+    pub draws_nothing: bool,
     /// Why system calls were not seen, if they were not.
     pub boundary_off: Option<&'static str>,
 }
@@ -263,6 +266,7 @@ impl World {
             unused_allowances,
             used_allowances,
             long_polls: self.tell_long_polls(),
+            draws_nothing: false,
             boundary_off: kernel::why_off(),
         })
     }
@@ -282,6 +286,7 @@ impl World {
         }
         let message = match denied.len() {
             1 => first.headline(),
+            2 => format!("{}, and 1 more call does", first.headline()),
             n => format!("{}, and {} more calls do", first.headline(), n - 1),
         };
         let mut finding = Finding::new(FindingKind::Leak, message);

@@ -6,6 +6,7 @@
 #[cfg(feature = "smol")]
 mod bare;
 mod choices;
+mod drawing;
 mod dying;
 mod ending;
 mod fifos;
@@ -114,6 +115,8 @@ pub(crate) struct World {
     /// Tasks that do.
     #[cfg(all(unix, feature = "smol"))]
     tasks_outside: Rare<Vec<(i32, bool, Waker)>>,
+    /// Whether code under test has started a thread in this run, or a task has waited for a descriptor.
+    has_company: Word<bool>,
     /// Descriptors that stand for sockets of the run's network.
     stand_ins: Rare<Vec<outside::StandIn>>,
     /// The loop stood still in this step, by which incident.
@@ -287,6 +290,7 @@ impl World {
             outside: Rare::new(Vec::new()),
             #[cfg(all(unix, feature = "smol"))]
             tasks_outside: Rare::new(Vec::new()),
+            has_company: Word::new(false),
             stand_ins: Rare::new(Vec::new()),
             stood: Cell::new(false),
             stood_for: Cell::new(None),
@@ -338,7 +342,7 @@ impl World {
         self.pool.reset(|pool| pool.reset(&options.pool));
         self.log.reset(|log| *log = None);
         if traced {
-            *self.log.borrow_mut() = Some(Log::new());
+            *self.log.borrow_mut() = Some(Log::of_at_most(options.max_steps));
         }
         self.selector.set(kernel::selector());
         self.sentinel.reset(Sentinel::reset);
@@ -350,6 +354,7 @@ impl World {
         self.stand_ins.reset(Vec::clear);
         self.children.set(0);
         self.has_started_children.set(false);
+        self.has_company.set(false);
         self.patience.set(standing::MOST_PATIENCE);
         self.stood.set(false);
         self.stood_for.set(None);

@@ -61,6 +61,7 @@ impl World {
         is_detached: bool,
         main: impl FnOnce(&mut dyn FnMut()) + 'static,
     ) -> Result<u32, i32> {
+        self.has_company.set(true);
         let place = {
             let mut natives = self.natives.borrow_mut();
             let place = natives.iter().position(Option::is_none).unwrap_or(natives.len());

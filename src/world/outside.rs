@@ -29,6 +29,7 @@ impl World {
 
     /// Has `waker` woken once the descriptor can be read (or written to).
     pub fn wait_for_descriptor(&self, fd: i32, write: bool, waker: &std::task::Waker) {
+        self.has_company.set(true);
         let mut waiting = self.tasks_outside.borrow_mut();
         if !waiting.iter().any(|(f, w, known)| (*f, *w) == (fd, write) && known.will_wake(waker)) {
             waiting.push((fd, write, waker.clone()));

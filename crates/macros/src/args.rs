@@ -8,6 +8,7 @@ use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::{Error, Ident, Lit, LitStr, Path, Result, Token};
 
+use crate::blocking::{ALLOW_PATH, AllowedPath, BLOCKING, Said};
 use crate::nearest::nearest;
 use crate::value;
 
@@ -79,6 +80,10 @@ const CRATE_USAGE: &str = "`crate = my::raddle`";
 #[derive(Default)]
 pub(crate) struct Args {
     settings: [Option<Value>; SETTINGS.len()],
+    /// What is said to classes of blocking calls.
+    blocking: Option<Vec<Said>>,
+    /// And to some paths.
+    allowed: Vec<AllowedPath>,
     krate: Option<Path>,
 }
 
@@ -95,7 +100,9 @@ impl Args {
     /// path of `raddle`.
     pub(crate) fn calls(&self, krate: &TokenStream) -> TokenStream {
         let given = SETTINGS.iter().zip(&self.settings).filter_map(|(setting, value)| Some((setting, value.as_ref()?)));
-        given.map(|(setting, value)| call(setting.method, value, krate)).collect()
+        let settings = given.map(|(setting, value)| call(setting.method, value, krate));
+        let blocking = self.blocking.iter().flatten().map(|said| said.call(krate));
+        settings.chain(blocking).chain(self.allowed.iter().map(|allowed| allowed.call(krate))).collect()
     }
 
     /// The arguments as `name=value` words, in their fixed order.
@@ -107,7 +114,9 @@ impl Args {
             Value::Nanos(nanos) => format!("{}={nanos}ns", setting.name),
             Value::Switch(switch) | Value::Snapshot(switch) => format!("{}={switch}", setting.name),
         });
-        words.collect::<Vec<_>>().join(" ")
+        let said = |said: &Vec<Said>| said.iter().map(Said::in_words).collect::<Vec<_>>().join(",");
+        let blocking = self.blocking.iter().map(|all| format!("{BLOCKING}={}", said(all)));
+        words.chain(blocking).collect::<Vec<_>>().join(" ")
     }
 
     /// Seeds of a test that is meant to fail are not kept, unless the user says so.
@@ -129,6 +138,14 @@ impl Args {
         if name == CRATE {
             let path = parse_path(&name, input)?;
             return put(&mut self.krate, path, &name);
+        }
+        if name == BLOCKING {
+            let said = Said::parse(&name, input)?;
+            return put(&mut self.blocking, said, &name);
+        }
+        if name == ALLOW_PATH {
+            self.allowed.push(AllowedPath::parse(&name, input)?);
+            return Ok(());
         }
         let Some(at) = SETTINGS.iter().position(|setting| name == setting.name) else { return Err(unknown(&name)) };
         let value = SETTINGS[at].parse_value(&name, input)?;
@@ -254,7 +271,7 @@ fn ends(input: ParseStream) -> bool {
 }
 
 /// Takes all up to the next comma.
-fn rest_of_argument(input: ParseStream) -> TokenStream {
+pub(crate) fn rest_of_argument(input: ParseStream) -> TokenStream {
     let mut rest = TokenStream::new();
     while !ends(input) {
         match input.parse::<TokenTree>() {
@@ -273,7 +290,7 @@ fn put<T>(place: &mut Option<T>, value: T, name: &Ident) -> Result<()> {
 }
 
 fn unknown(name: &Ident) -> Error {
-    let names = || SETTINGS.iter().map(|setting| setting.name).chain([CRATE]);
+    let names = || SETTINGS.iter().map(|setting| setting.name).chain([BLOCKING, ALLOW_PATH, CRATE]);
     let hint = match nearest(&name.to_string(), names()) {
         Some(near) => format!(", did you mean `{near}`?"),
         None => String::new(),
@@ -330,6 +347,16 @@ mod tests {
             ("check", ".check(true)"),
             ("regressions = false", ".regressions(false)"),
             ("crate = raddle", ""),
+            (
+                "blocking(file = \"allow\", sleep = \"report\",)",
+                ".blocking(::raddle::Class::File,::raddle::Policy::Allow)\
+                 .blocking(::raddle::Class::Sleep,::raddle::Policy::Report)",
+            ),
+            (
+                "allow_path(why = \"small\", file = \"/etc\"), allow_path(socket = \"[::1]:80\", why = \"ours\")",
+                ".allow_path(\"small\",::raddle::Class::File,\"/etc\")\
+                 .allow_path(\"ours\",::raddle::Class::Socket,\"[::1]:80\")",
+            ),
         ] {
             assert_eq!(calls(source), call, "{source}");
         }
@@ -340,6 +367,8 @@ mod tests {
         let args: Args =
             syn::parse_str("check, strategy = \"pct:3\", seeds = 9, watchdog = \"2s\", crate = a").unwrap();
         assert_eq!(args.settings(), "seeds=9 strategy=pct:3 watchdog=2000000000ns check=true");
+        let args: Args = syn::parse_str("blocking(dns = \"deny\", output = \"report\"), seeds = 9").unwrap();
+        assert_eq!(args.settings(), "seeds=9 blocking=dns:deny,output:report");
     }
 
     #[test]
@@ -371,7 +400,7 @@ mod tests {
     fn an_unknown_argument_is_answered_with_the_known_ones() {
         let known = "(known: `seeds`, `seed`, `strategy`, `max_steps`, `pool_threads`, `stall_up_to`, `watchdog`, \
                      `cpu_budget`, `snapshot`, `deny_pending`, `allow_panics`, `boundary`, `isolation`, `check`, \
-                     `regressions`, `crate`)";
+                     `regressions`, `blocking`, `allow_path`, `crate`)";
         assert_eq!(error("sed = 5"), format!("unknown argument `sed`, did you mean `seed`? {known}"));
         assert_eq!(error("flavor = \"multi_thread\""), format!("unknown argument `flavor` {known}"));
     }
@@ -400,6 +429,46 @@ mod tests {
             ("isolation = true", "isolation = true: expected \"process\" or \"thread\""),
             ("check = yes", "check = yes: expected true or false"),
             ("strategy = fifo", "strategy = fifo: expected a literal, as in `strategy = \"pct:3\"`"),
+        ] {
+            assert_eq!(error(source), message, "{source}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_blocking_calls_and_will_not_do() {
+        let policies = "expected \"deny\", \"report\" or \"allow\"";
+        let usage = "`blocking(output = \"deny\", sleep = \"report\")`";
+        let path = "`allow_path(file = \"/etc/app.toml\", why = \"small, and read once\")`";
+        let classes = "(known: `sleep`, `lock`, `join`, `process`, `file`, `socket`, `readiness`, `dns`, `pipe`, `output`, \
+                       `close`";
+        let below = "what is below it is allowed as well";
+        for (source, message) in [
+            ("blocking(file = \"ignore\")", format!("file = \"ignore\": {policies}")),
+            ("blocking(file = allow)", format!("file = allow: {policies}")),
+            ("blocking(file = 3)", format!("file = 3: {policies}")),
+            ("blocking(file =)", format!("`file` needs a value: {policies}")),
+            ("blocking(file)", format!("`file` needs a value, as in {usage}")),
+            ("blocking", format!("`blocking` is written {usage}")),
+            ("blocking = \"deny\"", format!("`blocking` is written {usage}")),
+            ("blocking()", format!("`blocking` needs a class, as in {usage}")),
+            ("blocking(\"file\")", format!("expected the name of a class, as in {usage}")),
+            ("blocking(files = \"deny\")", format!("unknown class `files`, did you mean `file`? {classes})")),
+            ("blocking(network = \"deny\")", format!("unknown class `network` {classes})")),
+            ("blocking(dns = \"deny\", dns = \"deny\")", "`dns` is given twice".into()),
+            ("blocking(dns = \"deny\" file = \"deny\")", "expected `,` before the next one".into()),
+            ("blocking(dns = \"deny\"), blocking(file = \"deny\")", "`blocking` is given twice".into()),
+            ("allow_path(file = \"/etc\")", format!("`allow_path` needs a reason for reviewers to read, as in {path}")),
+            ("allow_path(why = \"so\")", format!("`allow_path` needs a class and a path, as in {path}")),
+            ("allow_path(why = \"\")", "why = \"\": expected a reason for reviewers to read".into()),
+            ("allow_path(file = \"/etc/*\")", format!("file = \"/etc/*\": expected a path without `*`: {below}")),
+            ("allow_path(file = PATH)", format!("file = PATH: expected a path in quotes: {below}")),
+            (
+                "allow_path(sleep = \"/etc\")",
+                "calls of class `sleep` name no path: `blocking(sleep = \"allow\")` allows all of them".into(),
+            ),
+            ("allow_path(wy = \"so\")", format!("unknown class `wy`, did you mean `why`? {classes}, `why`)")),
+            ("allow_path(file = \"/a\", file = \"/b\")", "`file` is given twice: write another `allow_path(…)`".into()),
+            ("allow_path = \"/etc\"", format!("`allow_path` is written {path}")),
         ] {
             assert_eq!(error(source), message, "{source}");
         }

@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod blocking;
 mod expand;
 mod nearest;
 mod scenario;
@@ -46,7 +47,7 @@ mod value;
 ///
 /// # Arguments
 ///
-/// All are optional, and each may be given once. The environment (`RADDLE_SEED`, `RADDLE_SEEDS`, …) wins over them.
+/// All are optional, and each but `allow_path` may be given once. The environment (`RADDLE_SEED`, `RADDLE_SEEDS`, …) wins over them.
 ///
 /// | argument | default | meaning |
 /// |---|---|---|
@@ -63,6 +64,8 @@ mod value;
 /// | `allow_panics` | off | a panic in a spawned task or a job is no finding |
 /// | `isolation = "process"` | `"thread"` | each run has a process of its own, forked for it (Linux): for code with statics that outlive a run, and to survive crashes; see `raddle::Isolation` |
 /// | `boundary = "required"` | off | where system calls cannot be seen the test fails, with one line that says why |
+/// | `blocking(output = "deny", sleep = "report")` | `"allow"` for `output` and `close`, `"deny"` for all others | what is said to blocking calls on the loop, by class: `sleep`, `lock`, `join`, `process`, `file`, `socket`, `readiness`, `dns`, `pipe`, `output`, `close` (see `raddle::Class`). `"deny"` fails the test, `"report"` tells, `"allow"` says nothing |
+/// | `allow_path(file = "/etc/app.toml", why = "small, and read once")` | none | blocking calls on the loop that name this path, or what is below it, are allowed: of `file`, `pipe` or `close` a path, absolute or relative to the package, of `socket` an address, with or without its port. May be given more than once |
 /// | `check` | first seed only | run every seed twice and compare the digests; `check = false`: none |
 /// | `regressions = false` | on | leave the file of failing seeds alone: neither run those first nor add to them |
 /// | `crate = my::raddle` | `::raddle` | where `raddle` is found, if renamed or re-exported; a string will do too |
@@ -73,9 +76,24 @@ mod value;
 /// # What fails it
 ///
 /// A panic anywhere, an `Err`, a deadlock, a livelock, the same seed going two ways, and a blocking call on the loop, however
-/// deep in a dependency it is made: `raddle::allow_blocking` and `raddle::allow_blocking_in` allow what is meant. The failure
+/// deep in a dependency it is made: `raddle::allow_blocking` and `raddle::allow_blocking_in` allow what is meant, at its place
+/// in the code, `blocking(…)` and `allow_path(…)` for the whole test:
+///
+/// ```ignore
+/// #[raddle::test(
+///     blocking(output = "deny", sleep = "report"),
+///     allow_path(file = "config", why = "small, and read once at the start")
+/// )]
+/// async fn starts_with_its_own_config() {
+///     let config = Config::read("config/app.toml").unwrap();
+///     // …
+/// }
+/// ```
+///
+/// What is allowed and nothing needs any more is told, also where the test passes. The failure
 /// ends in the line that replays it, and its seed is written to `seeds/` beside the test's source, to be run first from
-/// then on. A test that passes prints what was tried (`cargo test -- --show-output`).
+/// then on. A test that passes prints what was tried (`cargo test -- --show-output`); one in which nothing can happen in another
+/// order, and nothing is drawn at random, is run for one seed, and says so.
 ///
 /// An argument that is unknown, given twice or out of its range is a compile error at the place where it is written.
 #[proc_macro_attribute]

@@ -286,7 +286,8 @@ impl Hand<'_> {
             }
         };
         let mut kept = None;
-        if self.manner.keeps {
+        // A kept seed is run once, and a divergence takes two runs to be seen.
+        if self.manner.keeps && failure.finding.kind != "divergence" {
             let comment = failure.finding.headline.replace('\n', " ");
             if let Ok(Ok(Answer::Kept(said))) =
                 self.ask(slot, |_| format!("keep seed={seed}{strategy} comment={comment}"))

@@ -95,7 +95,7 @@ fn completions_and_the_manual() {
 #[test]
 fn a_stripped_release_build_is_found_as_well() {
     // The marker is data, so a symbol table is not needed. (Built only where .ci/run asks for it: it takes long.)
-    if std::env::var_os("RADDLE_TEST_RELEASE").is_none() {
+    if std::env::var_os("TEST_RELEASE").is_none() {
         return;
     }
     let list = ["list", "-p", "till", "--message-format", "json"];

@@ -107,6 +107,11 @@ async fn in_turn() {
     }
     assert_eq!(first.load(SeqCst), 1, "overtaken");
 }
+
+#[raddle::test]
+async fn fails_in_plain_order() {
+    panic!("not yet written");
+}
 "#;
     let source = package.join("tests/it.rs");
     write(&source, &(fs::read_to_string(&source).unwrap() + own));
@@ -119,6 +124,10 @@ async fn in_turn() {
     let line = fails.lines().find(|line| line.starts_with("in_turn 0x")).expect("it was kept");
     let seed = line.split(' ').nth(1).unwrap();
     assert!(line.contains(" random "), "{line}");
+    // What fails in plain order is run first in any case, and as little written down as by `cargo test`.
+    let plain = raddle(&package, &["explore", "fails_in_plain_order", "-n", "5", "--results", dir]);
+    plain.ends(1).says(&["fails_in_plain_order failed: ", "replay: "]);
+    assert_eq!(fs::read_to_string(&file).unwrap(), fails);
     fs::write(&file, format!("{fails}in_turn {seed} fifo # the same in plain order\n")).unwrap();
     raddle(&package, &["seeds", "--prune", "--yes"]).ends(1).says(&["Dropped 1 seed"]);
     assert_eq!(fs::read_to_string(&file).unwrap(), fails);

@@ -7,12 +7,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A browser; none is a failure where `RADDLE_TEST_CHROMIUM` is set, as it is in .ci/run.
+/// A browser; none is a failure where `TEST_CHROMIUM` is set, as it is in .ci/run.
 fn chromium() -> Option<&'static str> {
     let names = ["chromium", "chromium-browser", "google-chrome"];
     let is_there = |name: &&str| Command::new(name).arg("--version").output().is_ok_and(|o| o.status.success());
     let found = names.into_iter().find(is_there);
-    assert!(found.is_some() || std::env::var_os("RADDLE_TEST_CHROMIUM").is_none(), "no browser: install chromium");
+    assert!(found.is_some() || std::env::var_os("TEST_CHROMIUM").is_none(), "no browser: install chromium");
     if found.is_none() {
         eprintln!("NOT TESTED: the timeline page in a browser. Install chromium (Debian: apt-get install chromium).");
     }
