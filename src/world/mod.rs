@@ -70,6 +70,8 @@ use std::task::Waker;
 #[repr(C)]
 pub(crate) struct World {
     pub beacon: &'static Beacon,
+    /// Whether any of what is rare may have been changed.
+    is_any_rare_used: rare::Mark,
     run_tag: Cell<Option<RunTag>>,
     seed: Cell<Seed>,
     ready: Ready<Runnable>,
@@ -253,8 +255,10 @@ impl turn::Mark for RunMark {
 
 impl World {
     pub fn new(beacon: &'static Beacon) -> World {
+        let mark = rare::mark();
         World {
             beacon,
+            is_any_rare_used: mark,
             run_tag: Cell::new(None),
             seed: Cell::new(Seed::default()),
             ready: Ready::new(),
@@ -262,35 +266,35 @@ impl World {
             registry: RefCell::new(Registry::new()),
             sites: Sites::new(),
             clock: RefCell::new(Clock::new()),
-            user: Rare::new(None),
-            choices: Rare::default(),
-            entropy: Rare::new(None),
-            pool: Rare::new(Pool::new(&PoolOptions::default())),
-            workers: Rare::new(Vec::new()),
-            natives: Rare::new(Vec::new()),
+            user: Rare::new(mark, None),
+            choices: Rare::new(mark, Default::default()),
+            entropy: Rare::new(mark, None),
+            pool: Rare::new(mark, Pool::new(&PoolOptions::default())),
+            workers: Rare::new(mark, Vec::new()),
+            natives: Rare::new(mark, Vec::new()),
             most_workers: Cell::new(0),
-            dirty: Rare::new(Vec::new()),
+            dirty: Rare::new(mark, Vec::new()),
             threads: Threads::new(env::backend()),
             selector: Word::new(&kernel::UNUSED),
-            sentinel: Rare::new(Sentinel::new()),
-            futexes: Rare::new(Vec::with_capacity(64)),
+            sentinel: Rare::new(mark, Sentinel::new()),
+            futexes: Rare::new(mark, Vec::with_capacity(64)),
             next_futex: Cell::new(0),
             own_words: RefCell::new(Vec::new()),
             children: Cell::new(0),
             has_started_children: Cell::new(false),
             patience: Cell::new(0),
-            timer_fds: Rare::new(Vec::new()),
-            openings: Rare::new(Vec::new()),
+            timer_fds: Rare::new(mark, Vec::new()),
+            openings: Rare::new(mark, Vec::new()),
             next_opening: Cell::new(0),
-            sockets: Rare::new(Vec::new()),
-            lines: Rare::default(),
-            outside: Rare::new(Vec::new()),
+            sockets: Rare::new(mark, Vec::new()),
+            lines: Rare::new(mark, Default::default()),
+            outside: Rare::new(mark, Vec::new()),
             #[cfg(all(unix, feature = "smol"))]
-            tasks_outside: Rare::new(Vec::new()),
-            stand_ins: Rare::new(Vec::new()),
+            tasks_outside: Rare::new(mark, Vec::new()),
+            stand_ins: Rare::new(mark, Vec::new()),
             stood: Cell::new(false),
             stood_for: Cell::new(None),
-            log: Rare::new(None),
+            log: Rare::new(mark, None),
             counted: RefCell::default(),
             running: Word::new(NOBODY),
             turn_of: Word::new(NO_THREAD),
@@ -307,9 +311,9 @@ impl World {
             closing: Word::new(false),
             dropped: Cell::new(None),
             standstill: Cell::new(None),
-            finding: Rare::new(None),
+            finding: Rare::new(mark, None),
             returned: RefCell::new(None),
-            panic: Rare::new(None),
+            panic: Rare::new(mark, None),
             unwinding: Cell::new(false),
             wants_payload: Cell::new(false),
             #[cfg(feature = "smol")]
@@ -332,22 +336,13 @@ impl World {
         // Who is oldest is asked for at each step when a stall is allowed, and seldom by what chooses at random.
         let stamps = !traced && !self.strategy.wants_ages() && options.stall_up_to.is_none();
         self.ready.begin(stamps, traced || self.strategy.wants_operations());
-        self.choices.reset(choices::Choices::clear);
-        self.user.reset(|stream| *stream = None);
-        self.entropy.reset(|stream| *stream = None);
-        self.pool.reset(|pool| pool.reset(&options.pool));
-        self.log.reset(|log| *log = None);
+        if self.is_any_rare_used.get() {
+            self.clear_what_is_rare(options);
+        }
         if traced {
             *self.log.borrow_mut() = Some(Log::new());
         }
         self.selector.set(kernel::selector());
-        self.sentinel.reset(Sentinel::reset);
-        self.futexes.reset(Vec::clear);
-        self.outside.reset(Vec::clear);
-        self.timer_fds.reset(Vec::clear);
-        self.sockets.reset(Vec::clear);
-        self.lines.reset(lines::Lines::clear);
-        self.stand_ins.reset(Vec::clear);
         self.children.set(0);
         self.has_started_children.set(false);
         self.patience.set(standing::MOST_PATIENCE);
@@ -366,9 +361,7 @@ impl World {
         self.closing.set(false);
         self.dropped.set(None);
         self.standstill.set(None);
-        self.finding.reset(|finding| *finding = None);
         *self.returned.borrow_mut() = None;
-        self.panic.reset(|panic| *panic = None);
         self.unwinding.set(false);
         self.wants_payload.set(false);
         let beacon = self.beacon;
@@ -380,6 +373,26 @@ impl World {
         }
         shown::store(&beacon.look_up_at, options.max_steps);
         beacon.serial.store(run.number(), Ordering::Release);
+    }
+
+    /// As at first: what few runs use.
+    #[inline(never)]
+    fn clear_what_is_rare(&self, options: &Options) {
+        self.choices.reset(choices::Choices::clear);
+        self.user.reset(|stream| *stream = None);
+        self.entropy.reset(|stream| *stream = None);
+        self.pool.reset(|pool| pool.reset(&options.pool));
+        self.log.reset(|log| *log = None);
+        self.sentinel.reset(Sentinel::reset);
+        self.futexes.reset(Vec::clear);
+        self.outside.reset(Vec::clear);
+        self.timer_fds.reset(Vec::clear);
+        self.sockets.reset(Vec::clear);
+        self.lines.reset(lines::Lines::clear);
+        self.stand_ins.reset(Vec::clear);
+        self.finding.reset(|finding| *finding = None);
+        self.panic.reset(|panic| *panic = None);
+        self.is_any_rare_used.set(false);
     }
 
     /// Steps taken so far.
