@@ -73,7 +73,8 @@ impl Stream {
     /// What [`below`](Stream::below) makes of the word it draws.
     #[inline(always)]
     pub fn word_below(word: u32, n: u32) -> u32 {
-        ((u64::from(word) * u64::from(n)) >> 32) as u32
+        // Two words of 32 bits cannot overflow.
+        (u64::from(word).wrapping_mul(u64::from(n)) >> 32) as u32
     }
 
     /// The next words, as many as the cipher makes at once.

@@ -8,6 +8,7 @@
 //! - [`fork_lock`]: what keeps a fork away from the crate's process-wide state.
 //! - `held`: the turn that a thread holds.
 //! - [`home`]: futures that may be sent, but are polled and dropped only where they were made.
+//! - [`prefetch`]: memory asked for before it is used.
 //! - [`places`]: a row of places changed through a shared reference.
 //! - [`shown`]: words that one thread writes and others look at.
 //! - [`word`]: a value copied in and out through a shared reference.
@@ -43,6 +44,7 @@ mod instrument;
 pub mod kernel;
 pub mod overflow;
 pub mod places;
+pub mod prefetch;
 pub mod segment;
 pub mod shown;
 pub mod tally;

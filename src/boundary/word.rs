@@ -81,7 +81,7 @@ impl<const N: usize> Ahead<N> {
         if next >= N {
             return refill.refill();
         }
-        row.next = next + 1;
+        row.next = next.wrapping_add(1);
         row.words[next]
     }
 

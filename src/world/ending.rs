@@ -1,18 +1,15 @@
 //! How runs end: the findings of the scheduler itself, and the winding up.
 
-use super::{NOBODY, Running, Worker, World, is_native, number_of};
+use super::{NOBODY, Worker, World, is_native, number_of};
 use crate::beacon;
 use crate::boundary::kernel;
 use crate::boundary::threads::Backend;
-use crate::boundary::zygote;
 use crate::executor::Runnable;
 use crate::finding::{Finding, FindingKind};
-use crate::id::Key;
 use crate::instant::Instant;
 use crate::leak::{self, Leak, LongPoll};
-use crate::trace::{Actor, ActorKind, Source, Trace};
+use crate::trace::{ActorKind, Trace};
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 /// What is left of a run that is over.
 #[derive(Clone)]
@@ -48,157 +45,7 @@ pub(crate) struct Ended {
 /// How many steps jobs get to come to their end after the scenario has returned.
 const LAST_STEPS: u32 = 100_000;
 
-/// How long a run that looks like a deadlock waits for threads outside the world, where it is told in full.
-const GRACE: Duration = Duration::from_millis(50);
-
 impl World {
-    pub(super) fn found_livelock(&self) {
-        let limit = self.max_steps.get();
-        let now = self.now();
-        let mut finding =
-            Finding::new(FindingKind::Livelock, format!("still running after {limit} steps, at {now} virtual"));
-        let log = self.log.borrow();
-        if let Some(log) = log.as_ref() {
-            let mut busiest: Vec<&Actor> = log.actors().iter().filter(|a| !a.ended).collect();
-            busiest.sort_by_key(|a| std::cmp::Reverse(a.polls));
-            let told = busiest
-                .iter()
-                .take(5)
-                .map(|a| format!("  {} (spawned at {}): {} polls", a.name, a.spawned_at, a.polls));
-            finding.details.push(format!("the busiest tasks:\n{}", told.collect::<Vec<_>>().join("\n")));
-        }
-        drop(log);
-        let hint = "a task that waits in a loop must wait for something (an event, a channel, `raddle::sleep`); \
-                    `max_steps` raises the limit";
-        self.find(finding.hint(hint));
-    }
-
-    pub(super) fn found_foreign_wake(&self) {
-        let mut wakes = std::mem::take(&mut *beacon::lock(&self.beacon.locked.foreign));
-        self.beacon.called.store(false, Ordering::Relaxed);
-        let Some(first) = wakes.first() else { return };
-        let name = self.name_of(first.key);
-        let message = format!("{name} was woken by thread {:?}, which is not part of this world", first.thread);
-        let mut finding = Finding::new(FindingKind::ForeignWake, message).hint(
-            "the order of such a wake is up to the operating system, so no seed can repeat it: start the thread's work \
-             with `raddle::unblock`, or stop it before the scenario begins",
-        );
-        finding.task = Some(name);
-        self.find(finding);
-        wakes.drain(..).for_each(|wake| drop(wake.woken));
-    }
-
-    pub(super) fn found_deadlock(&self) {
-        if self.is_any_at_a_static_word() {
-            // In a process forked for this run it may have been held by a thread that is not there.
-            zygote::start_over();
-        }
-        if self.traced.get() {
-            // A thread outside the world may be about to wake somebody, which would be another finding.
-            let patience = Duration::from_millis(1);
-            for _ in 0..GRACE.as_millis() {
-                if self.beacon.called.load(Ordering::Acquire) {
-                    return self.found_foreign_wake();
-                }
-                std::thread::sleep(patience);
-            }
-        }
-        let (queued, threads, limit) = {
-            let pool = self.pool.borrow();
-            (pool.queued(), pool.threads().0, pool.threads().1)
-        };
-        let waiting = self.registry.borrow().len() - self.idle_workers();
-        let mut finding = Finding::new(
-            FindingKind::Deadlock,
-            format!("nothing can run, and {waiting} {} for ever", if waiting == 1 { "waits" } else { "wait" }),
-        );
-        if queued > 0 && threads == limit {
-            finding.message = format!(
-                "the blocking pool is exhausted: all {limit} of its threads are in jobs that wait, and {queued} more \
-                 {} in the queue",
-                if queued == 1 { "is" } else { "are" }
-            );
-            finding.hint = Some(
-                "a job must not wait for another job: await the inner one on the loop, or give the pool \
-                                 more threads"
-                    .into(),
-            );
-        }
-        let (told, lost) = self.tell_alive("waiting");
-        if queued == 0 && !lost.is_empty() {
-            finding.message =
-                format!("lost wakeup: {} can never be woken, nobody holds its waker any more", lost.join(", "));
-            finding.hint = Some(
-                "a future that returns `Pending` must keep the newest waker it was polled with, and pass a wakeup on \
-                 that it was given and cannot use"
-                    .into(),
-            );
-        }
-        finding.details.extend(told);
-        self.find(finding);
-    }
-
-    fn idle_workers(&self) -> usize {
-        self.workers.borrow().iter().filter(|w| w.waker.is_some() && w.job.is_none()).count()
-    }
-
-    /// Who is alive, in a traced run: a paragraph below `title`, and the names of those that nobody can wake.
-    fn tell_alive(&self, title: &str) -> (Option<String>, Vec<String>) {
-        let wakers = self.live_wakers();
-        let log = self.log.borrow();
-        let Some(log) = log.as_ref() else { return (None, Vec::new()) };
-        let name = |source: &Source| match source {
-            Source::Spawn => "its spawning".to_string(),
-            Source::Clock => "the clock".into(),
-            Source::Outside => "a thread outside".into(),
-            Source::Actor(index) => log.actors()[*index as usize].name.clone(),
-        };
-        let mut lines = Vec::new();
-        let mut lost = Vec::new();
-        for actor in log.actors().iter().filter(|a| wakers.contains_key(&a.key)) {
-            let worker = self.worker_of(actor);
-            if actor.kind == ActorKind::Worker && worker.is_none() {
-                continue; // an idle worker waits by right
-            }
-            let mut line = format!("  {} (spawned at {})", actor.name, actor.spawned_at);
-            if actor.kind == ActorKind::Job {
-                line += match actor.polls {
-                    0 => ": in the pool's queue",
-                    _ => ": running",
-                };
-                lines.push(line);
-                continue;
-            }
-            if let Some((what, job)) = worker {
-                let job = job
-                    .filter(|j| j.key != actor.key)
-                    .map_or(String::new(), |j| format!(" in job {}", self_name(log, j.key)));
-                line += &format!(": suspended{job}, waiting for {what}");
-                lines.push(line);
-                continue;
-            }
-            if let Some((step, at)) = actor.last_poll {
-                line += &format!(": last polled at step {step}, {at}");
-            }
-            if let Some(source) = &actor.last_woken_by {
-                line += &format!(", woken by {}", name(source));
-            }
-            if wakers[&actor.key] == 0 {
-                line += "; nobody holds its waker";
-                lost.push(actor.name.clone());
-            }
-            lines.push(line);
-        }
-        (Some(format!("{title}:\n{}", lines.join("\n"))), lost)
-    }
-
-    /// What the worker behind `actor` waits for, and in which job.
-    fn worker_of(&self, actor: &Actor) -> Option<(&'static str, Option<Running>)> {
-        let workers = self.workers.borrow();
-        let worker = workers.iter().find(|worker| worker.key == Some(actor.key))?;
-        Some((worker.waits_for?, worker.job))
-    }
-
     /// Winds the run up: whatever is alive is ended, and the world is as good as new. If it is to be `leaked`, tasks are not
     /// dropped.
     pub fn end(&self, deny_pending: bool, leaked: bool) -> Box<Ended> {
@@ -297,49 +144,6 @@ impl World {
         finding.details.extend(told);
         finding.hint = (!first.for_ever).then(|| leak::HINT.into());
         *place = Some(finding);
-    }
-
-    /// Waits in real time until something outside the world changes; false if nobody waits for that, or nothing does.
-    pub(super) fn wait_outside(&self) -> bool {
-        let waits_for_words = self.is_any_worker_at_a_word();
-        let is_outside_quiet = self.outside.borrow().is_empty() && !self.is_any_task_outside();
-        let rounds = match (is_outside_quiet, waits_for_words) {
-            (true, false) => return false,
-            (true, true) => 10,
-            (false, _) => 5_000,
-        };
-        self.look_outside_for(rounds, &|| self.beacon.called.load(Ordering::Acquire))
-    }
-
-    /// Looks outside every millisecond of real time, for so many, until something has changed there or `enough`.
-    pub fn look_outside_for(&self, millis: u32, enough: &dyn Fn() -> bool) -> bool {
-        (0..millis).any(|_| {
-            std::thread::sleep(Duration::from_millis(1));
-            self.look_outside() || enough()
-        })
-    }
-
-    /// Wakes workers whose outside world has changed. False if nothing did.
-    #[inline]
-    pub fn look_outside(&self) -> bool {
-        if self.outside.borrow().is_empty() && !self.is_any_worker_at_a_word() && !self.is_any_task_outside() {
-            return false;
-        }
-        self.look_outside_closely()
-    }
-
-    #[inline(never)]
-    fn look_outside_closely(&self) -> bool {
-        self.settle_children();
-        let futexes = self.futexes_changed();
-        let waiting = self.outside.take();
-        let (ready, waiting): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(_, probe)| probe.is_ready(self));
-        *self.outside.borrow_mut() = waiting;
-        for &(index, _) in &ready {
-            self.wake_worker(index);
-        }
-        let tasks = self.look_for_tasks_outside();
-        futexes > 0 || !ready.is_empty() || tasks
     }
 
     fn alive_workers(&self) -> usize {
@@ -532,8 +336,4 @@ impl World {
         self.most_workers.set(self.most_workers.get().max(index + 1));
         &mut workers[index]
     }
-}
-
-fn self_name(log: &crate::trace::Log, key: Key) -> String {
-    log.index(key).map_or_else(|| "a job".into(), |index| log.actors()[index as usize].name.clone())
 }

@@ -5,15 +5,25 @@ use std::cell::{Ref, RefCell, RefMut};
 
 /// A `RefCell` that knows whether anybody may have changed what is in it. Where nobody has, a run has nothing to clear: in a
 /// build without optimisation that is most of what a run's beginning and end would do otherwise.
-#[derive(Default)]
 pub(crate) struct Rare<T> {
     is_used: Word<bool>,
+    /// Whether that is so of any with the same mark.
+    is_any_used: Mark,
     value: RefCell<T>,
 }
 
+/// What says of many [`Rare`]s at once whether anybody may have changed any of them: where nobody has, that is all that a run's
+/// beginning has to look at. Whoever has reset all of them clears it.
+pub(crate) type Mark = &'static Word<bool>;
+
+/// A new mark, for as long as the process lasts.
+pub(crate) fn mark() -> Mark {
+    Box::leak(Box::new(Word::new(false)))
+}
+
 impl<T> Rare<T> {
-    pub fn new(value: T) -> Rare<T> {
-        Rare { is_used: Word::new(false), value: RefCell::new(value) }
+    pub fn new(is_any_used: Mark, value: T) -> Rare<T> {
+        Rare { is_used: Word::new(false), is_any_used, value: RefCell::new(value) }
     }
 
     /// Whether anybody may have changed it since the last [`reset`](Rare::reset).
@@ -33,6 +43,7 @@ impl<T> Rare<T> {
 
     pub fn borrow_mut(&self) -> RefMut<'_, T> {
         self.is_used.set(true);
+        self.is_any_used.set(true);
         self.value.borrow_mut()
     }
 
@@ -69,11 +80,12 @@ mod tests {
 
     #[test]
     fn only_what_was_used_is_cleared() {
-        let rare = Rare::new(vec![1]);
+        let mark = mark();
+        let (rare, other) = (Rare::new(mark, vec![1]), Rare::new(mark, ()));
         rare.reset(|_| panic!("nobody has used it"));
-        assert!(!rare.is_used() && !rare.is_busy() && rare.borrow().len() == 1);
+        assert!(!rare.is_used() && !rare.is_busy() && rare.borrow().len() == 1 && !mark.get());
         rare.borrow_mut().push(2);
-        assert!(rare.is_used());
+        assert!(rare.is_used() && mark.get() && !other.is_used());
         rare.reset(Vec::clear);
         assert_eq!((rare.borrow().len(), rare.is_used()), (0, false));
         let somebody = rare.borrow_mut();
