@@ -4,7 +4,7 @@ use super::{Candidates, Delay, LateWrites, Pct, Pick, Pos, Reversal, Strategy, S
 use crate::id::Key;
 
 /// A strategy that is built in. It does what a [`Strategy`] does, but sees the ready set itself, so that what it asks is
-/// compiled in place; an index past the end counts as the oldest as well.
+/// compiled in place. What it answers is the index of a candidate: nobody looks after it.
 pub(crate) trait BuiltIn: OneOf {
     /// Chooses one of `candidates`, of which there are at least two: its index. Where `back` is known, nothing else has changed
     /// since the last decision, which was this strategy's as well.
