@@ -135,18 +135,16 @@ impl Bag {
     #[inline(always)]
     pub fn lessen(&mut self, place: usize) {
         let Some(entry) = self.entries.get_mut(place) else { return };
-        let weight = entry.weight.wrapping_sub(1);
-        if weight & weight.wrapping_sub(1) == 0 {
-            // Nothing, or a power of two: the heaviest of another class.
-            return self.set_apart(place, weight.max(1));
+        let weight = entry.weight - 1;
+        if weight == 0 {
+            return;
         }
         entry.weight = weight;
-        self.total = self.total.wrapping_sub(1);
-    }
-
-    #[inline(never)]
-    fn set_apart(&mut self, place: usize, weight: u64) {
-        self.set(place, weight);
+        self.total -= 1;
+        // A power of two is the heaviest of another class.
+        if weight & (weight - 1) == 0 && self.is_classed {
+            self.move_to_its_class(place);
+        }
     }
 
     /// As [`set`](Bag::set), of one that is behind all there were before.
@@ -167,14 +165,18 @@ impl Bag {
         let entry = &mut self.entries[place];
         let (weight, class, at) = (entry.weight, entry.class as usize, entry.at);
         let to = if weight > 0 { class_of(weight) + 1 } else { 0 };
-        entry.class = to as u32;
         if let Some(to) = to.checked_sub(1) {
             let members = &mut self.classes[to];
+            if members.len() == members.capacity() {
+                // Apart and last, so that the rest saves no registers for it.
+                return self.make_room(to, place);
+            }
             entry.at = members.len() as u32;
             members.push(place as u32);
             self.most += 1 << to;
             self.top = self.top.max(to);
         }
+        entry.class = to as u32;
         if let Some(from) = class.checked_sub(1) {
             let members = &mut self.classes[from];
             members.swap_remove(at as usize);
@@ -188,13 +190,22 @@ impl Bag {
         }
     }
 
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self, class: usize, place: usize) {
+        self.classes[class].reserve(FEW);
+        self.move_to_its_class(place);
+    }
+
     /// One of one or more, none of them in place `len` or behind it.
     #[inline(always)]
     pub fn draw(&self, stream: &mut Stream, len: usize) -> usize {
         if len > FEW {
-            // At most times the first that is tried.
-            let point = stream.below_wide(self.most);
-            return self.place_at(point).unwrap_or_else(|| self.draw_by_class(stream));
+            loop {
+                if let Some(place) = self.place_at(stream.below_wide(self.most)) {
+                    return place;
+                }
+            }
         }
         let mut point = stream.below_wide(self.total);
         for (place, entry) in self.entries.iter().enumerate() {
@@ -204,15 +215,6 @@ impl Bag {
             point -= entry.weight;
         }
         0
-    }
-
-    #[inline(never)]
-    fn draw_by_class(&self, stream: &mut Stream) -> usize {
-        loop {
-            if let Some(place) = self.place_at(stream.below_wide(self.most)) {
-                return place;
-            }
-        }
     }
 
     /// The place that a point below what all would weigh at most falls on, if it falls on what that one weighs indeed.

@@ -16,14 +16,18 @@ pub(crate) trait BuiltIn: OneOf {
         false
     }
 
-    /// As [`Strategy::wants_operations`].
+    /// As [`Strategy::wants_operations`]: the same in every run, or it depends. What is the same is compiled in place.
+    const OPERATIONS: Option<bool> = Some(false);
+
     fn wants_operations(&self) -> bool {
-        false
+        Self::OPERATIONS.unwrap_or(false)
     }
 
-    /// As [`Strategy::wants_ages`].
+    /// As [`Strategy::wants_ages`], in the same way.
+    const AGES: Option<bool> = Some(false);
+
     fn wants_ages(&self) -> bool {
-        false
+        Self::AGES.unwrap_or(true)
     }
 
     /// As [`Strategy::lose`].

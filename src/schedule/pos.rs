@@ -114,7 +114,7 @@ impl Pos {
     #[inline(never)]
     fn falls_behind(&mut self, place: usize, priority: u64) {
         self.places[place].step = self.lead.step;
-        self.priorities.set(place, priority);
+        self.priorities.lower(place, priority);
     }
 
     /// Whoever has the highest priority is chosen. Its place.
@@ -228,8 +228,11 @@ impl Pos {
         for other in [Access::Read, Access::Write].map(side) {
             let races = runs && (which == side(Access::Write) || other == side(Access::Write));
             let side = &mut group.0[other];
-            if races {
-                side.pool.last().into_iter().for_each(|&highest| priorities.set(highest as usize, 0));
+            let has_highest = !(was_highest && other == which);
+            if races && has_highest && let Some(&highest) = side.pool.last() {
+                priorities.set(highest as usize, 0);
+            }
+            if races && !side.own.is_empty() {
                 priorities.remove_all(&side.own);
                 for place in side.own.drain(..) {
                     let standing = &mut places[place as usize];
@@ -239,7 +242,7 @@ impl Pos {
             }
             let below = match () {
                 () if races => HIGHEST,
-                () if was_highest && other == which => below,
+                () if !has_highest => below,
                 () => continue,
             };
             if side.pool.is_empty() {
@@ -286,9 +289,7 @@ fn highest_of(random: u64, count: u64) -> f64 {
 }
 
 impl BuiltIn for Pos {
-    fn wants_operations(&self) -> bool {
-        true
-    }
+    const OPERATIONS: Option<bool> = Some(true);
 
     /// What was drawn anew for those before is forgotten: it is as before the first decision.
     fn lose(&mut self) {

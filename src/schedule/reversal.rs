@@ -244,6 +244,9 @@ impl Reversal {
 }
 
 impl BuiltIn for Reversal {
+    const OPERATIONS: Option<bool> = None;
+    const AGES: Option<bool> = None;
+
     /// What tasks do matters as long as one of them has to wait for another. Who ran last is to be known of those who ran
     /// alone, too, as it is in a run with a trace.
     fn wants_operations(&self) -> bool {

@@ -78,13 +78,10 @@ pub(crate) struct Priorities {
 /// How many entries stand below one in the heap.
 const BELOW: usize = 4;
 
-/// The highest of four, and which it is.
+/// The highest of four. By choosing between numbers, without jumps: which of four it is cannot be guessed.
 #[inline(always)]
-fn highest_of([a, b, c, d]: [u64; BELOW]) -> (usize, u64) {
-    // Numbers to choose between, no jumps: which of four it is cannot be guessed.
-    let (one, left) = if b > a { (1, b) } else { (0, a) };
-    let (other, right) = if d > c { (3, d) } else { (2, c) };
-    if right > left { (other, right) } else { (one, left) }
+fn highest_of([a, b, c, d]: [u64; BELOW]) -> u64 {
+    a.max(b).max(c.max(d))
 }
 
 /// From which share of all on several are taken out by putting the others together anew: one in so many.
@@ -122,8 +119,17 @@ impl Priorities {
     pub fn highest_but(&self, place: usize) -> u64 {
         match self.heap[..] {
             [highest, ..] if (highest & PLACE) as usize != place => highest,
-            [_, a, b, c, d, ..] => highest_of([a, b, c, d]).1,
+            [_, a, b, c, d, ..] => highest_of([a, b, c, d]),
             _ => 0,
+        }
+    }
+
+    /// As [`set`](Priorities::set), of a place that is the highest, most likely, and will not be.
+    #[inline]
+    pub fn lower(&mut self, place: usize, priority: u64) {
+        match self.heap.first() {
+            Some(highest) if (highest & PLACE) as usize == place => self.sink(0, Priorities::entry(place, priority)),
+            _ => self.set(place, priority),
         }
     }
 
@@ -200,13 +206,14 @@ impl Priorities {
         let heap = Cell::from_mut(&mut self.heap[..]).as_slice_of_cells();
         let below = heap.get(1..).map_or(&[][..], |below| below.as_chunks::<BELOW>().0);
         while let Some(four) = below.get(at) {
-            let (child, higher) = highest_of(four.each_ref().map(Cell::get));
+            let higher = highest_of(four.each_ref().map(Cell::get));
             if higher <= entry {
                 break;
             }
             heap[at].set(higher);
-            self.at[(higher & PLACE) as usize] = at as u32 + 1;
-            at = BELOW * at + 1 + child;
+            // Where that stood, which tells which of the four it was.
+            let stood = std::mem::replace(&mut self.at[(higher & PLACE) as usize], at as u32 + 1);
+            at = stood as usize - 1;
         }
         heap[at].set(entry);
         self.at[(entry & PLACE) as usize] = at as u32 + 1;
