@@ -1,8 +1,8 @@
 //! The candidates: a dense list to pick from, and a linked list through it that remembers age.
 
+use super::BuiltIn;
 use super::announced::Operations;
 use super::view::{Candidate, Candidates, View};
-use super::BuiltIn;
 use crate::boundary::places::{Neighbours, Places};
 use crate::boundary::tally::Tally;
 use crate::boundary::word::Word;

@@ -36,8 +36,8 @@ pub(crate) struct Pos {
 struct Lead {
     key: Key,
     step: u32,
-    /// The highest priority of the others, as an [entry](Priorities::entry).
-    highest_other: u64,
+    /// [Whatever is more](Priorities::most_but) is higher than all others.
+    most_other: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -82,7 +82,7 @@ impl Pos {
             priorities: Priorities::default(),
             places: Vec::new(),
             groups: HashMap::default(),
-            lead: Lead { key: Key::CLOCK, step: 0, highest_other: 0 },
+            lead: Lead { key: Key::CLOCK, step: 0, most_other: 0 },
         }
     }
 
@@ -104,7 +104,7 @@ impl Pos {
     fn goes_on(&mut self, place: usize) -> bool {
         self.lead.step = self.lead.step.wrapping_add(1);
         let priority = self.own(self.lead.key, self.lead.step);
-        let goes_on = Priorities::entry(place, priority) > self.lead.highest_other;
+        let goes_on = priority > self.lead.most_other;
         if !goes_on {
             self.falls_behind(place, priority);
         }
@@ -125,7 +125,7 @@ impl Pos {
             self.runs(place, operation);
         }
         let Standing { key, step, .. } = self.places[place];
-        self.lead = Lead { key, step, highest_other: self.priorities.highest_but(place) };
+        self.lead = Lead { key, step, most_other: self.priorities.most_but(place) };
         place
     }
 
@@ -229,7 +229,10 @@ impl Pos {
             let races = runs && (which == side(Access::Write) || other == side(Access::Write));
             let side = &mut group.0[other];
             let has_highest = !(was_highest && other == which);
-            if races && has_highest && let Some(&highest) = side.pool.last() {
+            if races
+                && has_highest
+                && let Some(&highest) = side.pool.last()
+            {
                 priorities.set(highest as usize, 0);
             }
             if races && !side.own.is_empty() {

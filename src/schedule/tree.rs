@@ -110,18 +110,19 @@ impl Priorities {
 
     /// What stands for the priority of `place` in the order of all.
     #[inline(always)]
-    pub fn entry(place: usize, priority: u64) -> u64 {
+    fn entry(place: usize, priority: u64) -> u64 {
         priority & !PLACE | place as u64 & PLACE
     }
 
-    /// The highest [entry](Priorities::entry) of another place than this; 0 if there is none.
+    /// Whatever is more than this is a higher priority than that of any other place than this.
     #[inline]
-    pub fn highest_but(&self, place: usize) -> u64 {
-        match self.heap[..] {
+    pub fn most_but(&self, place: usize) -> u64 {
+        let highest = match self.heap[..] {
             [highest, ..] if (highest & PLACE) as usize != place => highest,
             [_, a, b, c, d, ..] => highest_of([a, b, c, d]),
             _ => 0,
-        }
+        };
+        highest | PLACE
     }
 
     /// As [`set`](Priorities::set), of a place that is the highest, most likely, and will not be.
@@ -284,13 +285,15 @@ mod tests {
                     model[place] = priority;
                 }
             }
-            let mut by_rank: Vec<u64> =
-                (0..100).filter(|&place| model[place] > 0).map(|place| Priorities::entry(place, model[place])).collect();
+            let mut by_rank: Vec<u64> = (0..100)
+                .filter(|&place| model[place] > 0)
+                .map(|place| Priorities::entry(place, model[place]))
+                .collect();
             by_rank.sort_unstable_by_key(|&entry| std::cmp::Reverse(entry));
             let nth = |nth: usize| by_rank.get(nth).copied().unwrap_or(0);
             let highest = (nth(0) & PLACE) as usize;
-            assert_eq!((tree.highest(), tree.highest_but(highest)), (highest, nth(1)));
-            assert!(nth(0) == 0 || tree.highest_but((highest + 1) % 100) == nth(0));
+            assert_eq!((tree.highest(), tree.most_but(highest)), (highest, nth(1) | PLACE));
+            assert!(nth(0) == 0 || tree.most_but((highest + 1) % 100) == nth(0) | PLACE);
             assert_eq!(tree.get(place) & !PLACE, model[place] & !PLACE);
         }
     }
