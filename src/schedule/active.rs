@@ -91,11 +91,11 @@ impl Active {
     /// The same where it is known which strategy it is.
     #[inline(always)]
     pub fn pick_by<B: BuiltIn, T: Payload>(&self, ready: &Ready<T>, count: usize, back: Option<Back>) -> usize {
-        let index = match self.other.borrow_mut().as_mut().and_then(B::of) {
-            Some(strategy) => strategy.pick(ready, back),
-            None => count,
-        };
-        if index < count { index } else { ready.oldest() }
+        let Some(strategy) = &mut *self.other.borrow_mut() else { return ready.oldest() };
+        let Some(strategy) = B::of(strategy) else { return ready.oldest() };
+        let index = strategy.pick(ready, back);
+        debug_assert!(index < count);
+        index
     }
 
     #[cfg(feature = "smol")]

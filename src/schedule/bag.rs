@@ -66,8 +66,7 @@ pub(crate) struct Bag {
     /// Whether they lie in classes: there are, or have been, many.
     is_classed: bool,
     classes: [Vec<u32>; CLASSES],
-    /// What those in each class would weigh at most, and all together.
-    most_in: [u64; CLASSES],
+    /// What all that lie in classes would weigh at most.
     most: u64,
     /// A class that nobody is above.
     top: usize,
@@ -104,7 +103,6 @@ impl Default for Bag {
             total: 0,
             is_classed: false,
             classes: [const { Vec::new() }; CLASSES],
-            most_in: [0; CLASSES],
             most: 0,
             top: 0,
         }
@@ -133,7 +131,23 @@ impl Bag {
         }
     }
 
-    /// The same of one that is behind all there were before.
+    /// The one in `place`, which weighs 1 at least, weighs one less, but 1 at least.
+    #[inline(always)]
+    pub fn lessen(&mut self, place: usize) {
+        let Some(entry) = self.entries.get_mut(place) else { return };
+        let weight = entry.weight - 1;
+        if weight == 0 {
+            return;
+        }
+        entry.weight = weight;
+        self.total -= 1;
+        // A power of two is the heaviest of another class.
+        if weight & (weight - 1) == 0 && self.is_classed {
+            self.move_to_its_class(place);
+        }
+    }
+
+    /// As [`set`](Bag::set), of one that is behind all there were before.
     #[cold]
     #[inline(never)]
     fn set_behind(&mut self, place: usize, weight: u64) {
@@ -148,31 +162,39 @@ impl Bag {
 
     #[inline(never)]
     fn move_to_its_class(&mut self, place: usize) {
-        let Entry { weight, class, at } = self.entries[place];
-        if class > 0 {
-            let class = class as usize - 1;
-            let members = &mut self.classes[class];
+        let entry = &mut self.entries[place];
+        let (weight, class, at) = (entry.weight, entry.class as usize, entry.at);
+        let to = if weight > 0 { class_of(weight) + 1 } else { 0 };
+        if let Some(to) = to.checked_sub(1) {
+            let members = &mut self.classes[to];
+            if members.len() == members.capacity() {
+                // Apart and last, so that the rest saves no registers for it.
+                return self.make_room(to, place);
+            }
+            entry.at = members.len() as u32;
+            members.push(place as u32);
+            self.most += 1 << to;
+            self.top = self.top.max(to);
+        }
+        entry.class = to as u32;
+        if let Some(from) = class.checked_sub(1) {
+            let members = &mut self.classes[from];
             members.swap_remove(at as usize);
             if let Some(&moved) = members.get(at as usize) {
                 self.entries[moved as usize].at = at;
             }
-            self.most_in[class] -= 1 << class;
-            self.most -= 1 << class;
-            while self.top > 0 && self.most_in[self.top] == 0 {
+            self.most -= 1 << from;
+            while self.top > 0 && self.classes[self.top].is_empty() {
                 self.top -= 1;
             }
         }
-        let entry = &mut self.entries[place];
-        (entry.class, entry.at) = (0, 0);
-        if weight > 0 {
-            let class = class_of(weight);
-            let members = &mut self.classes[class];
-            (entry.class, entry.at) = (class as u32 + 1, members.len() as u32);
-            members.push(place as u32);
-            self.most_in[class] += 1 << class;
-            self.most += 1 << class;
-            self.top = self.top.max(class);
-        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self, class: usize, place: usize) {
+        self.classes[class].reserve(FEW);
+        self.move_to_its_class(place);
     }
 
     /// One of one or more, none of them in place `len` or behind it.
@@ -180,7 +202,7 @@ impl Bag {
     pub fn draw(&self, stream: &mut Stream, len: usize) -> usize {
         if len > FEW {
             loop {
-                if let Some(place) = self.in_its_class(stream.below_wide(self.most)) {
+                if let Some(place) = self.place_at(stream.below_wide(self.most)) {
                     return place;
                 }
             }
@@ -195,18 +217,21 @@ impl Bag {
         0
     }
 
-    /// The place that a point below what all would weigh at most falls on, if it falls on what that weighs indeed. Apart, and
-    /// without a call, so that it saves no registers.
-    #[inline(never)]
-    fn in_its_class(&self, mut point: u64) -> Option<usize> {
+    /// The place that a point below what all would weigh at most falls on, if it falls on what that one weighs indeed.
+    #[inline(always)]
+    fn place_at(&self, mut point: u64) -> Option<usize> {
         // Most of what there is lies in the highest.
         let mut class = self.top;
-        while point >= self.most_in[class] {
-            point -= self.most_in[class];
+        loop {
+            let members = &self.classes[class];
+            let number = point >> class;
+            if let Some(&place) = members.get(number as usize) {
+                let place = place as usize;
+                return (point - (number << class) < self.entries[place].weight).then_some(place);
+            }
+            point -= (members.len() as u64) << class;
             class -= 1;
         }
-        let place = self.classes[class][(point >> class) as usize] as usize;
-        (point & ((1 << class) - 1) < self.entries[place].weight).then_some(place)
     }
 }
 
@@ -226,6 +251,12 @@ mod tests {
         for round in 0..200 {
             for _ in 0..10 {
                 let (place, weight) = (stream.below(places as u32) as usize, u64::from(stream.below(12)));
+                if model[place] > 0 && stream.below(2) == 0 {
+                    bag.lessen(place);
+                    model[place] = (model[place] - 1).max(1);
+                    assert_eq!(bag.get(place), model[place]);
+                    continue;
+                }
                 bag.set(place, weight);
                 model[place] = weight;
                 assert_eq!(bag.get(place), weight);

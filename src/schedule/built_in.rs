@@ -4,7 +4,7 @@ use super::{Candidates, Delay, LateWrites, Pct, Pick, Pos, Reversal, Strategy, S
 use crate::id::Key;
 
 /// A strategy that is built in. It does what a [`Strategy`] does, but sees the ready set itself, so that what it asks is
-/// compiled in place; an index past the end counts as the oldest as well.
+/// compiled in place. What it answers is the index of a candidate: nobody looks after it.
 pub(crate) trait BuiltIn: OneOf {
     /// Chooses one of `candidates`, of which there are at least two: its index. Where `back` is known, nothing else has changed
     /// since the last decision, which was this strategy's as well.
@@ -16,14 +16,18 @@ pub(crate) trait BuiltIn: OneOf {
         false
     }
 
-    /// As [`Strategy::wants_operations`].
+    /// As [`Strategy::wants_operations`]: the same in every run, or it depends. What is the same is compiled in place.
+    const OPERATIONS: Option<bool> = Some(false);
+
     fn wants_operations(&self) -> bool {
-        false
+        Self::OPERATIONS.unwrap_or(false)
     }
 
-    /// As [`Strategy::wants_ages`].
+    /// As [`Strategy::wants_ages`], in the same way.
+    const AGES: Option<bool> = Some(false);
+
     fn wants_ages(&self) -> bool {
-        false
+        Self::AGES.unwrap_or(true)
     }
 
     /// As [`Strategy::lose`].

@@ -1,5 +1,6 @@
 //! The candidates: a dense list to pick from, and a linked list through it that remembers age.
 
+use super::BuiltIn;
 use super::announced::Operations;
 use super::view::{Candidate, Candidates, View};
 use crate::boundary::places::{Neighbours, Places};
@@ -307,6 +308,12 @@ impl<T: Payload> Ready<T> {
         }
     }
 
+    /// Whether there are `count` candidates, and have [settled](Ready::settle).
+    #[inline(always)]
+    pub fn is_whole(&self, count: usize) -> bool {
+        self.places.whole() == count
+    }
+
     #[inline(never)]
     fn close(&self) -> usize {
         let (at, last) = (self.places.gap(), self.places.used());
@@ -370,18 +377,19 @@ impl<T: Payload> Ready<T> {
         payload
     }
 
-    /// Takes the one at `index` out that was chosen of all `count`, whatever is kept: `tally` learns of the decision. Who it
-    /// is [is told](Ready::runs) afterwards.
+    /// Takes the one at `index` out that was chosen of all `count`, for a strategy of this kind: `tally` learns of the decision.
+    /// Who it is [is told](Ready::runs_for) afterwards.
     #[inline(always)]
-    pub fn take_decided(&self, index: usize, count: usize, tally: &Tally) -> T {
-        if self.has_stamps() {
+    pub fn take_decided<B: BuiltIn>(&self, index: usize, count: usize, tally: &Tally) -> T {
+        debug_assert!(B::AGES.is_none_or(|ages| ages != self.has_stamps()));
+        if B::AGES.map_or_else(|| self.has_stamps(), |ages| !ages) {
             return self.places.take_chosen(index + 1, count, tally);
         }
         tally.decided(self.age(0).newer as usize == index + 1);
         self.places.take_linked(index + 1)
     }
 
-    /// Takes the only one out. As [`take_decided`](Ready::take_decided).
+    /// Takes the only one out, whoever decides. As [`take_decided`](Ready::take_decided).
     #[inline(always)]
     pub fn take_alone(&self) -> T {
         if self.has_stamps() { self.take_by_stamps(0) } else { self.places.take_linked(1) }
@@ -390,12 +398,26 @@ impl<T: Payload> Ready<T> {
     /// The one with that seat runs from now on, and was taken out for that. Whom the one before has woken [is
     /// noted](Ready::note_wakes), or it was itself and nobody else.
     #[inline(always)]
-    pub fn runs(&self, slot: u32, key: Key) {
+    fn runs(&self, slot: u32, key: Key) {
         if self.keeps_operations() {
-            self.operations.runs(slot, key);
-            self.noted.set(self.places.next_stamp());
-            self.left.set(self.places.gap());
+            self.begins_step(slot, key);
         }
+    }
+
+    /// The same for a strategy of this kind.
+    #[inline(always)]
+    pub fn runs_for<B: BuiltIn>(&self, slot: u32, key: Key) {
+        debug_assert!(B::OPERATIONS.is_none_or(|operations| operations == self.keeps_operations()));
+        if B::OPERATIONS.unwrap_or_else(|| self.keeps_operations()) {
+            self.begins_step(slot, key);
+        }
+    }
+
+    #[inline(always)]
+    fn begins_step(&self, slot: u32, key: Key) {
+        self.operations.runs(slot, key);
+        self.noted.set(self.places.next_stamp());
+        self.left.set(self.places.gap());
     }
 
     /// Takes the oldest out, for the end of a run.

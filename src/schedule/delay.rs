@@ -87,9 +87,7 @@ impl Delay {
 }
 
 impl BuiltIn for Delay {
-    fn wants_ages(&self) -> bool {
-        true
-    }
+    const AGES: Option<bool> = Some(true);
 
     #[inline(always)]
     fn pick(&mut self, candidates: &impl View, back: Option<Back>) -> usize {

@@ -66,9 +66,7 @@ impl Follows for LateWrites {
 }
 
 impl BuiltIn for LateWrites {
-    fn wants_operations(&self) -> bool {
-        true
-    }
+    const OPERATIONS: Option<bool> = Some(true);
 
     fn lose(&mut self) {
         self.follow.lose();

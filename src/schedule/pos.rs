@@ -28,6 +28,16 @@ pub(crate) struct Pos {
     places: Vec<Standing>,
     /// Those about to touch a resource.
     groups: HashMap<u64, Group>,
+    lead: Lead,
+}
+
+/// The one that was chosen last. Most of those who give way are the highest again, so that this is all that is looked at then:
+/// what is kept for its place is behind.
+struct Lead {
+    key: Key,
+    step: u32,
+    /// [Whatever is more](Priorities::most_but) is higher than all others.
+    most_other: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -72,6 +82,7 @@ impl Pos {
             priorities: Priorities::default(),
             places: Vec::new(),
             groups: HashMap::default(),
+            lead: Lead { key: Key::CLOCK, step: 0, most_other: 0 },
         }
     }
 
@@ -87,23 +98,35 @@ impl Pos {
         self.priorities.set(place, self.own(key, step));
     }
 
-    /// The one that was chosen stands in its place again. Whether it is chosen again, and that is all there is to it.
+    /// The one that was chosen stands in its place again, and nothing is known of what it will do. Whether it is chosen again,
+    /// and that is all there is to it.
     #[inline(always)]
-    fn goes_on(&mut self, place: usize, back: Back, candidates: &impl View) -> bool {
-        match self.places.get_mut(place) {
-            // It did nothing that is known, and will not: that is so of most.
-            Some(&mut Standing { key, ref mut step, .. })
-                if key != NOBODY.key && !candidates.may_be_known(back.slot) =>
-            {
-                *step += 1;
-                let step = *step;
-                self.priorities.renew(place, self.own(key, step))
-            }
-            _ => {
-                self.comes(place, &candidates.candidate(place));
-                false
-            }
+    fn goes_on(&mut self, place: usize) -> bool {
+        self.lead.step = self.lead.step.wrapping_add(1);
+        let priority = self.own(self.lead.key, self.lead.step);
+        let goes_on = priority > self.lead.most_other;
+        if !goes_on {
+            self.falls_behind(place, priority);
         }
+        goes_on
+    }
+
+    #[inline(never)]
+    fn falls_behind(&mut self, place: usize, priority: u64) {
+        self.places[place].step = self.lead.step;
+        self.priorities.lower(place, priority);
+    }
+
+    /// Whoever has the highest priority is chosen. Its place.
+    #[inline(never)]
+    fn chooses(&mut self) -> usize {
+        let place = self.priorities.highest();
+        if let Some(operation) = self.places[place].operation {
+            self.runs(place, operation);
+        }
+        let Standing { key, step, .. } = self.places[place];
+        self.lead = Lead { key, step, most_other: self.priorities.most_but(place) };
+        place
     }
 
     /// The priority that a step has at first.
@@ -129,9 +152,7 @@ impl Pos {
         {
             group.0[side(operation.access)].list(standing.is_pooled)[standing.at as usize] = to as u32;
         }
-        let priority = self.priorities.get(from);
-        self.priorities.set(from, 0);
-        self.priorities.set(to, priority);
+        self.priorities.relocate(from, to);
     }
 
     /// Looks at all places that may have changed.
@@ -179,7 +200,9 @@ impl Pos {
 
     /// The one in `place` is about to do `operation`: all that race with it are to get new priorities.
     fn runs(&mut self, place: usize, operation: Operation) {
-        let standing = std::mem::replace(&mut self.places[place], NOBODY);
+        let here = &mut self.places[place];
+        let standing = *here;
+        (here.operation, here.is_pooled) = (None, false);
         self.leaves_group(place, standing, operation, true);
     }
 
@@ -205,18 +228,24 @@ impl Pos {
         for other in [Access::Read, Access::Write].map(side) {
             let races = runs && (which == side(Access::Write) || other == side(Access::Write));
             let side = &mut group.0[other];
-            if races {
-                side.pool.last().into_iter().for_each(|&highest| priorities.set(highest as usize, 0));
+            let has_highest = !(was_highest && other == which);
+            if races
+                && has_highest
+                && let Some(&highest) = side.pool.last()
+            {
+                priorities.set(highest as usize, 0);
+            }
+            if races && !side.own.is_empty() {
+                priorities.remove_all(&side.own);
                 for place in side.own.drain(..) {
                     let standing = &mut places[place as usize];
                     (standing.is_pooled, standing.at) = (true, side.pool.len() as u32);
-                    priorities.set(place as usize, 0);
                     side.pool.push(place);
                 }
             }
             let below = match () {
                 () if races => HIGHEST,
-                () if was_highest && other == which => below,
+                () if !has_highest => below,
                 () => continue,
             };
             if side.pool.is_empty() {
@@ -263,9 +292,7 @@ fn highest_of(random: u64, count: u64) -> f64 {
 }
 
 impl BuiltIn for Pos {
-    fn wants_operations(&self) -> bool {
-        true
-    }
+    const OPERATIONS: Option<bool> = Some(true);
 
     /// What was drawn anew for those before is forgotten: it is as before the first decision.
     fn lose(&mut self) {
@@ -277,18 +304,16 @@ impl BuiltIn for Pos {
     #[inline(always)]
     fn pick(&mut self, candidates: &impl View, back: Option<Back>) -> usize {
         match (self.follow.only(candidates.len()), back) {
-            (Some(place), Some(back)) => {
-                if self.goes_on(place, back, candidates) {
+            // It will do nothing that is known: that is so of most.
+            (Some(place), Some(back)) if !candidates.may_be_known(back.slot) => {
+                if self.goes_on(place) {
                     return place;
                 }
             }
-            (Some(place), None) => self.comes(place, &candidates.candidate(place)),
+            (Some(place), _) => self.comes(place, &candidates.candidate(place)),
             (None, _) => self.look(candidates),
         }
-        let index = self.priorities.highest();
-        if let Some(operation) = self.places[index].operation {
-            self.runs(index, operation);
-        }
+        let index = self.chooses();
         self.follow.took(index);
         index
     }

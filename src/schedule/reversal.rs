@@ -29,7 +29,7 @@ pub(crate) struct Reversal {
     /// What has to be done before a step.
     before: HashMap<Mark, Vec<Mark>>,
     /// Who is in one of the races, and how many operations (or steps) each has begun.
-    done: HashMap<Key, u32>,
+    done: HashMap<Key, Progress>,
     /// Whether the one in each place of the registry is, by key.
     involved: Vec<(Key, bool)>,
     last: Key,
@@ -56,6 +56,21 @@ enum Base {
 
 /// How many of the oldest are asked before one that should wait runs.
 const LOOK_AT: usize = 32;
+
+/// How far a task is that takes part in a race.
+struct Progress {
+    /// How many of its operations (or steps) it has begun.
+    done: u32,
+    /// The last of them, from 0, that is about any of the races.
+    last: u32,
+}
+
+impl Progress {
+    /// Whether it takes part no longer: all that others wait for is done, and it waits for nothing.
+    fn is_over(&self) -> bool {
+        self.done > self.last
+    }
+}
 
 impl Reversal {
     /// The strategy for one run: `turn` says which of the ranked races; `None`, or a turn behind the last, draws some.
@@ -90,9 +105,13 @@ impl Reversal {
 
     fn with(stream: Stream, base: Base, reversed: Vec<Reversed>, races: &Races, length: u64) -> Reversal {
         let mut before: HashMap<Mark, Vec<Mark>> = HashMap::default();
-        let mut done = HashMap::default();
+        let mut done: HashMap<Key, Progress> = HashMap::default();
         for race in reversed {
-            race.first.iter().chain(&race.then).for_each(|(who, _)| _ = done.insert(*who, 0));
+            let met = race.meeting.iter().flat_map(|(one, other)| [one, other]);
+            for (who, nth) in race.first.iter().chain(&race.then).chain(met) {
+                let progress = done.entry(*who).or_insert(Progress { done: 0, last: 0 });
+                progress.last = progress.last.max(*nth);
+            }
             if let Some((one, other)) = race.meeting {
                 before.entry(one).or_default().push(other);
             }
@@ -191,7 +210,7 @@ impl Reversal {
         if slot >= self.involved.len() {
             self.involved.resize(slot + 1, (Key::CLOCK, false));
         }
-        let involved = self.done.contains_key(&key);
+        let involved = self.done.get(&key).is_some_and(|progress| !progress.is_over());
         self.involved[slot] = (key, involved);
         involved
     }
@@ -211,7 +230,7 @@ impl Reversal {
         let nth = self.nth(candidate);
         let Some(firsts) = self.before.get_mut(&(candidate.key, nth)) else { return Some(place) };
         while let Some(&(who, nth)) = firsts.last() {
-            if self.done.get(&who).is_some_and(|&done| done > nth) {
+            if self.done.get(&who).is_some_and(|progress| progress.done > nth) {
                 firsts.pop();
                 continue;
             }
@@ -225,7 +244,7 @@ impl Reversal {
     fn nth(&self, candidate: &Candidate) -> u32 {
         match self.announced {
             true if candidate.operation.is_none_or(|operation| !operation.announced) => u32::MAX,
-            true => self.done.get(&candidate.key).copied().unwrap_or(0),
+            true => self.done.get(&candidate.key).map_or(0, |progress| progress.done),
             false => candidate.step,
         }
     }
@@ -237,13 +256,19 @@ impl Reversal {
             return;
         }
         let does = candidate.operation.is_some_and(|operation| operation.announced);
-        if let Some(done) = self.done.get_mut(&candidate.key) {
-            *done = if self.announced { *done + u32::from(does) } else { candidate.step + 1 };
+        if let Some(progress) = self.done.get_mut(&candidate.key) {
+            progress.done = if self.announced { progress.done + u32::from(does) } else { candidate.step + 1 };
+            if progress.is_over() {
+                self.involved[candidate.slot as usize].1 = false;
+            }
         }
     }
 }
 
 impl BuiltIn for Reversal {
+    const OPERATIONS: Option<bool> = None;
+    const AGES: Option<bool> = None;
+
     /// What tasks do matters as long as one of them has to wait for another. Who ran last is to be known of those who ran
     /// alone, too, as it is in a run with a trace.
     fn wants_operations(&self) -> bool {

@@ -211,9 +211,7 @@ impl Follows for Surw {
 }
 
 impl BuiltIn for Surw {
-    fn wants_operations(&self) -> bool {
-        true
-    }
+    const OPERATIONS: Option<bool> = Some(true);
 
     fn lose(&mut self) {
         self.follow.lose();

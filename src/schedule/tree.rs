@@ -78,14 +78,14 @@ pub(crate) struct Priorities {
 /// How many entries stand below one in the heap.
 const BELOW: usize = 4;
 
-/// The highest of four, and which it is.
+/// The highest of four. By choosing between numbers, without jumps: which of four it is cannot be guessed.
 #[inline(always)]
-fn highest_of([a, b, c, d]: [u64; BELOW]) -> (usize, u64) {
-    // Numbers to choose between, no jumps: which of four it is cannot be guessed.
-    let (one, left) = if b > a { (1, b) } else { (0, a) };
-    let (other, right) = if d > c { (3, d) } else { (2, c) };
-    if right > left { (other, right) } else { (one, left) }
+fn highest_of([a, b, c, d]: [u64; BELOW]) -> u64 {
+    a.max(b).max(c.max(d))
 }
+
+/// From which share of all on several are taken out by putting the others together anew: one in so many.
+const MANY: usize = 8;
 
 /// The bits of an entry that say which place it is.
 const PLACE: u64 = (1 << 24) - 1;
@@ -108,62 +108,97 @@ impl Priorities {
         }
     }
 
-    /// Gives `place`, which has one, another priority. True if it was the highest and is still; otherwise it may be, too.
+    /// What stands for the priority of `place` in the order of all.
     #[inline(always)]
-    pub fn renew(&mut self, place: usize, priority: u64) -> bool {
-        let entry = priority & !PLACE | place as u64 & PLACE;
-        match &mut self.heap[..] {
-            &mut [ref mut highest, a, b, c, d, ..] if (*highest & PLACE) as usize == place && *highest > 0 => {
-                let goes_on = entry > a.max(b).max(c.max(d));
-                if goes_on {
-                    *highest = entry;
-                } else {
-                    self.sink(0, entry);
-                }
-                goes_on
-            }
-            _ => {
-                self.set(place, priority);
-                false
-            }
+    fn entry(place: usize, priority: u64) -> u64 {
+        priority & !PLACE | place as u64 & PLACE
+    }
+
+    /// Whatever is more than this is a higher priority than that of any other place than this.
+    #[inline]
+    pub fn most_but(&self, place: usize) -> u64 {
+        let highest = match self.heap[..] {
+            [highest, ..] if (highest & PLACE) as usize != place => highest,
+            [_, a, b, c, d, ..] => highest_of([a, b, c, d]),
+            _ => 0,
+        };
+        highest | PLACE
+    }
+
+    /// As [`set`](Priorities::set), of a place that is the highest, most likely, and will not be.
+    #[inline]
+    pub fn lower(&mut self, place: usize, priority: u64) {
+        match self.heap.first() {
+            Some(highest) if (highest & PLACE) as usize == place => self.sink(0, Priorities::entry(place, priority)),
+            _ => self.set(place, priority),
         }
     }
 
     /// Gives `place` a priority; 0 is for a place that is empty.
     #[inline(never)]
     pub fn set(&mut self, place: usize, priority: u64) {
-        let entry = priority & !PLACE | place as u64 & PLACE;
+        let entry = Priorities::entry(place, priority);
         match self.at.get(place) {
             Some(&at) if at > 0 && priority > 0 => {
                 let at = at as usize - 1;
                 if entry < self.heap[at] { self.sink(at, entry) } else { self.rise(at, entry) }
             }
-            _ => self.come_or_go(place, priority, entry),
+            _ if priority == 0 => self.remove(place),
+            _ => self.insert(place, entry),
         }
     }
 
-    fn come_or_go(&mut self, place: usize, priority: u64, entry: u64) {
+    /// Adds a place that has none.
+    fn insert(&mut self, place: usize, entry: u64) {
         if place >= self.at.len() {
             self.at.resize(place + 1, 0);
         }
-        let at = self.at[place] as usize;
-        if priority > 0 {
-            // Only who has none comes here.
-            if self.len == self.heap.len() {
-                self.heap.resize(self.len + if self.len == 0 { 1 } else { BELOW }, 0);
-            }
-            self.len += 1;
-            return self.rise(self.len - 1, entry);
+        if self.len == self.heap.len() {
+            self.heap.resize(self.len + if self.len == 0 { 1 } else { BELOW }, 0);
         }
-        if at == 0 {
-            return;
-        }
-        self.at[place] = 0;
+        self.len += 1;
+        self.rise(self.len - 1, entry);
+    }
+
+    /// Takes the priority of `place`, if it has one.
+    fn remove(&mut self, place: usize) {
+        let Some(at) = self.at.get_mut(place).map(std::mem::take).filter(|&at| at > 0) else { return };
         self.len -= 1;
-        let (at, last) = (at - 1, std::mem::take(&mut self.heap[self.len]));
+        let (at, last) = (at as usize - 1, std::mem::take(&mut self.heap[self.len]));
         if at < self.len {
             if last < self.heap[at] { self.sink(at, last) } else { self.rise(at, last) }
         }
+    }
+
+    /// Takes the priorities of `places`, each of which has had one. Of many, all at once.
+    pub fn remove_all(&mut self, places: &[u32]) {
+        if places.len() <= self.len / MANY {
+            return places.iter().for_each(|&place| self.remove(place as usize));
+        }
+        for &place in places {
+            self.at[place as usize] = 0;
+        }
+        let mut left = 0;
+        for from in 0..std::mem::take(&mut self.len) {
+            let entry = std::mem::take(&mut self.heap[from]);
+            let at = &mut self.at[(entry & PLACE) as usize];
+            if *at > 0 {
+                self.heap[left] = entry;
+                left += 1;
+                *at = left as u32;
+            }
+        }
+        self.len = left;
+        (0..left.div_ceil(BELOW)).rev().for_each(|at| self.sink(at, self.heap[at]));
+    }
+
+    /// Gives `to` the priority of `from`, which is behind it and has none then.
+    pub fn relocate(&mut self, from: usize, to: usize) {
+        self.remove(to);
+        let Some(at) = self.at.get_mut(from).map(std::mem::take).filter(|&at| at > 0) else { return };
+        let at = at as usize - 1;
+        // No higher than it was.
+        self.sink(at, Priorities::entry(to, self.heap[at]));
     }
 
     /// Puts `entry` where it belongs, at `at` or below.
@@ -172,13 +207,14 @@ impl Priorities {
         let heap = Cell::from_mut(&mut self.heap[..]).as_slice_of_cells();
         let below = heap.get(1..).map_or(&[][..], |below| below.as_chunks::<BELOW>().0);
         while let Some(four) = below.get(at) {
-            let (child, higher) = highest_of(four.each_ref().map(Cell::get));
+            let higher = highest_of(four.each_ref().map(Cell::get));
             if higher <= entry {
                 break;
             }
             heap[at].set(higher);
-            self.at[(higher & PLACE) as usize] = at as u32 + 1;
-            at = BELOW * at + 1 + child;
+            // Where that stood, which tells which of the four it was.
+            let stood = std::mem::replace(&mut self.at[(higher & PLACE) as usize], at as u32 + 1);
+            at = stood as usize - 1;
         }
         heap[at].set(entry);
         self.at[(entry & PLACE) as usize] = at as u32 + 1;
@@ -232,12 +268,33 @@ mod tests {
             let place = stream.below(100) as usize;
             // Few that differ, so that there are equal ones.
             let priority = if stream.below(4) == 0 { 0 } else { u64::from(stream.below(200) + 1) << 24 };
-            tree.set(place, priority);
-            model[place] = priority;
-            let by_rank = |&place: &usize| (model[place] & !PLACE, place);
-            let highest = (0..100).filter(|&place| model[place] > 0).max_by_key(by_rank);
-            assert_eq!(tree.highest(), highest.unwrap_or(0));
-            assert_eq!(tree.get(place) & !PLACE, priority & !PLACE);
+            match stream.below(32) {
+                0 => {
+                    let few = stream.below(40);
+                    let places: Vec<u32> = (0..100).filter(|_| stream.below(40) < few).collect();
+                    tree.remove_all(&places);
+                    places.iter().for_each(|&place| model[place as usize] = 0);
+                }
+                1 => {
+                    let to = place / 2;
+                    tree.relocate(place.max(1), to);
+                    model[to] = std::mem::take(&mut model[place.max(1)]);
+                }
+                _ => {
+                    tree.set(place, priority);
+                    model[place] = priority;
+                }
+            }
+            let mut by_rank: Vec<u64> = (0..100)
+                .filter(|&place| model[place] > 0)
+                .map(|place| Priorities::entry(place, model[place]))
+                .collect();
+            by_rank.sort_unstable_by_key(|&entry| std::cmp::Reverse(entry));
+            let nth = |nth: usize| by_rank.get(nth).copied().unwrap_or(0);
+            let highest = (nth(0) & PLACE) as usize;
+            assert_eq!((tree.highest(), tree.most_but(highest)), (highest, nth(1) | PLACE));
+            assert!(nth(0) == 0 || tree.most_but((highest + 1) % 100) == nth(0) | PLACE);
+            assert_eq!(tree.get(place) & !PLACE, model[place] & !PLACE);
         }
     }
 }

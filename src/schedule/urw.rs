@@ -1,6 +1,6 @@
 //! A random walk that samples interleavings, not choices, uniformly.
 
-use super::bag::{Bag, HEAVIEST};
+use super::bag::{Bag, HEAVIEST, Set};
 use super::follow::{Follow, Follows};
 use super::profile::Profile;
 use super::{Back, BuiltIn, Candidate, View};
@@ -18,6 +18,7 @@ pub(crate) struct Urw {
     stream: Stream,
     profile: Arc<Profile>,
     follow: Follow,
+    /// What the one in each place has left.
     weights: Bag,
     tasks: Tasks,
 }
@@ -26,26 +27,21 @@ pub(crate) struct Urw {
 #[derive(Default)]
 struct Tasks {
     by_slot: Vec<Left>,
-    /// The places of those that spawn others.
+    /// Where in the registry those are that spawn others.
     parents: HashMap<Key, u32>,
+    /// Where among the candidates those stand whose children were met since they were looked at.
+    outdated: Set,
 }
 
-/// What one task has left, with those that it is still to spawn. Less than nothing is as good as nothing.
+/// What one task has left, with those that it is still to spawn. Less than one step is as good as one: that which it is about
+/// to take.
 #[derive(Clone, Copy)]
 struct Left {
     key: Key,
     /// Before the first of its own steps.
     in_all: i64,
-    /// Now.
-    now: i64,
-}
-
-impl Left {
-    /// At least the step that it is about to take.
-    #[inline(always)]
-    fn weight(&self) -> u64 {
-        self.now.max(1) as u64
-    }
+    /// Where among the candidates it stood last.
+    place: u32,
 }
 
 impl Urw {
@@ -62,54 +58,49 @@ impl Follows for Urw {
 
     #[inline(always)]
     fn look(&mut self, place: usize, candidates: &impl View) {
-        let Candidate { slot, key, step, .. } = candidates.who(place);
-        self.weights.set(place, self.tasks.left(slot, key, step, &self.profile));
+        let left = self.tasks.left(place, candidates, &self.profile);
+        self.weights.set(place, left);
     }
 
     #[inline(always)]
-    fn is_back(&mut self, place: usize, back: Back, candidates: &impl View) {
-        match self.tasks.takes_one(back.slot) {
-            Some(left) => self.weights.set(place, left),
-            None => self.look(place, candidates),
+    fn is_back(&mut self, place: usize, _: Back, candidates: &impl View) {
+        if self.tasks.outdated.contains(place) {
+            return self.look(place, candidates);
         }
+        self.weights.lessen(place);
     }
 
     fn forget(&mut self, place: usize) {
         self.weights.set(place, 0);
+        self.tasks.outdated.remove(place);
     }
 }
 
 impl Tasks {
-    /// The steps that the task has left, this one included.
-    #[inline(always)]
-    fn left(&mut self, slot: u32, key: Key, step: u32, profile: &Profile) -> u64 {
+    /// The steps that the one in `place` has left, this one included.
+    #[inline(never)]
+    fn left(&mut self, place: usize, candidates: &impl View, profile: &Profile) -> u64 {
+        let Candidate { slot, key, step, .. } = candidates.who(place);
         let slot = slot as usize;
         if self.by_slot.get(slot).is_none_or(|left| left.key != key) {
-            self.meet(slot, key, profile);
+            self.meet(slot, key, candidates, profile);
         }
+        self.outdated.remove(place);
         let left = &mut self.by_slot[slot];
-        left.now = left.in_all - i64::from(step);
-        left.weight()
-    }
-
-    /// The same of the one that is known to be in `slot`, and has taken one step since.
-    #[inline(always)]
-    fn takes_one(&mut self, slot: u32) -> Option<u64> {
-        let left = self.by_slot.get_mut(slot as usize)?;
-        left.now -= 1;
-        Some(left.weight())
+        left.place = place as u32;
+        (left.in_all - i64::from(step)).max(1) as u64
     }
 
     /// A task that was not there before: what is its own is no longer its parent's.
     #[cold]
     #[inline(never)]
-    fn meet(&mut self, slot: usize, key: Key, profile: &Profile) {
+    fn meet(&mut self, slot: usize, key: Key, candidates: &impl View, profile: &Profile) {
         if slot >= self.by_slot.len() {
-            self.by_slot.resize(slot + 1, Left { key: Key::CLOCK, in_all: 0, now: 0 });
+            self.by_slot.resize(slot + 1, Left { key: Key::CLOCK, in_all: 0, place: 0 });
         }
         let measured = profile.task(key);
         let in_all = measured.map_or(1, |measured| measured.events()).min(HEAVIEST) as i64;
-        self.by_slot[slot] = Left { key, in_all, now: in_all };
+        self.by_slot[slot] = Left { key, in_all, place: 0 };
         if measured.is_some_and(|measured| measured.is_parent()) {
             self.parents.insert(key, slot as u32);
         }
@@ -118,7 +109,10 @@ impl Tasks {
             let left = &mut self.by_slot[slot as usize];
             if left.key == parent {
                 left.in_all -= in_all;
-                left.now -= in_all;
+                let place = left.place as usize;
+                if place < candidates.len() && candidates.seat(place).1 == parent {
+                    self.outdated.insert(place);
+                }
             }
         }
     }

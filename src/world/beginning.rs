@@ -103,7 +103,8 @@ impl World {
         self.seed.set(seed);
         take_over(&self.strategy);
         // Who is oldest is asked for at each step when a stall is allowed, and seldom by what chooses at random.
-        let stamps = !traced && !self.strategy.wants_ages() && options.stall_up_to.is_none();
+        let stalls = options.stall_up_to.is_some_and(|stall| !stall.is_zero());
+        let stamps = !traced && !stalls && !self.strategy.wants_ages();
         self.ready.begin(stamps, traced || self.strategy.wants_operations());
         if self.is_any_rare_used.get() {
             self.clear_what_is_rare(options);

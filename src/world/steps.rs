@@ -312,22 +312,38 @@ impl World {
     }
 }
 
+impl World {
+    /// Takes one step, after so many: that of one of the `count` candidates. Where it `is_back`, the one that ran last stands
+    /// where it stood, and nothing else has changed. Whether the one that runs has given way.
+    #[inline(always)]
+    fn take_step_by<B: BuiltIn>(&self, beacon: &Beacon, steps: u64, count: usize, is_back: bool) -> bool {
+        let runnable = if count > 1 {
+            let Running { slot, key } = self.running.get();
+            let back = is_back.then_some(Back { slot, key });
+            let index = self.strategy.pick_by::<B, _>(&self.ready, count, back);
+            self.ready.take_decided::<B>(index, count, &self.tally)
+        } else {
+            if self.ready.keeps_operations() {
+                self.strategy.alone(&self.ready);
+            }
+            self.ready.take_alone()
+        };
+        let meta = runnable.metadata();
+        self.ready.runs_for::<B>(meta.slot(), meta.key);
+        meta.count_step();
+        self.step(beacon, steps, runnable, false)
+    }
+}
+
 impl Follower for World {
     /// A run without a trace and without stalls, in which it is known who decides.
     #[inline(never)]
     fn follow<B: BuiltIn>(&self) {
         let beacon = self.beacon;
-        // Of how many the one that ran last was chosen, if it has given way. If there are as many again, nobody else came, and
-        // it has filled the gap that it left.
-        let mut before = 0;
         loop {
-            let steps = shown::load(&beacon.steps);
-            if steps >= shown::load(&beacon.look_up_at) {
-                if !self.look_up() {
-                    return;
-                }
-                // While it stood still, others may have been taken out and put back.
-                before = 0;
+            let mut steps = shown::load(&beacon.steps);
+            if steps >= shown::load(&beacon.look_up_at) && !self.look_up() {
+                return;
             }
             let count = self.ready.settle();
             if count == 0 {
@@ -336,26 +352,17 @@ impl Follower for World {
                 }
                 return;
             }
-            let back = if count == before {
-                let Running { slot, key } = self.running.get();
-                Some(Back { slot, key })
-            } else {
-                self.ready.note_wakes();
-                None
-            };
-            let runnable = if count > 1 {
-                let index = self.strategy.pick_by::<B, _>(&self.ready, count, back);
-                self.ready.take_decided(index, count, &self.tally)
-            } else {
-                if self.ready.keeps_operations() {
-                    self.strategy.alone(&self.ready);
+            self.ready.note_wakes();
+            let mut gave_way = self.take_step_by::<B>(beacon, steps, count, false);
+            // If there are as many again, nobody else came, and it has filled the gap that it left: that is so at most steps.
+            // (Before the loop looks up again: while it stood still, others may have been taken out and put back.)
+            while gave_way && self.ready.is_whole(count) {
+                steps = shown::load(&beacon.steps);
+                if steps >= shown::load(&beacon.look_up_at) {
+                    break;
                 }
-                self.ready.take_alone()
-            };
-            let meta = runnable.metadata();
-            self.ready.runs(meta.slot(), meta.key);
-            meta.count_step();
-            before = if self.step(beacon, steps, runnable, false) { count } else { 0 };
+                gave_way = self.take_step_by::<B>(beacon, steps, count, true);
+            }
         }
     }
 }
