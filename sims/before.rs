@@ -3,7 +3,7 @@
 //! Cargo takes one version a range into one graph, so each of these comes from an older range, pinned and renamed
 //! (see `[dev-dependencies]`); a story says `use super::async_channel` and does not know which one it gets.
 
-pub use ::moka;
+pub use ::{kanal, moka};
 pub use async_broadcast_0_3 as async_broadcast;
 pub use async_channel_1_7 as async_channel;
 pub use deadpool_0_9 as deadpool;
@@ -31,5 +31,7 @@ pub mod hand_over;
 pub mod hit_counter;
 #[path = "job_queue.rs"]
 pub mod job_queue;
+#[path = "log_shipper.rs"]
+pub mod log_shipper;
 #[path = "price_feed.rs"]
 pub mod price_feed;

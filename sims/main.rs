@@ -1,4 +1,4 @@
-//! Stories on published crates as they are: services of the kind one writes, eight of them on releases with a real
+//! Stories on published crates as they are: services of the kind one writes, ten of them on releases with a real
 //! bug that raddle finds, and on releases without it.
 //!
 //! `stories.rs` is the table; each story is a file of its own. Those about a bug are compiled twice, `before` and
@@ -61,6 +61,8 @@ tests! {
     chat_order: broken, fixed;
     connection_pool: broken;
     hit_counter: broken;
+    log_shipper: broken;
+    price_list: futures_locks, async_lock;
     bank: payer_first, lower_first;
     cache_stampede: look_then_load, load_once;
     label_printer: clean;
@@ -131,6 +133,15 @@ scenarios! {
     hit_counter {
         #[should_panic]
         broken: before::hit_counter::scenario => ();
+    }
+    log_shipper {
+        #[should_panic]
+        broken: before::log_shipper::scenario => &'static str;
+    }
+    price_list {
+        #[should_panic]
+        futures_locks: price_list::futures_locks_scenario => String;
+        async_lock: price_list::async_lock_scenario => String;
     }
     bank {
         #[should_panic]

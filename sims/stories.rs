@@ -11,6 +11,8 @@ pub mod before;
 pub mod cache_stampede;
 #[path = "label_printer.rs"]
 pub mod label_printer;
+#[path = "price_list.rs"]
+pub mod price_list;
 #[path = "quotes.rs"]
 pub mod quotes;
 #[path = "thumbnails.rs"]
@@ -27,7 +29,7 @@ pub struct Story {
     pub about: &'static str,
     /// What goes wrong, or what might, in a line or two.
     pub wrong: &'static str,
-    /// Where it was reported or repaired.
+    /// Where it was reported or repaired, or came in.
     pub upstream: Option<&'static str>,
     /// The release that is clean, if it has to run in `sims/fixed`.
     pub elsewhere: Option<&'static str>,
@@ -167,6 +169,35 @@ pub const STORIES: &[Story] = &[
             explore: before::hit_counter::explore,
             finds: &[(Panic, "hits were lost")],
         }],
+    },
+    Story {
+        name: "log_shipper",
+        about: "a service hands the send of a log line to a background task when there is no room",
+        wrong: "the send keeps its first waker: the service is woken, the background task never",
+        upstream: Some("https://github.com/fereidani/kanal/commit/b18607d"),
+        elsewhere: Some("kanal 0.1.0-pre8"),
+        sides: &[Side {
+            name: "broken",
+            on: "kanal 0.1.1",
+            explore: before::log_shipper::explore,
+            finds: &[(Deadlock, "background can never be woken")],
+        }],
+    },
+    Story {
+        name: "price_list",
+        about: "a clerk writes a list; a visitor gives up waiting to read it at his deadline",
+        wrong: "the reader who has left is counted as one who reads: nobody can write again",
+        upstream: None,
+        elsewhere: None,
+        sides: &[
+            Side {
+                name: "futures_locks",
+                on: "futures-locks 0.7.1",
+                explore: price_list::explore_futures_locks,
+                finds: &[(Deadlock, "for ever")],
+            },
+            Side { name: "async_lock", on: "async-lock 3", explore: price_list::explore_async_lock, finds: &[] },
+        ],
     },
     Story {
         name: "bank",

@@ -443,11 +443,15 @@ fn is_foreign_wake(result: &RunResult) -> bool {
     result.ended.finding.as_ref().is_some_and(|finding| finding.kind == FindingKind::ForeignWake)
 }
 
+/// What to look for where one seed goes two ways. A counter in a static is the commonest: tokio's `watch` draws by one
+/// which of its waiters it wakes first.
+const OUTSIDE_THE_SEED: &str = "something outside the seed decides: an address, the wall clock, a thread of its own, hash \
+                                order, or a static that an earlier run changed (as tokio's `sync::watch` counts in one): \
+                                with isolation = \"process\" each run has statics of its own";
+
 /// The first event at which two runs of the same seed differ.
 fn tell_divergence(a: &RunResult, b: &RunResult) -> Finding {
-    let hint = "something outside the seed decides: an address, the wall clock, a thread of its own, hash order, a \
-                static that an earlier run changed";
-    let mut finding = Finding::new(FindingKind::Divergence, "the same seed went two ways").hint(hint);
+    let mut finding = Finding::new(FindingKind::Divergence, "the same seed went two ways").hint(OUTSIDE_THE_SEED);
     let (Some(one), Some(two)) = (&a.ended.trace, &b.ended.trace) else { return finding };
     // A poll's event stands where it began: what came of it shows better in what follows, if anything does.
     let begun = |event: &Event| match event.what {
@@ -495,10 +499,7 @@ fn tell_another_end(failed: &RunResult, again: &RunResult) -> Finding {
     let mut finding =
         Finding::new(FindingKind::Divergence, "the failure did not come back when its seed was run again");
     finding.details.push(format!("  one run:   {}\n  the other: {}", say(failed), say(again)));
-    finding.hint(
-        "something outside the seed decides: an address, the wall clock, a thread of its own, hash order, a static that \
-         an earlier run changed",
-    )
+    finding.hint(OUTSIDE_THE_SEED)
 }
 
 /// What an exploration comes to whose first run could not take place.

@@ -143,9 +143,11 @@ impl Leak {
         format!("{} blocks the loop{}", self.call_and_holder(), if self.for_ever { " for ever" } else { "" })
     }
 
-    /// The call without anything that only a run with a trace could tell.
+    /// The call without anything that only a run with a trace could tell, and without the names of files: those of
+    /// temporary ones are another in each run, and what is to be mended is the line of code.
     pub(crate) fn shape(&self) -> String {
-        format!("{} {}", self.call, self.for_ever)
+        let unquoted: Vec<&str> = self.call.split('"').step_by(2).collect();
+        format!("{} {}", unquoted.join(""), self.for_ever)
     }
 
     /// The same call once more, at the same line of code.
@@ -238,9 +240,13 @@ pub(crate) fn tell_all(leaks: &[&Leak]) -> Vec<String> {
     }
     let classes: std::collections::BTreeSet<Class> = leaks.iter().map(|leak| leak.class).collect();
     let is_one = classes.len() == 1;
+    let advice = |class: &Class| match leaks.iter().any(|leak| leak.class == *class && leak.is_of_async_process()) {
+        true => ASYNC_PROCESS,
+        false => class.advice(),
+    };
     let instead = |class: &Class| match is_one {
-        true => format!("instead: {}", class.advice()),
-        false => format!("instead ({}): {}", class.name(), class.advice()),
+        true => format!("instead: {}", advice(class)),
+        false => format!("instead ({}): {}", class.name(), advice(class)),
     };
     told.extend(classes.iter().map(instead));
     told
@@ -259,10 +265,18 @@ pub(crate) const HINT: &str = "move it off the loop; where it is meant to block,
                                `raddle::allow_blocking_in(\"why\", \"path::of::the_function\")`, or at the head of the test \
                                `blocking(…)` and `allow_path(…)`";
 
+/// What to do where async-process itself blocks: `use smol::process` would send its user round in a circle.
+const ASYNC_PROCESS: &str = "async-process starts a child on the thread that asks for it, and waits until it is under way: \
+                             have `unblock` call `spawn`, and await the child";
+
 /// How many frames of libraries are shown without any left out.
 const MOST_OF_LIBRARIES: usize = 6;
 
 impl Leak {
+    fn is_of_async_process(&self) -> bool {
+        self.class == Class::Process && self.frames.iter().any(|frame| frame.starts_with("async_process::"))
+    }
+
     fn in_short(&self) -> String {
         match self.count {
             1 => self.call_and_holder(),
@@ -332,7 +346,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_way_through_libraries_is_told_by_its_ends() {
+    fn a_leak_is_told_by_the_ends_of_its_way_and_with_what_to_do() {
         let leak = |libraries: usize| {
             let frames = (0..libraries).map(|n| format!("lib::f{n} at lib-1.0.0/src/lib.rs:{n}"));
             let own = ["bank::open at src/bank.rs:7", "bank::main at src/main.rs:3"].map(String::from);
@@ -364,5 +378,11 @@ mod tests {
             ["lib::f0", "lib::f1", "lib::f2", "… 15 more of libraries …", "lib::f18", "bank::open", "bank::main"];
         assert_eq!(told(19), wanted);
         assert_eq!(leak(19).frames().len(), 21, "all of them are there");
+
+        let mut of_async_process = leak(1);
+        of_async_process.class = Class::Process;
+        assert_eq!(tell_all(&[&of_async_process])[1], format!("instead: {}", Class::Process.advice()));
+        of_async_process.frames.insert(1, "async_process::Child::new at async-process-2.5.0/src/lib.rs:258".into());
+        assert_eq!(tell_all(&[&of_async_process])[1], format!("instead: {ASYNC_PROCESS}"), "not to use async-process");
     }
 }

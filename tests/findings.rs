@@ -515,6 +515,7 @@ fn a_static_that_counts_on_is_a_divergence() {
             "one run:   scenario spawns odd",
             "the other: nothing more",
             "what to do: something outside the seed decides: an address, the wall clock",
+            "isolation = \"process\"",
             "replay: ",
         ],
     );

@@ -535,6 +535,19 @@ fn what_tasks_do_is_told_before_what_the_scenario_prepares_and_each_line_once() 
     assert_eq!(text.matches("instead: use `smol::fs`").count(), 1, "{text}");
 }
 
+/// Each run has a temporary file of another name, which its destructor removes on the loop.
+#[test]
+fn a_leak_on_files_of_many_names_is_one_kind_of_failure() {
+    let seeds = raddle::Explore::new().seeds(0..4).require_boundary(true).shrink_budget(0);
+    let found = seeds.run(|| async {
+        let name = raddle::rng().next_u64();
+        let letters: String = (0..8).map(|n| char::from(b'a' + (name >> (8 * n)) as u8 % 26)).collect();
+        drop(std::fs::remove_file(std::env::temp_dir().join(letters)));
+    });
+    assert_eq!(found.failures().len(), 1, "{found}");
+    assert_eq!(found.failures()[0].count(), 4, "{found}");
+}
+
 #[test]
 fn many_leaks_are_told_in_few_lines() {
     let sim = Sim::new().require_boundary(true).strategy(raddle::StrategyKind::Fifo);

@@ -23,7 +23,7 @@ pub mod thumbnails;
 #[path = "../upload_limit.rs"]
 pub mod upload_limit;
 
-/// Every fixed side of every story, as `story::side`.
+/// Every fixed side of every story, as `story::side` (but the two about kanal and futures-locks).
 pub const SIDES: &[(&str, fn(Explore) -> Found)] = &[
     ("job_queue::fixed", after::job_queue::explore),
     ("price_feed::fixed", after::price_feed::explore),

@@ -9,6 +9,7 @@ fn starting_a_child_in_a_task_blocks() {
     let found = explored(4, || async { Command::new("true").status().await.unwrap().success() });
     let told = found.to_string();
     assert!(told.contains("start of a child process"), "{told}");
+    assert!(told.contains("instead: async-process starts a child on the thread that asks for it"), "{told}");
 }
 
 /// It has ended when it is first asked for, or a while later: which of the two is not left to luck.

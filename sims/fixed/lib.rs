@@ -1,6 +1,6 @@
 //! The stories of `sims/`, the same files, on the very releases that fixed their bugs.
 
-pub use ::{async_broadcast, async_channel, deadpool, event_listener, flume, moka};
+pub use ::{async_broadcast, async_channel, deadpool, event_listener, flume, kanal, moka};
 
 pub mod tokio {
     pub mod sync {
@@ -33,5 +33,6 @@ stories! {
     hand_over: "../hand_over.rs";
     hit_counter: "../hit_counter.rs";
     job_queue: "../job_queue.rs";
+    log_shipper: "../log_shipper.rs";
     price_feed: "../price_feed.rs";
 }
