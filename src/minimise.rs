@@ -47,6 +47,18 @@ pub(crate) fn minimise<T: Clone>(
     Some((kept, calls))
 }
 
+/// The same, but what comes last is tried first: of the sets from which none can be left out it may come to another one,
+/// with fewer in it.
+pub(crate) fn minimise_from_behind<T: Clone>(
+    items: &[T],
+    budget: usize,
+    mut fails: impl FnMut(&[T]) -> bool,
+) -> Option<(Vec<T>, usize)> {
+    let turned_round = |items: &[T]| items.iter().rev().cloned().collect::<Vec<T>>();
+    let (kept, calls) = minimise(&turned_round(items), budget, |kept| fails(&turned_round(kept)))?;
+    Some((turned_round(&kept), calls))
+}
+
 /// The same with the smallest numbers in place of what tasks chose themselves, for which `fails` still holds: 1, or by
 /// halves as near to it as it goes.
 pub(crate) fn smallest(
@@ -103,6 +115,16 @@ mod tests {
             assert_eq!(kept, needed);
             assert!(calls <= 150, "{calls} calls for {needed:?}");
         }
+    }
+
+    #[test]
+    fn what_comes_last_may_leave_less() {
+        // The first alone, or the last two.
+        let mut fails = |items: &[u32]| items.contains(&0) || items.ends_with(&[2, 3]);
+        assert_eq!(minimise(&[0, 1, 2, 3], 50, &mut fails).unwrap().0, [2, 3]);
+        assert_eq!(minimise_from_behind(&[0, 1, 2, 3], 50, &mut fails).unwrap().0, [0]);
+        let (kept, _) = minimise_from_behind(&(0..100).collect::<Vec<u32>>(), 500, needs(&[10, 20, 30])).unwrap();
+        assert_eq!(kept, [10, 20, 30]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::deviation::Deviation;
 use crate::finding::FindingKind;
 use crate::id::Key;
 use crate::isolation;
-use crate::minimise::{minimise, smallest};
+use crate::minimise::{minimise, minimise_from_behind, smallest};
 use crate::run::{Lab, RunResult};
 use crate::schedule::{Player, Promotion, StrategyKind};
 use crate::seed::Seed;
@@ -92,6 +92,9 @@ pub(crate) fn shorten(
     Some(Shortened { run, deviations: kept, reruns, is_cut, critical, awaits })
 }
 
+/// So many orders are few: a schedule with more of them is looked for from its other end as well.
+const FEW: usize = 4;
+
 /// The deviations that are left, and how many reruns it took.
 fn minimised(
     lab: &mut Lab<'_>,
@@ -102,7 +105,12 @@ fn minimised(
 ) -> Option<(Vec<Deviation>, usize)> {
     let mut reruns = 0;
     let mut fails = |kept: &[Deviation]| try_again(lab, &mut reruns, |lab| same(&play(lab, seed, kept, false)));
-    let (kept, calls) = minimise(deviations, budget, &mut fails)?;
+    let (mut kept, mut calls) = minimise(deviations, budget, &mut fails)?;
+    if kept.len() > FEW {
+        let from_behind = minimise_from_behind(deviations, budget - calls, &mut fails);
+        calls += from_behind.as_ref().map_or(0, |(_, more)| *more);
+        kept = from_behind.map(|(other, _)| other).filter(|other| other.len() < kept.len()).unwrap_or(kept);
+    }
     let (mut kept, _) = smallest(&kept, budget - calls, &mut fails);
     reruns += promote(lab, seed, &mut kept, budget.saturating_sub(reruns), &same);
     reruns += with_fewer_tasks(lab, seed, &mut kept, budget.saturating_sub(reruns), &same);
