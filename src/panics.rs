@@ -98,7 +98,9 @@ fn note(info: &PanicHookInfo<'_>) -> bool {
     let place = info.location().map(|l| l.to_string());
     context::try_with(|world| {
         let stack = world.is_traced().then(Backtrace::capture).filter(|b| b.status() == BacktraceStatus::Captured);
-        world.saw_panic(PanicSeen { message, place, stack: stack.map(|s| users_frames(&s.to_string())) });
+        // A build without debug information tells nobody's frames.
+        let stack = stack.map(|stack| users_frames(&stack.to_string())).filter(|stack| !stack.is_empty());
+        world.saw_panic(PanicSeen { message, place, stack });
     })
     .is_some()
 }
