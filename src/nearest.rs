@@ -2,7 +2,8 @@
 
 /// The first of the `known` names nearest to `given`, unless more than a third of it would have to change.
 pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let (edits, name) = known.into_iter().map(|name| (strsim::osa_distance(given, name), name)).min_by_key(|&(edits, _)| edits)?;
+    let (edits, name) =
+        known.into_iter().map(|name| (strsim::osa_distance(given, name), name)).min_by_key(|&(edits, _)| edits)?;
     (edits <= name.chars().count().div_ceil(3)).then_some(name)
 }
 

@@ -9,8 +9,8 @@ use crate::seed::Seed;
 use crate::{frames, sites, stacks};
 use std::fmt::Write;
 use std::io::Write as _;
-use std::sync::Once;
 use std::sync::atomic::Ordering;
+use std::sync::{Once, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -29,9 +29,18 @@ pub(crate) fn start() {
     });
 }
 
-/// Starts one in a process that was forked from one with a watchdog.
+/// Starts one in a process that was forked from one with a watchdog, and waits until it has begun: from then on it takes
+/// no lock that code under test might wait for, as std's are that a thread takes when it begins.
 pub(crate) fn start_anew() {
-    let _ = thread::Builder::new().name("raddle watchdog".into()).spawn(watch);
+    let (begins, has_begun) = mpsc::channel();
+    let watch = move || {
+        drop(begins);
+        watch();
+    };
+    if thread::Builder::new().name("raddle watchdog".into()).spawn(watch).is_ok() {
+        // It says nothing: it lets go of its end.
+        let _: Result<(), _> = has_begun.recv();
+    }
 }
 
 /// One world as the watchdog has seen it.

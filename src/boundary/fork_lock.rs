@@ -55,6 +55,12 @@ pub fn closed() -> Closed {
     Closed { _deeper: Deeper::new(), _lock: lock }
 }
 
+/// The same for a fork that code under test asks for; nothing if this thread has closed the lock, or is inside.
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+pub fn closed_unless_inside() -> Option<Closed> {
+    (DEPTH.get() == 0).then(closed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,6 +93,37 @@ mod tests {
             closer.join().unwrap();
         });
         assert_eq!(DEPTH.get(), 0);
+    }
+
+    #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+    #[test]
+    fn who_forks_waits_for_those_inside() {
+        let (went_in, is_in) = mpsc::channel();
+        let (forks, is_about_to) = mpsc::channel();
+        let is_out = &AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                inside(|| {
+                    went_in.send(()).unwrap();
+                    is_about_to.recv().unwrap();
+                    // Long enough for a fork that does not wait.
+                    thread::sleep(std::time::Duration::from_millis(50));
+                    is_out.store(true, Ordering::Release);
+                });
+            });
+            is_in.recv().unwrap();
+            forks.send(()).unwrap();
+            let mut status = 0;
+            // SAFETY: the child ends at once; a place for its status.
+            unsafe {
+                let child = libc::fork();
+                if child == 0 {
+                    libc::_exit(if is_out.load(Ordering::Acquire) { 7 } else { 1 });
+                }
+                assert_eq!(libc::waitpid(child, &mut status, 0), child);
+            }
+            assert_eq!(libc::WEXITSTATUS(status), 7);
+        });
     }
 
     #[test]

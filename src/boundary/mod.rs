@@ -9,6 +9,7 @@
 //! - `held`: the turn that a thread holds.
 //! - [`home`]: futures that may be sent, but are polled and dropped only where they were made.
 //! - [`prefetch`]: memory asked for before it is used.
+//! - `left_stacks`: the stacks of threads that do not come along when a process is forked.
 //! - [`places`]: a row of places changed through a shared reference.
 //! - [`shown`]: words that one thread writes and others look at.
 //! - [`word`]: a value copied in and out through a shared reference.
@@ -42,6 +43,8 @@ pub mod hooks;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 mod instrument;
 pub mod kernel;
+#[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
+mod left_stacks;
 pub mod overflow;
 pub mod places;
 pub mod prefetch;

@@ -11,7 +11,8 @@ pub(crate) use on_loop::{Stood, never, stand_until};
 
 use crate::boundary::hooks::{MONOTONIC_ORIGIN, REALTIME_ORIGIN};
 use crate::boundary::kernel::{self, Answer, Call, Op, Timeout};
-use crate::boundary::{threads, zygote};
+use crate::boundary::threads::{self, Backend};
+use crate::boundary::zygote;
 use crate::context;
 use crate::finding::{Finding, FindingKind};
 use crate::instant::Instant;
@@ -175,6 +176,13 @@ fn in_reality(call: &Call, millis: u32) -> Answer {
     waits.into_iter().find(|&result| result != TIMED_OUT).unwrap_or(TIMED_OUT)
 }
 
+/// For how many milliseconds of real time a word is waited for that a thread outside the world may be about to change: for
+/// none in a process forked for this run, where there is no such thread but the watchdog, which waits for nobody's locks.
+fn outside_for(world: &World, millis: u32) -> u32 {
+    let is_alone = world.threads.backend() == Backend::Borrowed && zygote::is_child();
+    if is_alone { 0 } else { millis }
+}
+
 /// Whether the calling thread waits for a lock that only a thread outside the world can hold now.
 fn is_at_a_row() -> bool {
     /// The frames of the handler, in a build without optimisation, and some of the library's.
@@ -185,10 +193,8 @@ fn is_at_a_row() -> bool {
 
 /// A wait for a word that only a thread outside the world can change: it takes real time, and leaves no trace in the run.
 /// `None` if it is none, or if that thread does not come.
-fn held_outside(call: &Call, word: usize) -> Option<Answer> {
+fn held_outside(world: &World, call: &Call, word: usize) -> Option<Answer> {
     const MILLIS: u32 = 10_000;
-    /// In a process that was forked for a run nobody else is there.
-    const ALONE: u32 = 100;
     /// As far as the frames of the library and of the handler reach.
     const NEAR: usize = 64 << 10;
     // Each thread waits there with a word on its own stack, as hardly anybody else does.
@@ -196,9 +202,9 @@ fn held_outside(call: &Call, word: usize) -> Option<Answer> {
     if (&raw const here as usize).abs_diff(word) > NEAR || !is_at_a_row() {
         return None;
     }
-    let is_alone = zygote::is_child();
-    let result = in_reality(call, if is_alone { ALONE } else { MILLIS });
-    if result == TIMED_OUT && is_alone {
+    let result = in_reality(call, outside_for(world, MILLIS));
+    if result == TIMED_OUT {
+        // In a process forked for this run it was held by a thread that is not there.
         zygote::start_over();
     }
     Some(result).filter(|&result| result != TIMED_OUT)

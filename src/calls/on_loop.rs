@@ -2,7 +2,7 @@
 
 use super::transfers;
 use super::words::{in_words, touch};
-use super::{AGAIN, TIMED_OUT, deadline, held_outside, in_reality, wake};
+use super::{AGAIN, TIMED_OUT, deadline, held_outside, in_reality, outside_for, wake};
 use crate::boundary::kernel::{self, Answer, Call, Op, Timeout};
 use crate::boundary::{segment, zygote};
 use crate::instant::Instant;
@@ -93,10 +93,10 @@ fn loop_waits(world: &World, call: &Call, word: usize, value: u32, until: Timeou
     if end.is_some_and(|end| end <= world.now()) {
         return TIMED_OUT;
     }
-    if let Some(result) = held_outside(call, word) {
+    if let Some(result) = held_outside(world, call, word) {
         return result;
     }
-    let result = in_reality(call, PATIENCE);
+    let result = in_reality(call, outside_for(world, PATIENCE));
     if result != TIMED_OUT {
         return result;
     }
@@ -127,7 +127,7 @@ fn longer(world: &World, class: Class, word: usize) -> u32 {
     if is_shared {
         world.owns_word(word);
     }
-    if is_shared || world.sentinel.borrow().is_allowed(class) { LONGER } else { 0 }
+    if is_shared || world.sentinel.borrow().is_allowed(class) { outside_for(world, LONGER) } else { 0 }
 }
 
 /// The loop cannot go on: nobody who could run will ever do what it waits for. The run ends here, and the task that made

@@ -2,7 +2,7 @@
 
 use super::transfers;
 use super::words::is_shared;
-use super::{AGAIN, TIMED_OUT, deadline, held_outside, in_reality, is_at_a_row, wake};
+use super::{AGAIN, TIMED_OUT, deadline, held_outside, in_reality, is_at_a_row, outside_for, wake};
 use crate::boundary::kernel::{self, Answer, Call, Kind, Op, Timeout};
 use crate::boundary::threads::Backend;
 use crate::context;
@@ -39,12 +39,12 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
             if !kernel::word_is(word, value) {
                 return AGAIN;
             }
-            if let Some(result) = held_outside(call, word) {
+            if let Some(result) = held_outside(world, call, word) {
                 return result;
             }
             if kernel::is_static(word) && !world.is_own_word(word) {
                 // A lock in a static may be shared with threads outside the world, as std's own are.
-                let result = in_reality(call, SHARED);
+                let result = in_reality(call, outside_for(world, SHARED));
                 if result != TIMED_OUT {
                     return result;
                 }

@@ -3,7 +3,7 @@
 //! These functions mask every signal, and their child returns from a system call on a stack of its own: neither goes well
 //! with calls that are answered in a signal handler. (`vfork` is in a file of its own.)
 
-use super::super::kernel;
+use super::super::{fork_lock, kernel, left_stacks};
 use super::original::Original;
 use std::ffi::{c_char, c_int, c_void};
 use std::mem;
@@ -76,11 +76,16 @@ pub unsafe extern "C" fn fork() -> libc::pid_t {
     if original.is_null() {
         return fail(-1);
     }
-    // SAFETY: libc's function of this name has this type.
-    let (pid, quiet) = unseen(|| unsafe { mem::transmute::<*mut c_void, Fork>(original)() });
+    let (pid, quiet) = unseen(|| {
+        // The child may go on in the world, and finds the crate's tables free.
+        let _closed = fork_lock::closed_unless_inside();
+        // SAFETY: libc's function of this name has this type.
+        unsafe { mem::transmute::<*mut c_void, Fork>(original)() }
+    });
     if pid == 0 {
         // The child has no turn in the world: what it calls is the kernel's, until it executes something else.
         mem::forget(quiet);
+        left_stacks::keep();
     }
     pid
 }

@@ -30,6 +30,8 @@ mod imp;
 #[cfg(test)]
 mod tests;
 
+#[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
+use super::left_stacks;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc;
@@ -67,8 +69,12 @@ pub fn on_a_thread<R: Send>(
     work: impl FnOnce() -> R + Send,
 ) -> io::Result<thread::Result<R>> {
     let (sender, receiver) = mpsc::sync_channel(1);
+    #[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
+    let lender = left_stacks::Thread::this();
     let life = move || {
         imp::thread_begins();
+        #[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
+        left_stacks::lent_by(lender);
         // Boxed at once: room for it would be a part of the stack under all that is done here.
         let result = catch_unwind(AssertUnwindSafe(|| Box::new(work())));
         let has_left = imp::thread_ends();

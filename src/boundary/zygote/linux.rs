@@ -1,5 +1,6 @@
 //! Forking on Linux: a child that does its work, a parent that waits for its end.
 
+use super::super::left_stacks;
 use super::dying;
 use super::lines::{self, Answer, Lines, forget_but};
 use super::{End, LastWords, Life, Pulse, TICK};
@@ -52,6 +53,9 @@ pub(super) fn run<'a, G>(
     goes_on: &mut dyn FnMut() -> bool,
 ) -> io::Result<Life<'a>> {
     learn_what_is_loaded();
+    if !left_stacks::are_kept() {
+        return Err(io::Error::other("this C library's threads are not known, so that their stacks cannot be kept"));
+    }
     let mut starts = 1;
     loop {
         let Some(child) = start(lines, &mut hold)? else { break };
@@ -94,6 +98,7 @@ fn start<G>(lines: &mut Lines, hold: &mut impl FnMut() -> G) -> io::Result<Optio
     match child {
         0 => {
             settle_in(parent, error);
+            left_stacks::keep();
             Ok(None)
         }
         child => match failed {

@@ -17,6 +17,8 @@
 //!    another is forked in its place ([`start_over`]). Otherwise it is ended by whoever watches. In a process with a single
 //!    test, as `cargo raddle` and nextest start them, there is nobody else.
 //! 5. *Threads of a world* do not go on in the child. None exists when it is forked: the run begins after it.
+//! 6. *Stacks of others*, where the scenario and what it borrows stand: glibc would give them to the child's own threads. They
+//!    are kept, see `left_stacks`.
 //!
 //! Syscall User Dispatch does not come along; [`kernel::rearm`](super::kernel::rearm) says so again. Signals' handlers do.
 //!

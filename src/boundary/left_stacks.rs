@@ -1,0 +1,202 @@
+//! The stacks of threads that do not come along when a process is forked.
+//!
+//! The child has one thread, and glibc takes the stacks of all others for free: the next thread gets one of them, and when
+//! enough threads have ended the kernel gets them back. But what the child goes on with may lie there: a scenario borrows from
+//! the thread that asked for its run, which waits while another one forks; threads of a world are suspended on stacks of their
+//! own. So all of them are marked as in use, right after the fork.
+//!
+//! # How
+//! glibc goes by the number of a thread that it keeps in its descriptor (the address that `pthread_self` gives): a stack whose
+//! number is 0 is free (`FREE_P` in nptl/allocatestack.c), and a fork sets it so. Where the number stands is found by looking
+//! for it in the descriptors of two threads, whose numbers the kernel says; if there is not exactly one such place, nothing
+//! is known, and [`are_kept`] says no. In front of it are the links of the list that the thread is in, which leads to all others
+//! (x86-64 only, where a descriptor can be told from the head of a list: it has its own address in it).
+
+use super::bare;
+use std::cell::Cell;
+use std::sync::OnceLock;
+
+/// A thread: the address of its descriptor, and the kernel's number for it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Thread {
+    descriptor: usize,
+    number: i32,
+}
+
+impl Thread {
+    /// The calling one.
+    pub fn this() -> Thread {
+        // SAFETY: neither has an argument, or fails.
+        let (descriptor, number) = unsafe { (libc::pthread_self(), bare::call(libc::SYS_gettid, [0; 4])) };
+        Thread { descriptor: descriptor as usize, number: number as i32 }
+    }
+}
+
+thread_local! {
+    /// Who waits for what this thread does, and may have lent it something.
+    static LENDER: Cell<Option<Thread>> = const { Cell::new(None) };
+}
+
+/// What the calling thread does from here on may use what is on the stack of `lender`, which waits for it.
+pub fn lent_by(lender: Thread) {
+    LENDER.set(Some(lender));
+}
+
+/// Whether [`keep`] will do what it is for in a process forked by this thread.
+pub fn are_kept() -> bool {
+    LENDER.get().is_none_or(|lender| place_of_number(lender).is_some())
+}
+
+/// In a process that this thread has forked, before it makes a thread: no stack of another thread is anybody else's.
+pub fn keep() {
+    let Some(lender) = LENDER.get() else { return };
+    let Some(place) = place_of_number(lender) else { return };
+    // SAFETY: the lender was alive when the process was forked, since it waits for this thread, and nobody has freed its stack
+    // in the child, whose only thread this is. See `mark` and `others`.
+    unsafe {
+        mark(lender.descriptor + place);
+        others(lender.descriptor + place);
+    }
+}
+
+/// How far into a descriptor the number of its thread stands, if that is known: the same for all of a process.
+fn place_of_number(lender: Thread) -> Option<usize> {
+    /// As far as that is looked for, in bytes: less than a descriptor has.
+    const WITHIN: usize = 1024;
+    static PLACE: OnceLock<Option<usize>> = OnceLock::new();
+    let this = Thread::this();
+    if lender.descriptor == this.descriptor {
+        return PLACE.get().copied().flatten();
+    }
+    *PLACE.get_or_init(|| {
+        let stands_at = |thread: Thread, place: usize| {
+            // SAFETY: both threads are alive: this one, and one that waits for it; their descriptors have more bytes, and
+            // begin where a word may. A number does not change in the life of its thread; what else is looked at may, and is
+            // only compared.
+            unsafe { ((thread.descriptor + place) as *const i32).read_volatile() == thread.number }
+        };
+        let mut places = (0..WITHIN).step_by(4).filter(|&place| stands_at(lender, place) && stands_at(this, place));
+        places.next().filter(|_| places.next().is_none())
+    })
+}
+
+/// Marks a descriptor by its number's place.
+///
+/// # Safety
+/// There is such a place, and no other thread in this process.
+unsafe fn mark(place: usize) {
+    let number = place as *mut i32;
+    // SAFETY: as the caller says.
+    unsafe {
+        if number.read() <= 0 {
+            number.write(i32::MAX);
+        }
+    }
+}
+
+/// Marks all others of the list that the descriptor with its number at this place is in.
+///
+/// # Safety
+/// There is such a place, and no other thread in this process.
+#[cfg(target_arch = "x86_64")]
+unsafe fn others(number: usize) {
+    /// How far before the number the links stand: next, and before.
+    const LINKS: usize = 16;
+    /// Where a descriptor has its own address: the place is a part of the ABI of thread-locals.
+    const OWN_ADDRESS: usize = 16;
+    /// More than there are threads, so that this ends whatever is there.
+    const MOST: usize = 1 << 20;
+    // SAFETY: what is looked at is a link only if the one it leads to leads back, as in a list of two-way links and hardly
+    // anywhere else; that one is looked at in two places only that are within it, if it is a descriptor. If it is none but the
+    // list's head, what is compared is within the loader's data, where the head is, and nothing is written.
+    unsafe {
+        let read = |at: usize| (at as *const usize).read();
+        let first = number - LINKS;
+        let mut at = first;
+        for _ in 0..MOST {
+            let next = read(at);
+            if next == 0 || !next.is_multiple_of(8) || next == first || read(next + 8) != at {
+                return;
+            }
+            at = next;
+            let place = number - first + at;
+            let Some(descriptor) = descriptor_at(place) else { return };
+            if read(descriptor + OWN_ADDRESS) == descriptor {
+                mark(place);
+            }
+        }
+    }
+}
+
+/// The descriptor whose number is at this place.
+#[cfg(target_arch = "x86_64")]
+fn descriptor_at(place: usize) -> Option<usize> {
+    let lender = LENDER.get()?;
+    place.checked_sub(place_of_number(lender)?)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+unsafe fn others(_: usize) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn the_place_of_the_number_is_found() {
+        let lender = Thread::this();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                lent_by(lender);
+                assert!(are_kept());
+                assert!(place_of_number(lender).is_some_and(|place| place >= 16));
+            });
+        });
+        assert!(are_kept(), "nobody has lent anything");
+    }
+
+    /// As many threads as there are stacks left, in a process that was forked while two other threads stood on theirs.
+    #[test]
+    fn no_thread_is_given_what_others_have_left() {
+        let (tell, told) = mpsc::channel();
+        let (end, ended) = mpsc::channel::<()>();
+        let mine = [7u8; 4096];
+        let lender = Thread::this();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                let theirs = [9u8; 4096];
+                tell.send(theirs.as_ptr() as usize).unwrap();
+                let _ = ended.recv();
+                assert_eq!(std::hint::black_box(theirs)[0], 9);
+            });
+            let other = told.recv().unwrap();
+            let mine = &mine;
+            let forked = scope.spawn(move || {
+                lent_by(lender);
+                let mine = std::hint::black_box(mine);
+                // SAFETY: the child makes threads of this program, waits for them, and ends at once.
+                unsafe {
+                    let child = libc::fork();
+                    if child != 0 {
+                        let mut status = 0;
+                        assert_eq!(libc::waitpid(child, &mut status, 0), child);
+                        return libc::WEXITSTATUS(status);
+                    }
+                    keep();
+                    let overwrite = || {
+                        std::thread::spawn(|| std::hint::black_box([1u8; 64 << 10])[0]);
+                    };
+                    (0..8).for_each(|_| overwrite());
+                    std::thread::sleep(std::time::Duration::from_millis(20));
+                    // On x86-64 that of the other thread as well.
+                    let theirs = std::slice::from_raw_parts(other as *const u8, 4096);
+                    let is_whole = theirs.iter().all(|&byte| byte == 9) || cfg!(not(target_arch = "x86_64"));
+                    libc::_exit(if mine.iter().all(|&byte| byte == 7) && is_whole { 7 } else { 1 })
+                }
+            });
+            assert_eq!(forked.join().unwrap(), 7);
+            drop(end);
+        });
+    }
+}
