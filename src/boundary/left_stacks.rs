@@ -42,42 +42,41 @@ pub fn lent_by(lender: Thread) {
     LENDER.set(Some(lender));
 }
 
-/// Whether [`keep`] will do what it is for in a process forked by this thread.
+/// Finds out how stacks are kept, if nobody has yet: not to be left to the child, where numbers are gone. Whether [`keep`] will
+/// do what it is for in a process that is forked by this thread.
 pub fn are_kept() -> bool {
-    LENDER.get().is_none_or(|lender| place_of_number(lender).is_some())
+    LENDER.get().is_none_or(|lender| {
+        let this = Thread::this();
+        lender.descriptor == this.descriptor || PLACE.get_or_init(|| place_of_number(lender, this)).is_some()
+    })
 }
 
 /// In a process that this thread has forked, before it makes a thread: no stack of another thread is anybody else's.
 pub fn keep() {
-    let Some(lender) = LENDER.get() else { return };
-    let Some(place) = place_of_number(lender) else { return };
+    let (Some(lender), Some(&Some(place))) = (LENDER.get(), PLACE.get()) else { return };
     // SAFETY: the lender was alive when the process was forked, since it waits for this thread, and nobody has freed its stack
     // in the child, whose only thread this is. See `mark` and `others`.
     unsafe {
         mark(lender.descriptor + place);
-        others(lender.descriptor + place);
+        others(lender.descriptor, place);
     }
 }
 
 /// How far into a descriptor the number of its thread stands, if that is known: the same for all of a process.
-fn place_of_number(lender: Thread) -> Option<usize> {
+static PLACE: OnceLock<Option<usize>> = OnceLock::new();
+
+/// Looks for it in the descriptors of two threads.
+fn place_of_number(lender: Thread, this: Thread) -> Option<usize> {
     /// As far as that is looked for, in bytes: less than a descriptor has.
     const WITHIN: usize = 1024;
-    static PLACE: OnceLock<Option<usize>> = OnceLock::new();
-    let this = Thread::this();
-    if lender.descriptor == this.descriptor {
-        return PLACE.get().copied().flatten();
-    }
-    *PLACE.get_or_init(|| {
-        let stands_at = |thread: Thread, place: usize| {
-            // SAFETY: both threads are alive: this one, and one that waits for it; their descriptors have more bytes, and
-            // begin where a word may. A number does not change in the life of its thread; what else is looked at may, and is
-            // only compared.
-            unsafe { ((thread.descriptor + place) as *const i32).read_volatile() == thread.number }
-        };
-        let mut places = (0..WITHIN).step_by(4).filter(|&place| stands_at(lender, place) && stands_at(this, place));
-        places.next().filter(|_| places.next().is_none())
-    })
+    let stands_at = |thread: Thread, place: usize| {
+        // SAFETY: both threads are alive: the calling one, and one that waits for it; their descriptors have more bytes, and
+        // begin where a word may. A number does not change in the life of its thread; what else is looked at may, and is only
+        // compared.
+        unsafe { ((thread.descriptor + place) as *const i32).read_volatile() == thread.number }
+    };
+    let mut places = (0..WITHIN).step_by(4).filter(|&place| stands_at(lender, place) && stands_at(this, place));
+    places.next().filter(|_| places.next().is_none())
 }
 
 /// Marks a descriptor by its number's place.
@@ -94,49 +93,42 @@ unsafe fn mark(place: usize) {
     }
 }
 
-/// Marks all others of the list that the descriptor with its number at this place is in.
+/// Marks all others of the list that this descriptor is in, in which numbers stand at `place`.
 ///
 /// # Safety
 /// There is such a place, and no other thread in this process.
 #[cfg(target_arch = "x86_64")]
-unsafe fn others(number: usize) {
+unsafe fn others(descriptor: usize, place: usize) {
     /// How far before the number the links stand: next, and before.
     const LINKS: usize = 16;
     /// Where a descriptor has its own address: the place is a part of the ABI of thread-locals.
     const OWN_ADDRESS: usize = 16;
     /// More than there are threads, so that this ends whatever is there.
     const MOST: usize = 1 << 20;
+    let Some(links) = place.checked_sub(LINKS) else { return };
     // SAFETY: what is looked at is a link only if the one it leads to leads back, as in a list of two-way links and hardly
     // anywhere else; that one is looked at in two places only that are within it, if it is a descriptor. If it is none but the
     // list's head, what is compared is within the loader's data, where the head is, and nothing is written.
     unsafe {
         let read = |at: usize| (at as *const usize).read();
-        let first = number - LINKS;
+        let first = descriptor + links;
         let mut at = first;
         for _ in 0..MOST {
             let next = read(at);
-            if next == 0 || !next.is_multiple_of(8) || next == first || read(next + 8) != at {
+            if next < links || !next.is_multiple_of(8) || next == first || read(next + 8) != at {
                 return;
             }
             at = next;
-            let place = number - first + at;
-            let Some(descriptor) = descriptor_at(place) else { return };
-            if read(descriptor + OWN_ADDRESS) == descriptor {
-                mark(place);
+            let other = at - links;
+            if read(other + OWN_ADDRESS) == other {
+                mark(other + place);
             }
         }
     }
 }
 
-/// The descriptor whose number is at this place.
-#[cfg(target_arch = "x86_64")]
-fn descriptor_at(place: usize) -> Option<usize> {
-    let lender = LENDER.get()?;
-    place.checked_sub(place_of_number(lender)?)
-}
-
 #[cfg(not(target_arch = "x86_64"))]
-unsafe fn others(_: usize) {}
+unsafe fn others(_: usize, _: usize) {}
 
 #[cfg(test)]
 mod tests {
@@ -150,7 +142,7 @@ mod tests {
             scope.spawn(|| {
                 lent_by(lender);
                 assert!(are_kept());
-                assert!(place_of_number(lender).is_some_and(|place| place >= 16));
+                assert!(place_of_number(lender, Thread::this()).is_some_and(|place| place >= 16));
             });
         });
         assert!(are_kept(), "nobody has lent anything");

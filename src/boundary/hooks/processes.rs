@@ -79,6 +79,7 @@ pub unsafe extern "C" fn fork() -> libc::pid_t {
     let (pid, quiet) = unseen(|| {
         // The child may go on in the world, and finds the crate's tables free.
         let _closed = fork_lock::closed_unless_inside();
+        left_stacks::are_kept();
         // SAFETY: libc's function of this name has this type.
         unsafe { mem::transmute::<*mut c_void, Fork>(original)() }
     });
