@@ -80,6 +80,7 @@ pub(crate) fn run(
                     Some(custom) => active.be_other(Other::Any(custom)),
                     None => player.take_over(active, seed),
                 });
+                player.most_steps.iter().for_each(|&most| w.take_at_most(most));
                 if !player.awaits.is_empty() {
                     w.record(|log| log.wanted.clone_from(&player.awaits));
                 }
@@ -198,12 +199,19 @@ pub(crate) struct Lab<'a> {
     apart: Option<Apart>,
     /// How many steps runs may still take, where somebody has set that.
     steps_left: Option<u64>,
+    /// How many one may take, likewise.
+    most_steps: Option<u64>,
 }
 
 impl Lab<'_> {
     /// Says how many steps all runs from here on may take together; `None`: as many as they like.
     pub fn allow(&mut self, steps: Option<u64>) {
         self.steps_left = steps;
+    }
+
+    /// Says how many steps each run from here on may take, if that is fewer than it may anyway.
+    pub fn allow_each(&mut self, steps: Option<u64>) {
+        self.most_steps = steps;
     }
 
     /// Whether they have taken them.
@@ -213,7 +221,10 @@ impl Lab<'_> {
 
     /// Makes one run.
     pub fn run(&mut self, seed: Seed, player: &Player, traced: bool) -> RunResult {
-        let result = self.make(seed, player, traced);
+        let result = match self.most_steps {
+            None => self.make(seed, player, traced),
+            most_steps => self.make(seed, &Player { most_steps, ..player.clone() }, traced),
+        };
         if let Some(left) = &mut self.steps_left {
             *left = left.saturating_sub(result.ended.steps);
         }
@@ -298,7 +309,7 @@ pub(crate) fn in_lab<R: Send>(setup: Setup<'_>, work: impl FnOnce(&mut Lab<'_>) 
             warm_up(stage.world, &setup);
             apart
         });
-        let mut lab = Lab { setup, stage, is_clean: true, apart, steps_left: None };
+        let mut lab = Lab { setup, stage, is_clean: true, apart, steps_left: None, most_steps: None };
         let result = work(&mut lab);
         // The next lab's workers are to inherit the output capture of its own test.
         stage.world.enter(World::retire_all_workers);

@@ -45,6 +45,9 @@ const MOST_STEPS: u64 = 2_000_000;
 /// A run of so many steps takes long enough not to be made again without need.
 pub(crate) const LONG: u64 = 100_000;
 
+/// A rerun that takes so many times the steps of the failing run ends in another way.
+const LONGER: u64 = 10;
+
 /// And this often the steps of the failing run, if that is more: as many reruns say whether anything comes of it at all.
 const FEWEST_RERUNS: u64 = 3;
 
@@ -74,7 +77,25 @@ pub(crate) fn shorten(
         return Some(Shortened { run, deviations, reruns, is_cut: false, critical: None, awaits: None });
     }
     lab.allow(Some(MOST_STEPS.max(FEWEST_RERUNS * original.ended.steps)));
-    let minimised = minimised(lab, seed, &trace.deviations, budget, &same);
+    // One that goes on for much longer than the failing run ends otherwise: somebody spins.
+    let is_livelock = original.ended.finding.as_ref().is_some_and(|finding| finding.kind == FindingKind::Livelock);
+    lab.allow_each((!is_livelock).then_some(LONGER * original.ended.steps + 1_000));
+    let shortened = shorten_within(lab, original, &trace.deviations, budget, same);
+    lab.allow_each(None);
+    lab.allow(None);
+    shortened
+}
+
+/// The same with at least one deviation, and within what the lab allows.
+fn shorten_within(
+    lab: &mut Lab<'_>,
+    original: &RunResult,
+    deviations: &[Deviation],
+    budget: usize,
+    same: impl Fn(&RunResult) -> bool,
+) -> Option<Shortened> {
+    let seed = original.seed;
+    let minimised = minimised(lab, seed, deviations, budget, &same);
     let is_cut = lab.has_taken_all();
     // What tells most is told in any case, the rest if it does not take long.
     lab.allow(None);

@@ -7,7 +7,7 @@ use common::scenarios::ms;
 use futures_lite::future;
 use raddle::{Check, Explore, Finding, FindingKind, Report, Sim, StrategyKind};
 use std::backtrace::Backtrace;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
@@ -665,4 +665,39 @@ fn fingerprints_leave_digits_out_and_places_in() {
         report.finding().unwrap().fingerprint()
     };
     assert_ne!(panics(true), panics(false));
+}
+
+/// A rerun in which somebody spins for ever says no more than that it ends otherwise, and takes no more than that is worth: the
+/// schedule is made as short as where nobody spins.
+#[test]
+fn a_spinning_rerun_does_not_end_the_search() {
+    let scenario = || async {
+        let (is_open, is_closed) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(false)));
+        let theirs = (is_open.clone(), is_closed.clone());
+        let closer = raddle::spawn_local(async move { is_closed.set(true) });
+        let opener = raddle::spawn_local(async move { theirs.0.set(!theirs.1.get()) });
+        let others = [(); 3].map(|()| {
+            raddle::spawn_local(async {
+                for _ in 0..6 {
+                    raddle::yield_now().await;
+                }
+            })
+        });
+        while !is_open.get() {
+            raddle::yield_now().await;
+        }
+        for other in others {
+            other.await;
+        }
+        closer.await;
+        opener.await;
+        panic!("opened before it was closed");
+    };
+    let fails = |seed: &u64| {
+        let report = Sim::new().seed(*seed).max_steps(2_000).run(scenario);
+        report.finding().is_some_and(|finding| finding.kind() == FindingKind::Panic) && report.deviations() > 8
+    };
+    let seed = (0..100).find(fails).unwrap();
+    let found = Explore::new().seeds(seed..seed + 1).strategy(StrategyKind::Random).run(scenario);
+    assert_eq!(found.failures()[0].minimised().len(), 1, "{found}");
 }

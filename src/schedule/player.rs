@@ -21,6 +21,8 @@ pub(crate) struct Player {
     pub promotions: Vec<Promotion>,
     /// Polls whose awaits are to be looked at, in a run with a trace: who, and which of its own.
     pub awaits: Vec<(Key, u32)>,
+    /// How many steps a run may take, if that is fewer than it may anyway.
+    pub most_steps: Option<u64>,
 }
 
 impl Player {

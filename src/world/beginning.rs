@@ -90,6 +90,13 @@ impl World {
         }
     }
 
+    /// The run that has just begun may take so many steps, if it may take as many.
+    pub fn take_at_most(&self, steps: u64) {
+        let most = self.max_steps.get().min(steps);
+        self.max_steps.set(most);
+        shown::store(&self.beacon.look_up_at, most);
+    }
+
     /// All runs from now on are to have these options.
     pub fn take_options(&self, options: &Options) {
         self.sentinel.borrow_mut().obey(&options.policies);
