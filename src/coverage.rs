@@ -153,7 +153,8 @@ impl fmt::Display for Coverage {
         }
         match self.complete {
             Some(Complete { finished: true, reduced: false, schedules }) => {
-                return write!(f, "; exhaustive: there are {schedules} schedules");
+                let are = if schedules == 1 { "is" } else { "are" };
+                return write!(f, "; exhaustive: there {are} {}", plural(schedules, "schedule"));
             }
             Some(Complete { finished: true, reduced: true, schedules }) => {
                 return write!(f, "; exhaustive modulo untracked state: there are {schedules} schedules that differ");

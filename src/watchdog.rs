@@ -3,7 +3,7 @@
 //! Such a thing cannot be stopped in process. So that a run never hangs, the report is printed and the process ends.
 
 use crate::beacon::{self, Beacon, LongPoll};
-use crate::boundary::watchdog::{processor_time, sample_stack};
+use crate::boundary::watchdog::{self, processor_time, sample_stack};
 use crate::instant::Instant;
 use crate::seed::Seed;
 use crate::{frames, sites, stacks};
@@ -85,6 +85,7 @@ fn look_at_budget(beacon: &Beacon, now: Seen, long: &mut Long) {
 }
 
 fn watch() {
+    watchdog::stays();
     let mut seen: Vec<(Seen, Duration, Long)> = Vec::new();
     loop {
         thread::sleep(PERIOD);

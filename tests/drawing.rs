@@ -223,7 +223,7 @@ fn it_is_said() {
     let found = Explore::new().seeds(0..1).run(|| async {});
     assert!(!found.coverage().draws_nothing(), "{found}");
     let found = Explore::new().seeds(0..SEEDS).strategy(StrategyKind::Exhaustive).run(|| async {});
-    assert!(found.to_string().ends_with("exhaustive: there are 1 schedules"), "{found}");
+    assert!(found.to_string().ends_with("exhaustive: there is 1 schedule"), "{found}");
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

@@ -259,3 +259,17 @@ fn the_changelog_knows_this_version() {
     let schedule = format!("schedule version {}", raddle::SCHEDULE_VERSION);
     assert!(read("CHANGELOG.md").to_lowercase().contains(&schedule), "CHANGELOG.md does not tell {schedule}");
 }
+
+/// The attribute's words for classes of blocking calls are the library's.
+#[test]
+fn the_attribute_knows_every_class() {
+    let source = std::fs::read_to_string("crates/macros/src/blocking.rs").unwrap();
+    let classes: Vec<_> = source.lines().filter(|line| line.trim_start().starts_with("Class { name: ")).collect();
+    assert_eq!(classes.len(), raddle::Class::ALL.len());
+    for (line, class) in classes.iter().zip(raddle::Class::ALL) {
+        assert!(
+            line.contains(&format!("name: {:?}, variant: \"{class:?}\"", class.name().to_lowercase())),
+            "{class:?}: {line}"
+        );
+    }
+}

@@ -3,14 +3,16 @@
 //! The child has one thread, and glibc takes the stacks of all others for free: the next thread gets one of them, and when
 //! enough threads have ended the kernel gets them back. But what the child goes on with may lie there: a scenario borrows from
 //! the thread that asked for its run, which waits while another one forks; threads of a world are suspended on stacks of their
-//! own. So all of them are marked as in use, right after the fork.
+//! own. So they are marked as in use, right after the fork: all but those that libc itself did not allocate, which it gives to
+//! nobody.
 //!
 //! # How
 //! glibc goes by the number of a thread that it keeps in its descriptor (the address that `pthread_self` gives): a stack whose
 //! number is 0 is free (`FREE_P` in nptl/allocatestack.c), and a fork sets it so. Where the number stands is found by looking
 //! for it in the descriptors of two threads, whose numbers the kernel says; if there is not exactly one such place, nothing
-//! is known, and [`are_kept`] says no. In front of it are the links of the list that the thread is in, which leads to all others
-//! (x86-64 only, where a descriptor can be told from the head of a list: it has its own address in it).
+//! is known, and [`are_kept`] says no. In front of it are the links of the list that the thread is in, which leads from one
+//! thread that is known, the watchdog, to all others (x86-64 only, where a descriptor can be told from the head of a list: it has
+//! its own address in it).
 
 use super::bare;
 use std::cell::Cell;
@@ -37,28 +39,38 @@ thread_local! {
     static LENDER: Cell<Option<Thread>> = const { Cell::new(None) };
 }
 
-/// What the calling thread does from here on may use what is on the stack of `lender`, which waits for it.
-pub fn lent_by(lender: Thread) {
-    LENDER.set(Some(lender));
+/// A thread that ends with its process.
+static RESIDENT: OnceLock<Thread> = OnceLock::new();
+
+/// The calling thread ends with its process, and libc has allocated its stack.
+pub fn stays() {
+    RESIDENT.get_or_init(Thread::this);
 }
 
-/// Finds out how stacks are kept, if nobody has yet: not to be left to the child, where numbers are gone. Whether [`keep`] will
-/// do what it is for in a process that is forked by this thread.
+/// What the calling thread does from here on may use what is on the stack of `lender`, which waits for it. Finds out how stacks
+/// are kept, if nobody has yet: not to be left to a child, where numbers are gone, nor to a borrowed thread, whose number is
+/// another's.
+pub fn lent_by(lender: Thread) {
+    LENDER.set(Some(lender));
+    PLACE.get_or_init(|| place_of_number(lender, Thread::this()));
+}
+
+/// Whether [`keep`] will do what it is for in a process that is forked by this thread.
 pub fn are_kept() -> bool {
-    LENDER.get().is_none_or(|lender| {
-        let this = Thread::this();
-        lender.descriptor == this.descriptor || PLACE.get_or_init(|| place_of_number(lender, this)).is_some()
-    })
+    LENDER.get().is_none() || PLACE.get().is_some_and(Option::is_some)
 }
 
 /// In a process that this thread has forked, before it makes a thread: no stack of another thread is anybody else's.
 pub fn keep() {
-    let (Some(lender), Some(&Some(place))) = (LENDER.get(), PLACE.get()) else { return };
-    // SAFETY: the lender was alive when the process was forked, since it waits for this thread, and nobody has freed its stack
-    // in the child, whose only thread this is. See `mark` and `others`.
-    unsafe {
-        mark(lender.descriptor + place);
-        others(lender.descriptor, place);
+    let Some(&Some(place)) = PLACE.get() else { return };
+    for Thread { descriptor, .. } in LENDER.get().into_iter().chain(RESIDENT.get().copied()) {
+        // SAFETY: both were alive when the process was forked, the lender since it waits for this thread, or in a process that
+        // this one was forked from, where they were marked; and nobody has freed their stacks in the child, whose only thread
+        // this is. See `mark` and `others`.
+        unsafe {
+            mark(descriptor + place);
+            others(descriptor, place);
+        }
     }
 }
 
@@ -156,6 +168,13 @@ mod tests {
         let mine = [7u8; 4096];
         let lender = Thread::this();
         std::thread::scope(|scope| {
+            // As the watchdog, if there is none in this process yet.
+            std::thread::spawn(|| {
+                stays();
+                loop {
+                    std::thread::park();
+                }
+            });
             scope.spawn(move || {
                 let theirs = [9u8; 4096];
                 tell.send(theirs.as_ptr() as usize).unwrap();
@@ -176,11 +195,10 @@ mod tests {
                         return libc::WEXITSTATUS(status);
                     }
                     keep();
-                    let overwrite = || {
-                        std::thread::spawn(|| std::hint::black_box([1u8; 64 << 10])[0]);
-                    };
-                    (0..8).for_each(|_| overwrite());
-                    std::thread::sleep(std::time::Duration::from_millis(20));
+                    // All at once, so that each has a stack of its own.
+                    let threads: Vec<_> =
+                        (0..8).map(|_| std::thread::spawn(|| _ = std::hint::black_box([1u8; 64 << 10]))).collect();
+                    threads.into_iter().for_each(|thread| thread.join().unwrap());
                     // On x86-64 that of the other thread as well.
                     let theirs = std::slice::from_raw_parts(other as *const u8, 4096);
                     let is_whole = theirs.iter().all(|&byte| byte == 9) || cfg!(not(target_arch = "x86_64"));

@@ -79,14 +79,15 @@ pub unsafe extern "C" fn fork() -> libc::pid_t {
     let (pid, quiet) = unseen(|| {
         // The child may go on in the world, and finds the crate's tables free.
         let _closed = fork_lock::closed_unless_inside();
-        left_stacks::are_kept();
         // SAFETY: libc's function of this name has this type.
         unsafe { mem::transmute::<*mut c_void, Fork>(original)() }
     });
     if pid == 0 {
         // The child has no turn in the world: what it calls is the kernel's, until it executes something else.
+        if quiet.was_watched() {
+            left_stacks::keep();
+        }
         mem::forget(quiet);
-        left_stacks::keep();
     }
     pid
 }

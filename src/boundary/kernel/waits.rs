@@ -27,6 +27,7 @@ fn wait_for([word, op, value]: [i64; 3], nanos: u64) -> i64 {
 /// Carries a futex's call out that nobody has to see. A process forked for a run may wait for a lock that was held when it
 /// was forked, by a thread that is not there any more: then it starts over.
 pub fn futex_unseen(args: [i64; 6]) -> i64 {
+    /// After so long nobody is taken to hold it who is there.
     const NANOS: u64 = 20_000_000;
     const TIMED_OUT: i64 = -(libc::ETIMEDOUT as i64);
     let is_private = libc::FUTEX_PRIVATE_FLAG;

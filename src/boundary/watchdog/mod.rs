@@ -25,6 +25,12 @@ pub fn this_thread() -> ThreadHandle {
     ThreadHandle(imp::this_thread())
 }
 
+/// The calling thread watches, and ends with its process.
+pub fn stays() {
+    #[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
+    super::left_stacks::stays();
+}
+
 /// Interrupts `thread` and writes where it is, innermost first: the address it was at, then the
 /// return addresses of its callers. Returns how many were written.
 ///
