@@ -43,7 +43,7 @@ impl CMutex {
 /// seed, and in virtual time.
 #[track_caller]
 fn one_after_the_other<S: Send + Sync + 'static>(shared: fn() -> S, holds: fn(&S, &dyn Fn())) {
-    let explore = Explore::new().seeds(0..16).require_boundary(true).check(Check::All);
+    let explore = Explore::new().seeds(0..16).require_boundary(true).check(Check::All).shrink_budget(0);
     let found = explore.run(move || async move {
         let (shared, order) = (Arc::new(shared()), Arc::new(std::sync::Mutex::new(Vec::new())));
         let before = raddle::now();
@@ -98,7 +98,7 @@ fn jobs_contend_to_write() {
 /// What `job` gives on a worker, whatever the seed.
 #[track_caller]
 fn always<T: Debug + Send + 'static>(wanted: &str, job: fn() -> T) {
-    let explore = Explore::new().seeds(0..16).require_boundary(true).check(Check::All);
+    let explore = Explore::new().seeds(0..16).require_boundary(true).check(Check::All).shrink_budget(0);
     let found = explore.run(move || raddle::unblock(job));
     assert!(found.is_ok(), "{found}");
     assert_eq!(found.outcomes().iter().map(|outcome| outcome.text()).collect::<Vec<_>>(), [wanted]);
@@ -165,7 +165,7 @@ async fn again_and_again() -> Vec<i32> {
 /// whole process. It is not to matter what an earlier run left there.
 #[test]
 fn no_run_is_fair_for_the_sake_of_another() {
-    let explore = Explore::new().seeds(0..16).require_boundary(true).check(Check::All);
+    let explore = Explore::new().seeds(0..16).require_boundary(true).check(Check::All).shrink_budget(0);
     let found = explore.run(again_and_again);
     assert!(found.is_ok(), "{found}");
     assert!(found.outcomes().len() > 1, "the seed decides: {found}");
@@ -189,7 +189,7 @@ fn threads_outside_the_world_wait_in_the_same_table() {
                 }
             });
         }
-        let explore = Explore::new().seeds(0..16).require_boundary(true).check(Check::All);
+        let explore = Explore::new().seeds(0..16).require_boundary(true).check(Check::All).shrink_budget(0);
         let found = explore.run(again_and_again);
         is_over.store(true, Ordering::Relaxed);
         found

@@ -35,7 +35,7 @@ impl World {
             sites: Sites::new(),
             clock: RefCell::new(Clock::new()),
             user: Rare::new(mark, None),
-            choices: Rare::new(mark, Default::default()),
+            choices: Rare::new(mark, choices::Choices::new()),
             entropy: Rare::new(mark, None),
             pool: Rare::new(mark, Pool::new(&PoolOptions::default())),
             workers: Rare::new(mark, Vec::new()),

@@ -11,7 +11,6 @@ use crate::trace::What;
 use std::time::Duration;
 
 /// The choices of a run so far.
-#[derive(Default)]
 pub(super) struct Choices {
     made: HashMap<Key, u32>,
     stream: Option<Stream>,
@@ -53,6 +52,16 @@ impl Spread {
 }
 
 impl Choices {
+    /// With room for some, so that a process that is forked for one run need not look for it.
+    pub fn new() -> Choices {
+        Choices {
+            made: HashMap::with_capacity_and_hasher(3, Default::default()),
+            stream: None,
+            #[cfg(all(unix, feature = "smol"))]
+            latencies: None,
+        }
+    }
+
     pub fn clear(&mut self) {
         self.made.clear();
         self.stream = None;
@@ -61,9 +70,7 @@ impl Choices {
             self.latencies = None;
         }
     }
-}
 
-impl Choices {
     fn stream(&mut self, seed: u64) -> &mut Stream {
         self.stream.get_or_insert_with(|| Stream::new(seed, StreamId::Choices as u64))
     }
