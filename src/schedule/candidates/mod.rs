@@ -1,9 +1,19 @@
 //! The candidates: a dense list to pick from, and a linked list through it that remembers age.
 
+mod ages;
+#[cfg(test)]
+mod stub;
+#[cfg(test)]
+mod tests;
+mod wakes;
+
+#[cfg(test)]
+pub(crate) use stub::Stub;
+
 use super::BuiltIn;
 use super::announced::Operations;
 use super::view::{Candidate, Candidates, View};
-use crate::boundary::places::{Neighbours, Places};
+use crate::boundary::places::Places;
 use crate::boundary::tally::Tally;
 use crate::boundary::word::Word;
 use crate::id::Key;
@@ -151,65 +161,6 @@ impl<T: Payload> Ready<T> {
         }
     }
 
-    /// The wakes to come are the clock's.
-    pub fn clock_wakes(&self) {
-        if self.keeps_operations() {
-            self.note_wakes();
-            self.operations.runs(u32::MAX, Key::CLOCK);
-        }
-    }
-
-    /// Has something else kept.
-    fn keep(&self, way: Way) {
-        let was = self.way.get();
-        if was == way {
-            return;
-        }
-        self.settle();
-        let by_age = self.places_by_age();
-        self.note_wakes();
-        self.places.restart(way & STAMPS != 0);
-        self.places.set_age(0, 0);
-        by_age.into_iter().for_each(|at| self.places.renew(at, way & STAMPS != 0));
-        self.noted.set(self.places.next_stamp());
-        self.way.set(way);
-    }
-
-    #[inline(never)]
-    fn newer_by_stamps(&self, index: Option<usize>) -> Option<usize> {
-        let after = index.map(|index| self.places.age(index + 1));
-        let newer = |&index: &usize| after.is_none_or(|after| self.places.age(index + 1) > after);
-        (0..self.places.used()).filter(newer).min_by_key(|&index| self.places.age(index + 1))
-    }
-
-    /// The places from the oldest to the newest.
-    fn places_by_age(&self) -> Vec<usize> {
-        if self.has_stamps() {
-            let mut all: Vec<usize> = (1..=self.places.used()).collect();
-            all.sort_unstable_by_key(|&at| self.places.age(at));
-            return all;
-        }
-        let next = |&at: &usize| Some(self.age(at).newer as usize).filter(|&newer| newer != 0);
-        std::iter::successors(next(&0), next).collect()
-    }
-
-    #[inline(always)]
-    fn age(&self, at: usize) -> Neighbours {
-        Neighbours::of(self.places.age(at))
-    }
-
-    #[inline(always)]
-    fn set_older(&self, at: u32, older: u32) {
-        let age = Neighbours { older, ..self.age(at as usize) };
-        self.places.set_age(at as usize, age.age());
-    }
-
-    #[inline(always)]
-    fn set_newer(&self, at: u32, newer: u32) {
-        let age = Neighbours { newer, ..self.age(at as usize) };
-        self.places.set_age(at as usize, age.age());
-    }
-
     /// How many candidates there are.
     #[inline(always)]
     pub fn len(&self) -> usize {
@@ -248,45 +199,6 @@ impl<T: Payload> Ready<T> {
         if let Some(payload) = self.places.put_newest(payload, way & STAMPS != 0) {
             self.push_behind(payload);
         }
-    }
-
-    /// The same of one that another has woken, or the clock. Apart, so that one that gives way saves no registers for it.
-    #[inline(never)]
-    fn push_woken(&self, payload: ManuallyDrop<T>) {
-        let (slot, key) = payload.seat();
-        self.operations.is_woken(slot, key);
-        if let Some(payload) = self.places.put_newest(payload, self.has_stamps()) {
-            self.push_behind(payload);
-        }
-    }
-
-    /// Notes of all who came since somebody was taken out that whoever runs has woken them. Where ages are stamps, this is put
-    /// off to when somebody wants to know, so that one that gives way costs nothing. (In a ring it is noted at once.)
-    #[inline(always)]
-    pub fn note_wakes(&self) {
-        if self.way.get() == STAMPS | OPERATIONS && self.noted.get() != self.places.next_stamp() {
-            self.note_wakes_since();
-        }
-    }
-
-    #[inline(never)]
-    fn note_wakes_since(&self) {
-        let noted = self.noted.get();
-        let note = |&at: &usize| {
-            let is_new = self.places.age(at) >= noted;
-            if is_new
-                && let Some((slot, key)) = self.places.look(at, T::seat)
-                && self.operations.is_by_another(slot)
-            {
-                self.operations.is_woken(slot, key);
-            }
-            is_new
-        };
-        let used = self.places.used();
-        let left = Some(self.left.get()).filter(|left| (1..=used).contains(left));
-        left.filter(note);
-        (1..=used).rev().take_while(note).for_each(drop);
-        self.noted.set(self.places.next_stamp());
     }
 
     /// The same where there is no place any more.
@@ -395,31 +307,6 @@ impl<T: Payload> Ready<T> {
         if self.has_stamps() { self.take_by_stamps(0) } else { self.places.take_linked(1) }
     }
 
-    /// The one with that seat runs from now on, and was taken out for that. Whom the one before has woken [is
-    /// noted](Ready::note_wakes), or it was itself and nobody else.
-    #[inline(always)]
-    fn runs(&self, slot: u32, key: Key) {
-        if self.keeps_operations() {
-            self.begins_step(slot, key);
-        }
-    }
-
-    /// The same for a strategy of this kind.
-    #[inline(always)]
-    pub fn runs_for<B: BuiltIn>(&self, slot: u32, key: Key) {
-        debug_assert!(B::OPERATIONS.is_none_or(|operations| operations == self.keeps_operations()));
-        if B::OPERATIONS.unwrap_or_else(|| self.keeps_operations()) {
-            self.begins_step(slot, key);
-        }
-    }
-
-    #[inline(always)]
-    fn begins_step(&self, slot: u32, key: Key) {
-        self.operations.runs(slot, key);
-        self.noted.set(self.places.next_stamp());
-        self.left.set(self.places.gap());
-    }
-
     /// Takes the oldest out, for the end of a run.
     pub fn pop_oldest(&self) -> Option<T> {
         // Many at once: the ring is for that.
@@ -435,140 +322,4 @@ impl<T: Payload> Ready<T> {
 #[cold]
 fn nobody() -> ! {
     panic!("no such candidate")
-}
-
-/// A payload for tests of strategies.
-#[cfg(test)]
-pub(crate) struct Stub<P>(pub Candidate, pub P);
-
-#[cfg(test)]
-impl<P> Stub<P> {
-    pub fn new(key: Key, step: u32, payload: P) -> Stub<P> {
-        Stub(Candidate { key, step, slot: step, operation: None }, payload)
-    }
-}
-
-#[cfg(test)]
-impl<P> Ready<Stub<P>> {
-    /// A set that keeps what is about to be done.
-    pub fn of_stubs() -> Ready<Stub<P>> {
-        let ready = Ready::new();
-        ready.begin(false, true);
-        ready
-    }
-
-    /// Adds one that says what it does.
-    pub fn push_stub(&self, stub: Stub<P>) {
-        let Candidate { slot, key, operation, .. } = stub.0;
-        operation.into_iter().for_each(|operation| self.announce(slot, key, operation));
-        self.push(stub);
-    }
-}
-
-#[cfg(test)]
-impl<P> Payload for Stub<P> {
-    fn candidate(&self) -> Candidate {
-        self.0
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::prng::Stream;
-
-    /// Candidates that give way and wake others, and now and then the clock or somebody amid a step of another: with stamps the
-    /// same is known of them as with a ring.
-    #[test]
-    fn what_is_noted_late_is_what_is_noted_at_once() {
-        for seed in 0..300 {
-            let told: Vec<Vec<Option<Operation>>> =
-                [false, true].into_iter().map(|stamps| told(seed, stamps)).collect();
-            assert_eq!(told[0], told[1], "seed {seed}");
-            assert!(told[0].iter().any(Option::is_some), "seed {seed}");
-        }
-    }
-
-    /// What is told of those who are ready, the oldest first, after each of some steps.
-    fn told(seed: u64, stamps: bool) -> Vec<Option<Operation>> {
-        let (mut stream, ready, mut told) = (Stream::new(seed, 0), Ready::new(), Vec::new());
-        ready.begin(stamps, true);
-        let stub = |task: u32| {
-            let mut stub = Stub::new(Key::ROOT.child(task), 0, task);
-            stub.0.slot = task;
-            stub
-        };
-        let (mut away, mut running): (Vec<u32>, u32) = ((1..12).collect(), 0);
-        let wake = |away: &mut Vec<u32>, stream: &mut Stream| {
-            for _ in 0..stream.below(3).min(away.len() as u32) {
-                ready.push(stub(away.swap_remove(stream.below(away.len() as u32) as usize)));
-            }
-        };
-        ready.push(stub(0));
-        for step in 0..60 {
-            if ready.settle() == 0 {
-                ready.clock_wakes();
-                wake(&mut away, &mut stream);
-                continue;
-            }
-            let view = ready.view();
-            told.extend(view.by_age().map(|index| view.get(index).operation()));
-            let nth = stream.below(ready.len() as u32) as usize;
-            let chosen = view.by_age().nth(nth).unwrap();
-            running = ready.take(chosen).1;
-            wake(&mut away, &mut stream);
-            if stream.below(4) == 0 {
-                ready.settle();
-                ready.view();
-                wake(&mut away, &mut stream);
-            }
-            if stream.below(8) == 0 {
-                ready.clock_wakes();
-                wake(&mut away, &mut stream);
-            }
-            if stream.below(4) == 0 {
-                let does = Operation { resource: step, access: crate::operation::Access::Read, announced: true };
-                ready.announce(running, Key::ROOT.child(running), does);
-            }
-            if stream.below(3) > 0 { ready.push(stub(running)) } else { away.push(running) }
-        }
-        let _ = running;
-        told
-    }
-
-    /// Against the obvious model: a vector in order of age.
-    #[test]
-    fn keeps_age_whatever_is_taken() {
-        let mut stream = Stream::new(1, 0);
-        for round in 0..200 {
-            let ready = Ready::new();
-            let mut model: Vec<u32> = Vec::new();
-            for n in 0..300 {
-                if stream.below(50) == 0 {
-                    ready.keep(stream.below(4) as Way);
-                }
-                ready.settle();
-                if !model.is_empty() && stream.below(100) < 30 + round % 40 {
-                    let index = stream.below(ready.len() as u32) as usize;
-                    let Stub(candidate, payload) = ready.take(index);
-                    assert_eq!(candidate.step(), payload);
-                    model.retain(|&m| m != payload);
-                } else {
-                    ready.push(Stub::new(Key::ROOT.child(n), n, n));
-                    model.push(n);
-                }
-                if stream.below(2) == 0 {
-                    continue;
-                }
-                ready.settle();
-                let ages: Vec<u32> = ready.view().by_age().map(|i| ready.view().get(i).step()).collect();
-                assert_eq!(ages, model);
-                assert_eq!(ready.len(), model.len());
-                if let Some(&oldest) = model.first() {
-                    let index = ready.oldest();
-                    assert_eq!(ready.view().get(index).step(), oldest);
-                }
-            }
-        }
-    }
 }

@@ -1,0 +1,255 @@
+//! A row of places that is changed through a shared reference, without a flag that says somebody looks at it.
+//!
+//! What a `RefCell` keeps at run time holds here by construction: no reference to anything in the row leaves this room, and
+//! no code of anybody else's runs while one exists. A payload is moved in or out, an age (a word that means something to
+//! whoever keeps the row) is copied.
+//!
+//! Plain indexing and plain moves, so that a build without optimisation has few calls to make.
+
+mod ring;
+mod stamps;
+#[cfg(test)]
+mod tests;
+
+pub use ring::Neighbours;
+
+use std::cell::UnsafeCell;
+use std::mem::{self, ManuallyDrop};
+use std::ptr;
+
+/// The row. Place 0 is there from the beginning.
+pub struct Places<P>(UnsafeCell<Row<P>>);
+
+struct Row<P> {
+    places: Box<[Place<P>]>,
+    /// The last place in use, the gap included.
+    used: usize,
+    /// The place among them that was left last, unless somebody has filled it; 0 if there is none.
+    gap: usize,
+    /// How many places [`put_youngest`](Places::put_youngest) has: all, or 0 if somebody else is to see to them.
+    stamped: usize,
+    /// The age of whoever comes next, where ages are stamps.
+    next_stamp: u64,
+    /// The place with the least stamp; 0 if it is to be looked for.
+    oldest: usize,
+}
+
+struct Place<P> {
+    /// Dropped by [`Places`] only.
+    payload: ManuallyDrop<Option<P>>,
+    age: u64,
+}
+
+impl<P> Place<P> {
+    fn empty(age: u64) -> Place<P> {
+        Place { payload: ManuallyDrop::new(None), age }
+    }
+}
+
+/// Makes the functions that read and write a word of the row.
+macro_rules! words {
+    ($($get:ident, $set:ident, $what:literal;)*) => {
+        $(
+            #[doc = $what]
+            #[inline(always)]
+            pub fn $get(&self) -> usize {
+                // SAFETY: as in `at`.
+                unsafe { (*self.0.get()).$get }
+            }
+
+            #[inline(always)]
+            pub fn $set(&self, value: usize) {
+                // SAFETY: as in `at`.
+                unsafe { (*self.0.get()).$get = value }
+            }
+        )*
+    };
+}
+
+impl<P> Places<P> {
+    /// A row of one empty place.
+    pub fn new(age: u64) -> Places<P> {
+        let places = Box::new([Place::empty(age)]);
+        Places(UnsafeCell::new(Row { places, used: 0, gap: 0, stamped: 0, next_stamp: 0, oldest: 0 }))
+    }
+
+    words! {
+        used, set_used, "The last place in use, the gap included.";
+        gap, set_gap, "The place that was left last, unless somebody has filled it; 0 if there is none.";
+    }
+
+    /// The same whatever [`restart`](Places::restart) was told, with an age in the ring if they are not to be `stamped`. Gives
+    /// `payload` back if there is no such place.
+    #[inline(always)]
+    pub fn put_newest(&self, payload: ManuallyDrop<P>, stamped: bool) -> Option<ManuallyDrop<P>> {
+        // SAFETY: as in `at`.
+        let row = unsafe { &mut *self.0.get() };
+        let places = &mut row.places[..];
+        let at = if row.gap == 0 { row.used + 1 } else { row.gap };
+        if at >= places.len() {
+            return Some(payload);
+        }
+        row.used = row.used.max(at);
+        row.gap = 0;
+        if stamped {
+            places[at].age = row.next_stamp;
+            row.next_stamp += 1;
+        } else {
+            Self::link(places, at);
+        }
+        places[at].payload = ManuallyDrop::new(Some(ManuallyDrop::into_inner(payload)));
+        None
+    }
+
+    /// The place `at`, which is filled, is the youngest from now on: its age is the next stamp, or in the ring it is the newest.
+    /// For all places one after the other, in the order of their ages, none of which counts any more.
+    pub fn renew(&self, at: usize, stamped: bool) {
+        // SAFETY: as in `at`.
+        let row = unsafe { &mut *self.0.get() };
+        if stamped {
+            row.places[at].age = row.next_stamp;
+            row.next_stamp += 1;
+        } else {
+            Self::link(&mut row.places, at);
+        }
+    }
+
+    /// The last place in use, if there is no gap; otherwise 0.
+    #[inline(always)]
+    pub fn whole(&self) -> usize {
+        // SAFETY: as in `at`.
+        let row = unsafe { &*self.0.get() };
+        if row.gap == 0 { row.used } else { 0 }
+    }
+
+    /// How many places there are, empty ones included.
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        // SAFETY: as in `at`.
+        let row = unsafe { &*self.0.get() };
+        row.places.len()
+    }
+
+    /// The place `at`, for the length of one access.
+    ///
+    /// # Panics
+    /// If there is no such place.
+    #[inline(always)]
+    fn at(&self, at: usize) -> *mut Place<P> {
+        // SAFETY: `Places` is not `Sync`, so this thread alone is here. The reference to the row ends with this line, and
+        // every method that uses what it gives does so at once: it moves or copies plain words. None drops or clones a
+        // payload, allocates or makes a system call, any of which might call back.
+        unsafe {
+            let row = &mut *self.0.get();
+            &raw mut row.places[at]
+        }
+    }
+
+    #[inline(always)]
+    pub fn age(&self, at: usize) -> u64 {
+        // SAFETY: as in `at`.
+        unsafe { (*self.at(at)).age }
+    }
+
+    #[inline(always)]
+    pub fn set_age(&self, at: usize, age: u64) {
+        // SAFETY: as in `at`.
+        unsafe { (*self.at(at)).age = age }
+    }
+
+    /// Empties a place.
+    #[inline(always)]
+    pub fn take(&self, at: usize) -> Option<P> {
+        let place = self.at(at);
+        // SAFETY: as in `at`; what is read here is overwritten there, so that it is not in two places.
+        unsafe {
+            let payload = ptr::read(&raw const (*place).payload);
+            (*place).payload = ManuallyDrop::new(None);
+            ManuallyDrop::into_inner(payload)
+        }
+    }
+
+    /// Fills an empty place. What would be in it otherwise is leaked.
+    #[cfg(test)]
+    fn put(&self, at: usize, payload: ManuallyDrop<P>, age: u64) {
+        let place = self.at(at);
+        // SAFETY: as in `at`.
+        unsafe {
+            (*place).age = age;
+            (*place).payload = ManuallyDrop::new(Some(ManuallyDrop::into_inner(payload)));
+        }
+    }
+
+    /// Runs `f` on what is in a place, which is empty meanwhile: `f` may do what it likes.
+    #[inline(always)]
+    pub fn look<R>(&self, at: usize, f: impl FnOnce(&P) -> R) -> Option<R> {
+        let payload = ManuallyDrop::new(self.take(at)?);
+        let seen = f(&payload);
+        let place = self.at(at);
+        // SAFETY: as in `at`. Should it have been filled meanwhile, what is in it is leaked.
+        unsafe { (*place).payload = ManuallyDrop::new(Some(ManuallyDrop::into_inner(payload))) };
+        Some(seen)
+    }
+
+    /// What is in one place goes to the other, ages included.
+    pub fn swap(&self, one: usize, other: usize) {
+        // SAFETY: as in `at`: this moves plain words.
+        let row = unsafe { &mut *self.0.get() };
+        row.places.swap(one, other);
+    }
+
+    /// One more empty place at least.
+    pub fn lengthen(&self, age: u64) {
+        self.apart(|places| {
+            // As many again, so that a row of n has been moved twice n times in all.
+            let more = places.len().max(3);
+            let mut longer = Vec::with_capacity(places.len() + more);
+            longer.extend(mem::take(places));
+            longer.extend((0..more).map(|_| Place::empty(age)));
+            *places = longer.into_boxed_slice();
+        });
+    }
+
+    /// Leaves `len` places, if those behind them are empty, and gives the room of the others back.
+    pub fn shorten(&self, len: usize) {
+        self.apart(|places| {
+            if places.iter().skip(len).all(|place| place.payload.is_none()) {
+                let mut shorter = mem::take(places).into_vec();
+                shorter.truncate(len);
+                *places = shorter.into_boxed_slice();
+            }
+        });
+    }
+
+    /// Whether the row is being made longer or shorter, which calls the allocator.
+    pub fn is_apart(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Runs `f` on the row while nobody else can reach it: an allocator is anybody's code.
+    fn apart(&self, f: impl FnOnce(&mut Box<[Place<P>]>)) {
+        // SAFETY: as in `at`: the reference ends with the move of the row's words.
+        let mut places = mem::take(unsafe { &mut (*self.0.get()).places });
+        f(&mut places);
+        // SAFETY: as above.
+        let nothing = mem::replace(unsafe { &mut (*self.0.get()).places }, places);
+        // Never filled: whoever comes meanwhile finds no places.
+        drop(nothing);
+        // SAFETY: as above.
+        let row = unsafe { &mut *self.0.get() };
+        if row.stamped != 0 {
+            row.stamped = row.places.len();
+        }
+    }
+}
+
+#[cold]
+fn nobody() -> ! {
+    panic!("there is nobody in that place")
+}
+
+impl<P> Drop for Places<P> {
+    fn drop(&mut self) {
+        (0..self.len()).for_each(|at| drop(self.take(at)));
+    }
+}
