@@ -41,12 +41,13 @@ fn code(path: &Path) -> String {
     text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
 
-/// The room a source file belongs to: `trace` for `src/trace/log.rs`, `clock` for `src/clock.rs`; a file within a room that
-/// has a floor of its own is a room of its own.
+/// The room a source file belongs to: `trace` for `src/trace/log.rs`, `clock` for `src/clock.rs`; a file or folder within a
+/// room that has a floor of its own is a room of its own.
 fn room(path: &Path, floors: &BTreeMap<String, usize>) -> String {
     let within = path.strip_prefix("src").unwrap().to_string_lossy().trim_end_matches(".rs").to_string();
     let first = within.split('/').next().unwrap_or_default().to_string();
-    if floors.contains_key(&within) { within } else { first }
+    let second = within.split('/').take(2).collect::<Vec<_>>().join("/");
+    if floors.contains_key(&second) { second } else { first }
 }
 
 /// Each room's floor, from ARCHITECTURE.md's table: rows `| 4a | … | `room`, `room` |`, lowest last.
