@@ -6,6 +6,7 @@ use crate::deviation::Deviation;
 use crate::explore::Explored;
 use crate::finding::Finding;
 use crate::leak::Leak;
+use crate::place::At;
 use crate::report::{Failure, Report, tell_deviation};
 use crate::trace::{Actor, ActorKind, Event, PollEnd, Source, Trace, What};
 use std::fmt::Write;
@@ -143,7 +144,7 @@ fn actor(actor: &Actor) -> String {
         ActorKind::Thread => "thread",
     };
     let object = Object::new().text("name", actor.name()).text("kind", kind);
-    object.text("spawned_at", &actor.spawned_at().to_string()).index("parent", actor.parent()).end()
+    object.text("spawned_at", &At(actor.spawned_at()).to_string()).index("parent", actor.parent()).end()
 }
 
 fn event(trace: &Trace, event: &Event) -> String {
