@@ -32,6 +32,7 @@ pub(super) fn explored(explored: &Explored) -> String {
         .number("runs", explored.runs)
         .number("steps", explored.steps)
         .number("most_decisions", explored.coverage.most_decisions())
+        .switch("draws_nothing", explored.coverage.draws_nothing())
         .text("strategy", &explored.strategy.to_string())
         .text("digests", &hex)
         .json("strategies", &array(explored.coverage.strategies().iter().map(share)))
@@ -90,6 +91,8 @@ fn finding(found: &Finding) -> Object {
 /// A run with everything that happened in it.
 fn run(report: &Report<()>) -> String {
     let trace = report.trace();
+    let lanes = trace.lanes_with_steps();
+    let short = Some(trace.lanes_in_short()).filter(|short| *short != lanes);
     let gap = trace.gap.map_or("null".into(), |(place, count)| {
         Object::new().number("place", place as u64).number("count", count).end()
     });
@@ -109,7 +112,8 @@ fn run(report: &Report<()>) -> String {
         .json("actors", &array(trace.actors().iter().map(actor)))
         .json("events", &array(trace.events().iter().map(|e| event(trace, e))))
         .json("gap", &gap)
-        .text("lanes", &trace.lanes_with_steps())
+        .text("lanes", &lanes)
+        .maybe("lanes_in_short", short)
         .end()
 }
 

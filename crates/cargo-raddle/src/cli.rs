@@ -116,7 +116,8 @@ Examples:
 const AFTER_REPLAY: &str = "\
 Examples:
   cargo raddle replay no_money_is_lost 0x2f
-  cargo raddle replay no_money_is_lost 0x2f --trace         every event
+  cargo raddle replay no_money_is_lost 0x2f --all           a long one without its middle left out
+  cargo raddle replay no_money_is_lost 0x2f --trace         every event, as a list
   cargo raddle replay no_money_is_lost v1,seed=0x2f,3@0/1@0 a schedule as a failure prints it
   cargo raddle replay no_money_is_lost 0x2f --break 31      under gdb or lldb, at step 31";
 
@@ -300,8 +301,11 @@ pub struct How {
 
 #[derive(Args, Debug)]
 pub struct Replay {
-    /// Print every event, and what each was woken by.
+    /// Print all lanes, however long the run is; without it the middle of a long one is left out.
     #[arg(long)]
+    pub all: bool,
+    /// Print every event on a line of its own instead of lanes.
+    #[arg(long, conflicts_with = "all")]
     pub trace: bool,
     /// Run it under gdb or lldb and stop at this step.
     #[arg(long = "break", value_name = "STEP", value_parser = count)]
