@@ -1,7 +1,7 @@
 //! The command line: what can be asked for, and the help that teaches it.
 
 pub use crate::values::{Shard, Which, seed};
-use crate::values::{count, duration, jobs, shard, which};
+use crate::values::{count, duration, jobs, shard, strategy, which};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -240,7 +240,7 @@ pub struct Explore {
     #[arg(short, long, value_name = "N", value_parser = jobs)]
     pub jobs: Option<usize>,
     /// What answers the decisions, instead of what each scenario says (which there are is told below).
-    #[arg(long, value_name = "STRATEGY")]
+    #[arg(long, value_name = "STRATEGY", value_parser = strategy)]
     pub strategy: Option<String>,
     /// Go on with a scenario after its first failure, to find others.
     #[arg(short, long)]
@@ -290,7 +290,7 @@ pub struct One {
 #[derive(Args, Debug)]
 pub struct How {
     /// What answers the decisions, instead of what the seed file or the scenario says.
-    #[arg(long, value_name = "STRATEGY")]
+    #[arg(long, value_name = "STRATEGY", value_parser = strategy)]
     pub strategy: Option<String>,
     /// End a process whose run does not come on for so long.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s")]

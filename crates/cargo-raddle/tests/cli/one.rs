@@ -156,5 +156,5 @@ fn a_strategy_can_be_given() {
     let told = raddle(yard(), &["replay", "hay", "1", "--strategy", "fifo"]);
     told.ends(0).says(&["strategy fifo"]);
     let told = raddle(yard(), &["replay", "hay", "1", "--strategy", "lifo"]);
-    told.ends(2).says(&["error: ", "strategy=lifo"]);
+    told.ends(2).says(&["error: invalid value 'lifo' for '--strategy <STRATEGY>': expected portfolio, "]);
 }
