@@ -30,13 +30,13 @@ pub struct Cli {
 #[derive(Args, Clone, Debug)]
 pub struct Global {
     /// Say only what was found.
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, display_order = 900)]
     pub quiet: bool,
     /// How to print: for people, or one JSON object a line (see the schema in the README of cargo-raddle).
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT", display_order = 901)]
     pub message_format: Format,
     /// Whether to use colours; `auto` follows the terminal, NO_COLOR and CLICOLOR.
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", display_order = 902)]
     pub color: Color,
 }
 
@@ -129,7 +129,7 @@ Examples:
 const AFTER_DIFF: &str = "\
 Examples:
   cargo raddle diff no_money_is_lost 0x2e 0x2f              one that passes beside one that fails
-  cargo raddle diff no_money_is_lost 0x2f v1,seed=0x2f -U 20     with more of what is before and after";
+  cargo raddle diff no_money_is_lost 0x2f v1,seed=0x2f -U 20     more before and after";
 
 const AFTER_SEEDS: &str = "\
 Examples:
@@ -239,7 +239,7 @@ pub struct Explore {
     /// How many processes at once [default: one a core].
     #[arg(short, long, value_name = "N", value_parser = jobs)]
     pub jobs: Option<usize>,
-    /// What answers the decisions, instead of what each scenario says (which there are is told below).
+    /// What answers the decisions, instead of what each scenario says (a list is below).
     #[arg(long, value_name = "STRATEGY", value_parser = strategy)]
     pub strategy: Option<String>,
     /// Go on with a scenario after its first failure, to find others.
@@ -263,7 +263,7 @@ pub struct Explore {
     /// At most so many reruns to minimise a failure.
     #[arg(long, value_name = "N", default_value_t = 200)]
     pub shrink: u64,
-    /// End a process whose run does not come on for so long, and report it as a hang.
+    /// End a process whose run makes no progress for so long, and report it as a hang.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s")]
     pub patience: Duration,
     /// Write the results as JUnit XML.
@@ -292,7 +292,7 @@ pub struct How {
     /// What answers the decisions, instead of what the seed file or the scenario says.
     #[arg(long, value_name = "STRATEGY", value_parser = strategy)]
     pub strategy: Option<String>,
-    /// End a process whose run does not come on for so long.
+    /// End a process whose run makes no progress for so long.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s")]
     pub patience: Duration,
     #[command(flatten)]
@@ -361,7 +361,7 @@ pub struct Seeds {
     /// Do not ask.
     #[arg(short, long, requires = "prune")]
     pub yes: bool,
-    /// End a process whose run does not come on for so long.
+    /// End a process whose run makes no progress for so long.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s")]
     pub patience: Duration,
     #[command(flatten)]
