@@ -112,7 +112,8 @@ impl Coverage {
     }
 
     /// Whether the exploration ended before its last seed, since a run drew nothing from its seed: nobody was chosen among two,
-    /// no random number asked for, no time drawn, and no thread but the loop ran. All further runs would have been the same.
+    /// no random number asked for, no time drawn, and no thread ran but the loop and workers of the pool. All further runs
+    /// would have been the same.
     /// (With [`Check::All`](crate::Check::All) all seeds are run all the same.)
     ///
     /// ```

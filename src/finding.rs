@@ -1,6 +1,7 @@
 //! Findings: why a run failed.
 
 use crate::instant::Instant;
+use crate::place;
 use std::fmt;
 
 /// What sort of failure a finding is.
@@ -122,7 +123,7 @@ impl Finding {
         &self.message
     }
 
-    /// `file:line:column` of a panic.
+    /// `file:line:column` of a panic; in a dependency `crate-1.2.3/src/file.rs:10:5`, wherever it is kept.
     pub fn place(&self) -> Option<&str> {
         self.place.as_deref()
     }
@@ -147,7 +148,7 @@ impl Finding {
         &self.details
     }
 
-    /// What makes this failure the same as another: its kind, its place, and the shape of its message (digits left
+    /// What makes this failure the same as another: its kind, its place (the same on every machine), and the shape of its message (digits left
     /// out, since a lost update may lose one or two). A deadlock is told by its kind alone, and so is what is named in a
     /// run that keeps a trace only.
     pub fn fingerprint(&self) -> String {
@@ -161,7 +162,7 @@ impl Finding {
             FindingKind::Crash => self.message.clone(),
             _ => self.shape.as_ref().unwrap_or(&self.message).chars().filter(|c| !c.is_ascii_digit()).collect(),
         };
-        format!("{} {} {shape}", self.kind.name(), self.place.as_deref().unwrap_or(""))
+        format!("{} {} {shape}", self.kind.name(), self.place.as_deref().map_or("", place::anywhere))
     }
 }
 

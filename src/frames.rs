@@ -1,5 +1,7 @@
 //! Which stack frames are worth showing.
 
+use crate::place::is_standard;
+
 /// Crates whose frames say nothing about the code under test.
 const OURS: &[&str] = &["std", "core", "alloc", "raddle", "async_task", "backtrace", "test"];
 
@@ -16,7 +18,7 @@ pub(crate) fn with_path(symbol: String, file: Option<&str>) -> String {
 /// The crate that a source file belongs to, or the file's own name if it is in no registry.
 fn crate_of(file: &str) -> String {
     let parts: Vec<&str> = file.split(['/', '\\']).collect();
-    if file.starts_with("/rustc/") {
+    if is_standard(file) {
         return "std".into();
     }
     if file.starts_with(concat!(env!("CARGO_MANIFEST_DIR"), "/src/")) {

@@ -1,6 +1,7 @@
 //! A blocking call on the loop, as it is told.
 
 use crate::instant::{Instant, nanos_to_text};
+use crate::place::At;
 use crate::sentinel::Class;
 use std::fmt;
 use std::panic::Location;
@@ -313,7 +314,7 @@ impl Leak {
         }
         write!(f, " ({}), in {}", self.class.name(), self.task)?;
         if let Some(at) = self.spawned_at {
-            write!(f, " (spawned at {at})")?;
+            write!(f, " (spawned at {})", At(at))?;
         }
         write!(f, ", step {}, at {} virtual", self.step, self.at)?;
         self.write_frames(f)?;

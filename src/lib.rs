@@ -69,6 +69,7 @@ mod nearest;
 mod operation;
 mod panics;
 mod parcel;
+mod place;
 mod pool;
 mod prng;
 mod recheck;

@@ -2,6 +2,7 @@
 //! since it ends the process, is told at once.
 
 use crate::boundary::{kernel, overflow, threads, zygote};
+use crate::place::{At, InShort};
 use crate::replay::Replay;
 use crate::seed::Seed;
 use crate::world::{PanicSeen, payload_text};
@@ -95,7 +96,7 @@ fn note(info: &PanicHookInfo<'_>) -> bool {
         tell_before_the_abort(&message);
         return false;
     }
-    let place = info.location().map(|l| l.to_string());
+    let place = info.location().map(|l| format!("{}:{}:{}", InShort(l.file()), l.line(), l.column()));
     context::try_with(|world| {
         let stack = world.is_traced().then(Backtrace::capture).filter(|b| b.status() == BacktraceStatus::Captured);
         // A build without debug information tells nobody's frames.
@@ -122,7 +123,7 @@ pub(crate) fn users_frames(stack: &str) -> String {
         kept += &format!("  {name}");
         let numbers = place.map(|place| place.rsplitn(3, ':').take(2).collect::<Vec<_>>());
         if let (Some(file), Some([column, line])) = (file, numbers.as_deref()) {
-            kept += &format!(" at {}:{line}:{column}", stacks::in_short(&stacks::shorten(&file)));
+            kept += &format!(" at {}:{line}:{column}", InShort(&stacks::shorten(&file)));
         }
         kept.push('\n');
     }
@@ -169,7 +170,7 @@ fn tell_overflow(out: &mut dyn fmt::Write) {
         let job = threads::current().and_then(|index| world.job_at_once(index));
         let site = job.map_or(beacon.site.load(Ordering::Relaxed), |(site, _)| site);
         match sites::site_now(site) {
-            Some(site) => write!(out, "{} (spawned at {})", site.name(), site.at)?,
+            Some(site) => write!(out, "{} (spawned at {})", site.name(), At(site.at))?,
             None => out.write_str("a task")?,
         }
         if let Some((_, worker)) = job {

@@ -5,6 +5,7 @@ use crate::finding::FindingKind;
 use crate::id::Key;
 use crate::isolation;
 use crate::minimise::{minimise, minimise_from_behind, smallest};
+use crate::place::InShort;
 use crate::run::{Lab, RunResult};
 use crate::schedule::{Player, Promotion, StrategyKind};
 use crate::seed::Seed;
@@ -435,7 +436,7 @@ fn site(trace: &Trace, who: Key, step: u32) -> AwaitSite {
     let task = trace.name_of(who);
     if step == 0 {
         let actor = trace.actors.iter().find(|actor| actor.key == who);
-        let place = actor.map(|actor| format!("{}:{}", actor.spawned_at.file(), actor.spawned_at.line()));
+        let place = actor.map(|actor| format!("{}:{}", InShort(actor.spawned_at.file()), actor.spawned_at.line()));
         return AwaitSite { task, place, what: None, woken_by: None, begins: true };
     }
     let stack = trace.awaits.iter().find(|(key, poll, _)| (*key, poll + 1) == (who, step));

@@ -2,6 +2,7 @@
 
 use crate::boundary::{fork_lock, kernel};
 use crate::frames;
+use crate::place::{InShort, is_library, is_standard};
 use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::path::{Path, PathBuf};
@@ -96,20 +97,6 @@ pub(crate) fn shorten(file: &Path) -> String {
     short.unwrap_or(file).display().to_string()
 }
 
-/// Whether a place is in the standard library or in a crate from elsewhere.
-fn is_library(place: &str) -> bool {
-    place.starts_with("/rustc/") || place.contains(REGISTRY) || place.contains("/git/checkouts/")
-}
-
-/// Where cargo unpacks crates, below its home.
-const REGISTRY: &str = "/registry/src/";
-
-/// `tempfile-3.27.0/src/lib.rs:596` for what lies in cargo's home: alike on every machine, and short.
-pub(crate) fn in_short(place: &str) -> &str {
-    let below = place.split_once(REGISTRY).and_then(|(_, below)| below.split_once('/'));
-    below.map_or(place, |(_, place)| place)
-}
-
 /// Where the user's own code awaits, innermost, and what of a library it awaits there.
 pub(crate) fn awaiting(symbols: &[(String, Option<String>)]) -> (Option<String>, Option<String>) {
     let mut inside = None;
@@ -135,13 +122,13 @@ pub(crate) struct Told {
 
 /// The stack without what says nothing about the code under test.
 pub(crate) fn users(symbols: &[(String, Option<String>)]) -> Told {
-    let is_std = |place: &Option<String>| place.as_ref().is_some_and(|place| place.starts_with("/rustc/"));
+    let is_std = |place: &Option<String>| place.as_deref().is_some_and(is_standard);
     let mine: Vec<_> = symbols.iter().filter(|(name, place)| frames::is_users(name) && !is_std(place)).collect();
     let mut places = mine.iter().filter_map(|(_, place)| place.as_deref());
-    let place = places.clone().next().map(|place| in_short(place).to_string());
+    let place = places.clone().next().map(|place| InShort(place).to_string());
     let own = places.find(|place| !is_library(place)).map(str::to_string);
     let told = mine.iter().map(|(name, place)| match place {
-        Some(place) => format!("{name} at {}", in_short(place)),
+        Some(place) => format!("{name} at {}", InShort(place)),
         None => name.clone(),
     });
     Told { frames: told.collect(), place, own }

@@ -5,6 +5,7 @@
 use crate::beacon::{self, Beacon, LongPoll};
 use crate::boundary::watchdog::{self, processor_time, sample_stack};
 use crate::instant::Instant;
+use crate::place::{At, InShort};
 use crate::seed::Seed;
 use crate::{frames, sites, stacks};
 use std::fmt::Write;
@@ -127,7 +128,7 @@ fn report(beacon: &Beacon, still_for: Duration) -> String {
     let steps = beacon.steps.load(Ordering::Relaxed);
     let now = Instant::from_nanos(beacon.now.load(Ordering::Relaxed));
     let task = match sites::site(beacon.site.load(Ordering::Relaxed)) {
-        Some(site) => format!("{} (spawned at {})", site.name(), site.at),
+        Some(site) => format!("{} (spawned at {})", site.name(), At(site.at)),
         None => "the scenario".into(),
     };
     let mut text = format!(
@@ -159,7 +160,7 @@ fn tell_frame(text: &mut String, address: usize) {
             return;
         }
         let place = match (symbol.filename(), symbol.lineno()) {
-            (Some(file), Some(line)) => format!(" at {}:{line}", stacks::shorten(file)),
+            (Some(file), Some(line)) => format!(" at {}:{line}", InShort(&stacks::shorten(file))),
             _ => String::new(),
         };
         let _ = writeln!(text, "    {name}{place}");

@@ -84,11 +84,12 @@ pub(crate) fn thread_ended(world: &World, index: u32, panicked: Option<Box<dyn A
 
 /// What the thread of worker `number` runs.
 fn main(world: &'static Turned<World>, number: u32) {
-    let index = of_worker(number);
+    let (index, thread) = (of_worker(number), 1 + u64::from(number));
     context::within(world, || {
         let before = Residue::of_this_thread();
         let own = context::with("a worker", |world| {
-            prepare_thread(world, 1 + u64::from(number));
+            prepare_thread(world, thread);
+            world.generator_begins();
             world.pool.borrow_mut().begin();
             world.running()
         });
@@ -101,6 +102,7 @@ fn main(world: &'static Turned<World>, number: u32) {
         }
         drop(armed);
         kernel::adopt(None);
+        context::with("a worker", |world| world.generator_ends(thread));
         release_thread();
         if Residue::of_this_thread() != before {
             context::with("a worker", |world| world.mark_dirty(index));

@@ -152,11 +152,74 @@ fn random_bytes_of_the_system_go_on() {
     });
 }
 
+/// Where the loop awaits it, there is nobody else who could run: not where the job waits, either.
+#[test]
+fn a_job_by_itself_is_one_schedule() {
+    is_the_only_one(|| async { raddle::unblock(|| ()).await });
+    is_the_only_one(|| async {
+        raddle::unblock(|| raddle::thread::sleep(Duration::from_secs(5))).await;
+        raddle::unblock(|| {
+            raddle::thread::yield_now();
+            std::fs::metadata("/").is_ok()
+        })
+        .await
+    });
+    // Idle for so long that its thread ends, and another begins.
+    is_the_only_one(|| async {
+        raddle::unblock(|| ()).await;
+        raddle::sleep(Duration::from_secs(3600)).await;
+        raddle::unblock(|| ()).await;
+    });
+}
+
+/// Each worker draws from a generator of its own.
+#[test]
+fn a_job_that_draws_goes_on() {
+    goes_on(|| async { raddle::unblock(|| fastrand::u8(..)).await });
+    goes_on(|| async {
+        raddle::unblock(|| fastrand::u8(..)).await;
+        raddle::sleep(Duration::from_secs(3600)).await;
+        raddle::unblock(|| ()).await;
+    });
+    goes_on(|| async {
+        raddle::unblock(|| raddle::thread::block_on(futures_lite::future::race(ready(1), ready(2)))).await
+    });
+    goes_on(|| async { raddle::unblock(|| HashMap::from([(1, 2)]).len()).await });
+    goes_on(|| async { raddle::unblock(|| raddle::choose(3)).await });
+    goes_on(|| async { raddle::unblock(|| rand_0_9::random::<u8>()).await });
+    // Nobody awaits it, and it is still at work when the scenario has returned.
+    goes_on(|| async {
+        raddle::unblock(|| {
+            raddle::thread::sleep(Duration::from_secs(5));
+            fastrand::u8(..)
+        })
+        .detach();
+        raddle::sleep(Duration::from_secs(1)).await;
+    });
+}
+
+#[test]
+fn who_is_first_loop_or_job_goes_on() {
+    goes_on(|| async {
+        let job = raddle::unblock(|| ());
+        raddle::yield_now().await;
+        job.await
+    });
+    goes_on(|| async {
+        for job in [(), ()].map(|()| raddle::unblock(|| ())) {
+            job.await;
+        }
+    });
+    goes_on(|| async {
+        let job = raddle::unblock(|| raddle::thread::sleep(Duration::from_millis(1)));
+        raddle::sleep(Duration::from_millis(1)).await;
+        job.await
+    });
+}
+
 /// A thread of its own draws from a generator of its own, of which nobody knows when it is gone.
 #[test]
 fn threads_go_on() {
-    goes_on(|| async { raddle::unblock(|| ()).await });
-    goes_on(|| async { raddle::unblock(|| fastrand::u8(..)).await });
     goes_on(|| async {
         raddle::allow_blocking("it ends at once", || std::thread::spawn(|| ()).join().unwrap());
     });

@@ -274,3 +274,23 @@ fn reruns_that_are_long_are_few() {
     assert!(runs.load(Relaxed) < 40, "{} runs: {text}", runs.load(Relaxed));
     assert!(failure.minimised().len() as u64 <= failure.deviations());
 }
+
+/// Whoever unpacked it, and wherever: what a dependency's place says is the crate, the version, the file and the line.
+#[test]
+fn a_place_in_a_dependency_has_no_folders_of_this_machine() {
+    let text = told(FindingKind::Panic, Explore::new(), || async {
+        async_channel::bounded::<u8>(0);
+    });
+    let headline = text.lines().next().unwrap();
+    assert!(headline.contains("panicked at async-channel-2."), "{headline}");
+    assert!(headline.contains("/src/lib.rs:"), "{headline}");
+    assert!(!text.contains("/registry/"), "{text}");
+    let found = Explore::new().seeds(0..1).run(|| async { drop(async_channel::bounded::<u8>(0)) });
+    let finding = found.failures()[0].finding().unwrap();
+    assert!(finding.fingerprint().starts_with("panic async-channel-2."), "{}", finding.fingerprint());
+    // The compiler names a function of the standard library where it was built.
+    let text = told(FindingKind::Panic, Explore::new(), || async {
+        let _ = Vec::<u8>::new().split_off(std::hint::black_box(1));
+    });
+    assert!(!text.contains("/rustc/") && !text.contains("rustlib"), "{text}");
+}

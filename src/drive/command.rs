@@ -39,6 +39,11 @@ impl Command {
         if let Some(schedule) = line.strip_prefix("play schedule=") {
             return Ok(Command::Play { schedule: schedule.parse()? });
         }
+        // People write strategies, too.
+        let words = line.split_once(" comment=").map_or(line, |(words, _)| words).split_whitespace();
+        if let Some(strategy) = words.filter_map(|word| word.strip_prefix("strategy=")).next() {
+            strategy.parse::<StrategyKind>()?;
+        }
         Command::parse(line)
             .ok_or_else(|| Error::new("command", line, "explore, look, play or keep, with what belongs to it"))
     }
@@ -126,6 +131,8 @@ mod tests {
             let error = Command::read(line).unwrap_err().to_string();
             assert!(error.starts_with(&format!("command {line:?}: expected explore, look, play or keep")), "{error}");
         }
+        let error = Command::read("explore first=1 count=2 strategy=pct:0").unwrap_err().to_string();
+        assert!(error.starts_with("strategy \"pct:0\": expected "), "{error}");
         let error = Command::read("play schedule=v1,seed=7,2@0").unwrap_err().to_string();
         assert!(error.starts_with("schedule \"2@0\": expected v1,seed=SEED"), "{error}");
     }

@@ -107,7 +107,7 @@ impl Booth<'_, '_> {
                     first_only,
                     shrink_budget: 0,
                     outcomes_traced: 0,
-                    may_end_early: false,
+                    may_end_early: true,
                 };
                 tell::explored(&explore_in(self.lab, plan, player, Vec::new()))
             }

@@ -6,6 +6,7 @@ use crate::deviation::Deviation;
 use crate::explore::Explored;
 use crate::finding::Finding;
 use crate::leak::Leak;
+use crate::place::At;
 use crate::report::{Failure, Report, tell_deviation};
 use crate::trace::{Actor, ActorKind, Event, PollEnd, Source, Trace, What};
 use std::fmt::Write;
@@ -31,6 +32,7 @@ pub(super) fn explored(explored: &Explored) -> String {
         .number("runs", explored.runs)
         .number("steps", explored.steps)
         .number("most_decisions", explored.coverage.most_decisions())
+        .switch("draws_nothing", explored.coverage.draws_nothing())
         .text("strategy", &explored.strategy.to_string())
         .text("digests", &hex)
         .json("strategies", &array(explored.coverage.strategies().iter().map(share)))
@@ -89,6 +91,8 @@ fn finding(found: &Finding) -> Object {
 /// A run with everything that happened in it.
 fn run(report: &Report<()>) -> String {
     let trace = report.trace();
+    let lanes = trace.lanes_with_steps();
+    let short = Some(trace.lanes_in_short()).filter(|short| *short != lanes);
     let gap = trace.gap.map_or("null".into(), |(place, count)| {
         Object::new().number("place", place as u64).number("count", count).end()
     });
@@ -108,7 +112,8 @@ fn run(report: &Report<()>) -> String {
         .json("actors", &array(trace.actors().iter().map(actor)))
         .json("events", &array(trace.events().iter().map(|e| event(trace, e))))
         .json("gap", &gap)
-        .text("lanes", &trace.lanes_with_steps())
+        .text("lanes", &lanes)
+        .maybe("lanes_in_short", short)
         .end()
 }
 
@@ -143,7 +148,7 @@ fn actor(actor: &Actor) -> String {
         ActorKind::Thread => "thread",
     };
     let object = Object::new().text("name", actor.name()).text("kind", kind);
-    object.text("spawned_at", &actor.spawned_at().to_string()).index("parent", actor.parent()).end()
+    object.text("spawned_at", &At(actor.spawned_at()).to_string()).index("parent", actor.parent()).end()
 }
 
 fn event(trace: &Trace, event: &Event) -> String {

@@ -379,16 +379,13 @@ impl<T: fmt::Debug> fmt::Debug for Unblock<T> {
             Kind::Real(real) => return real.fmt(f),
             Kind::Simulated(simulated) => &simulated.state,
         };
-        let (idle, other) = match state {
-            State::Idle(Some(io)) => (Some(io), ""),
-            State::Idle(None) => (None, "<closed>"),
-            State::Busy { .. } => (None, "<blocked>"),
+        let mut told = f.debug_struct("Unblock");
+        match state {
+            State::Idle(Some(io)) => told.field("io", io),
+            State::Idle(None) => told.field("io", &format_args!("<closed>")),
+            State::Busy { .. } => told.field("io", &format_args!("<blocked>")),
         };
-        let io: &dyn fmt::Debug = match idle {
-            Some(io) => io,
-            None => &format_args!("{other}"),
-        };
-        f.debug_struct("Unblock").field("io", io).finish()
+        told.finish()
     }
 }
 

@@ -7,6 +7,9 @@ use crate::instant::Instant;
 /// How wide a trace is at most that is read in a terminal, where the lanes of many threads would not fit.
 pub(crate) const MOST_COLUMNS: usize = 132;
 
+/// How many lines a whole run has at most that is read there, unless all of them are asked for.
+const MOST_ROWS: usize = 200;
+
 /// How a trace is written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Style {
@@ -164,6 +167,11 @@ impl Trace {
     /// The same with the number of each event's step.
     pub(crate) fn lanes_with_steps(&self) -> String {
         self.render(Style { steps: true, most_lines: usize::MAX, most_columns: MOST_COLUMNS })
+    }
+
+    /// The same of a run that may be long, for somebody who looks at it in a terminal.
+    pub(crate) fn lanes_in_short(&self) -> String {
+        self.render(Style { steps: true, most_lines: MOST_ROWS, most_columns: MOST_COLUMNS })
     }
 
     pub(crate) fn render(&self, style: Style) -> String {

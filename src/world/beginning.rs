@@ -60,6 +60,7 @@ impl World {
             #[cfg(all(unix, feature = "smol"))]
             tasks_outside: Rare::new(mark, Vec::new()),
             has_company: Word::new(false),
+            generators: Word::new(0),
             stand_ins: Rare::new(mark, Vec::new()),
             stood: Cell::new(false),
             stood_for: Cell::new(None),
@@ -160,6 +161,7 @@ impl World {
         self.user.reset(|stream| *stream = None);
         self.entropy.reset(|stream| *stream = None);
         self.pool.reset(|pool| pool.reset(&options.pool));
+        self.generators.set(0);
         self.log.reset(|log| *log = None);
         self.sentinel.reset(Sentinel::reset);
         self.futexes.reset(Vec::clear);

@@ -119,6 +119,8 @@ pub(crate) struct World {
     tasks_outside: Rare<Vec<(i32, bool, Waker)>>,
     /// Whether code under test has started a thread in this run, or a task has waited for a descriptor.
     has_company: Word<bool>,
+    /// How many workers have begun and have not ended with their own generator as it was.
+    generators: Word<u32>,
     /// Descriptors that stand for sockets of the run's network.
     stand_ins: Rare<Vec<outside::StandIn>>,
     /// The loop stood still in this step, by which incident.

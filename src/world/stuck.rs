@@ -5,6 +5,7 @@ use crate::beacon;
 use crate::boundary::zygote;
 use crate::finding::{Finding, FindingKind};
 use crate::id::Key;
+use crate::place::At;
 use crate::trace::{Actor, ActorKind, Log, Source};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -22,10 +23,10 @@ impl World {
         if let Some(log) = log.as_ref() {
             let mut busiest: Vec<&Actor> = log.actors().iter().filter(|a| !a.ended).collect();
             busiest.sort_by_key(|a| std::cmp::Reverse(a.polls));
-            let told = busiest
-                .iter()
-                .take(5)
-                .map(|a| format!("  {} (spawned at {}): {} polls", a.name, a.spawned_at, a.polls));
+            let told = busiest.iter().take(5).map(|a| {
+                let polls = if a.polls == 1 { "poll" } else { "polls" };
+                format!("  {} (spawned at {}): {} {polls}", a.name, At(a.spawned_at), a.polls)
+            });
             finding.details.push(format!("the busiest tasks:\n{}", told.collect::<Vec<_>>().join("\n")));
         }
         drop(log);
@@ -121,7 +122,7 @@ impl World {
             if actor.kind == ActorKind::Worker && worker.is_none() {
                 continue; // an idle worker waits by right
             }
-            let mut line = format!("  {} (spawned at {})", actor.name, actor.spawned_at);
+            let mut line = format!("  {} (spawned at {})", actor.name, At(actor.spawned_at));
             if actor.kind == ActorKind::Job {
                 line += match actor.polls {
                     0 => ": in the pool's queue",

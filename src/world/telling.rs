@@ -5,6 +5,7 @@ use crate::beacon;
 use crate::boundary::kernel;
 use crate::id::Key;
 use crate::leak::{Leak, LongPoll};
+use crate::place::At;
 use crate::sentinel::{Class, Incident, NAMED, Policy, Sentinel};
 use crate::stacks::{self, Told};
 use crate::{frames, sites};
@@ -124,7 +125,7 @@ impl World {
         let run = self.run_tag().number();
         let told = seen.drain(..).filter(|poll| poll.serial == run).map(|poll| {
             let task = match sites::site(poll.site) {
-                Some(site) => format!("{} (spawned at {})", site.name(), site.at),
+                Some(site) => format!("{} (spawned at {})", site.name(), At(site.at)),
                 None => "the scenario".into(),
             };
             let frames = stacks::users(&stacks::resolve(&poll.stack)).frames;
@@ -141,8 +142,8 @@ impl World {
         let sentinel = self.sentinel.borrow();
         let such = sentinel.scopes().iter().filter(|scope| scope.used == used);
         let within = sentinel.within().iter().filter(|allowance| allowance.used.get() == used);
-        such.map(|scope| format!("\"{}\" at {}", scope.reason, scope.at))
-            .chain(within.map(|a| format!("\"{}\" in `{}` at {}", a.reason, a.function, a.at)))
+        such.map(|scope| format!("\"{}\" at {}", scope.reason, At(scope.at)))
+            .chain(within.map(|a| format!("\"{}\" in `{}` at {}", a.reason, a.function, At(a.at))))
             .chain(sentinel.allowed_by_test(used))
             .collect()
     }

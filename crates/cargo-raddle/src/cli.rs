@@ -1,7 +1,7 @@
 //! The command line: what can be asked for, and the help that teaches it.
 
 pub use crate::values::{Shard, Which, seed};
-use crate::values::{count, duration, jobs, shard, which};
+use crate::values::{count, duration, jobs, shard, strategy, which};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -30,13 +30,13 @@ pub struct Cli {
 #[derive(Args, Clone, Debug)]
 pub struct Global {
     /// Say only what was found.
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, display_order = 900)]
     pub quiet: bool,
     /// How to print: for people, or one JSON object a line (see the schema in the README of cargo-raddle).
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT", display_order = 901)]
     pub message_format: Format,
     /// Whether to use colours; `auto` follows the terminal, NO_COLOR and CLICOLOR.
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", display_order = 902)]
     pub color: Color,
 }
 
@@ -116,7 +116,8 @@ Examples:
 const AFTER_REPLAY: &str = "\
 Examples:
   cargo raddle replay no_money_is_lost 0x2f
-  cargo raddle replay no_money_is_lost 0x2f --trace         every event
+  cargo raddle replay no_money_is_lost 0x2f --all           a long one without its middle left out
+  cargo raddle replay no_money_is_lost 0x2f --trace         every event, as a list
   cargo raddle replay no_money_is_lost v1,seed=0x2f,3@0/1@0 a schedule as a failure prints it
   cargo raddle replay no_money_is_lost 0x2f --break 31      under gdb or lldb, at step 31";
 
@@ -128,7 +129,7 @@ Examples:
 const AFTER_DIFF: &str = "\
 Examples:
   cargo raddle diff no_money_is_lost 0x2e 0x2f              one that passes beside one that fails
-  cargo raddle diff no_money_is_lost 0x2f v1,seed=0x2f -U 20     with more of what is before and after";
+  cargo raddle diff no_money_is_lost 0x2f v1,seed=0x2f -U 20     more before and after";
 
 const AFTER_SEEDS: &str = "\
 Examples:
@@ -238,8 +239,8 @@ pub struct Explore {
     /// How many processes at once [default: one a core].
     #[arg(short, long, value_name = "N", value_parser = jobs)]
     pub jobs: Option<usize>,
-    /// What answers the decisions, instead of what each scenario says (which there are is told below).
-    #[arg(long, value_name = "STRATEGY")]
+    /// What answers the decisions, instead of what each scenario says (a list is below).
+    #[arg(long, value_name = "STRATEGY", value_parser = strategy)]
     pub strategy: Option<String>,
     /// Go on with a scenario after its first failure, to find others.
     #[arg(short, long)]
@@ -262,7 +263,7 @@ pub struct Explore {
     /// At most so many reruns to minimise a failure.
     #[arg(long, value_name = "N", default_value_t = 200)]
     pub shrink: u64,
-    /// End a process whose run does not come on for so long, and report it as a hang.
+    /// End a process whose run makes no progress for so long, and report it as a hang.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s")]
     pub patience: Duration,
     /// Write the results as JUnit XML.
@@ -289,9 +290,9 @@ pub struct One {
 #[derive(Args, Debug)]
 pub struct How {
     /// What answers the decisions, instead of what the seed file or the scenario says.
-    #[arg(long, value_name = "STRATEGY")]
+    #[arg(long, value_name = "STRATEGY", value_parser = strategy)]
     pub strategy: Option<String>,
-    /// End a process whose run does not come on for so long.
+    /// End a process whose run makes no progress for so long.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s")]
     pub patience: Duration,
     #[command(flatten)]
@@ -300,8 +301,11 @@ pub struct How {
 
 #[derive(Args, Debug)]
 pub struct Replay {
-    /// Print every event, and what each was woken by.
+    /// Print all lanes, however long the run is; without it the middle of a long one is left out.
     #[arg(long)]
+    pub all: bool,
+    /// Print every event on a line of its own instead of lanes.
+    #[arg(long, conflicts_with = "all")]
     pub trace: bool,
     /// Run it under gdb or lldb and stop at this step.
     #[arg(long = "break", value_name = "STEP", value_parser = count)]
@@ -357,7 +361,7 @@ pub struct Seeds {
     /// Do not ask.
     #[arg(short, long, requires = "prune")]
     pub yes: bool,
-    /// End a process whose run does not come on for so long.
+    /// End a process whose run makes no progress for so long.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s")]
     pub patience: Duration,
     #[command(flatten)]

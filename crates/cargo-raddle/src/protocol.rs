@@ -32,6 +32,9 @@ pub struct Explored {
     pub runs: u64,
     pub steps: u64,
     pub most_decisions: u64,
+    /// Its last run would have been the same under every other seed, so that there are no more.
+    #[serde(default)]
+    pub draws_nothing: bool,
     /// 16 hexadecimal digits each.
     pub digests: String,
     pub findings: Vec<SeedFinding>,
@@ -121,6 +124,9 @@ pub struct Run {
     pub events: Vec<Event>,
     pub gap: Option<Gap>,
     pub lanes: String,
+    /// The same with the middle left out, if it is long.
+    #[serde(default, skip_serializing)]
+    pub lanes_in_short: Option<String>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]

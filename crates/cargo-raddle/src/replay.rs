@@ -22,10 +22,12 @@ pub fn replay(options: &cli::Replay, global: &Global) -> Result<u8> {
         Seen::Died(death) => return Ok(tell_death(&one, which, &death, &shell)),
     };
     shell.say(&head(&one.scenario.name, &looked));
-    if options.trace {
-        shell.say(&events(&looked.run));
-    } else {
-        shell.say(&looked.run.lanes);
+    match &looked.run.lanes_in_short {
+        _ if options.trace => shell.say(&events(&looked.run)),
+        Some(short) if !options.all => {
+            shell.say(&format!("{short}  in short: --all prints all lanes, --trace all events"))
+        }
+        _ => shell.say(&looked.run.lanes),
     }
     Ok(tell(&one, &looked, &shell))
 }

@@ -48,6 +48,23 @@ pub fn seed(text: &str) -> Result<u64, String> {
     text.parse().map(|Seed(number)| number)
 }
 
+/// A strategy is read by the test as well; but what it cannot be is said before anything is built, and once.
+pub fn strategy(text: &str) -> Result<String, String> {
+    const PLAIN: [&str; 9] =
+        ["portfolio", "random", "reversal", "urw", "surw", "pos", "late-writes", "exhaustive", "fifo"];
+    let is_one = match text.split_once(':') {
+        None => PLAIN.contains(&text),
+        Some((name, numbers)) => {
+            let (number, length) = numbers.split_once('@').unwrap_or((numbers, "1"));
+            let in_range = |least| number.parse::<u32>().is_ok_and(|n| (least..=64).contains(&n));
+            let has_number = name == "pct" && in_range(1) || name == "delay" && in_range(0);
+            has_number && length.parse::<u64>().is_ok_and(|n| n >= 1)
+        }
+    };
+    let expected = format!("expected {}, pct:DEPTH or delay:DELAYS (up to 64)", PLAIN.join(", "));
+    is_one.then(|| text.into()).ok_or(expected)
+}
+
 /// A schedule is read by the test, which is the one that knows how: here only its seed is.
 pub fn which(text: &str) -> Result<Which, String> {
     if !text.starts_with("v1,") {
@@ -101,6 +118,9 @@ mod tests {
         assert_eq!(shard("2/8"), Ok(Shard { k: 2, n: 8 }));
         assert_eq!(seed("0x2f"), Ok(47));
         assert_eq!(count("10_000"), Ok(10_000));
+        for text in ["portfolio", "late-writes", "pct:3", "pct:64@1000", "delay:0", "delay:2@7"] {
+            assert_eq!(strategy(text), Ok(text.into()));
+        }
         assert_eq!(which("0x2f"), Ok(Which::Seed(Seed(47))));
         let schedule = "v1,seed=0x2f,2@3/1@0,s:1=7,anyway";
         assert_eq!(which(schedule), Ok(Which::Schedule(schedule.into(), Seed(47))));
@@ -113,6 +133,9 @@ mod tests {
         }
         for text in ["", "v1", "v1,", "v1,2@3/1@0", "v1,seed=x", "v1,seed=1,2@3 1@0", "v2,seed=1"] {
             assert!(which(text).is_err(), "{text}");
+        }
+        for text in ["", "dfs", "pct", "pct:", "pct:0", "pct:65", "pct:3@0", "delay:x", "fifo:1", "replay"] {
+            assert!(strategy(text).is_err(), "{text}");
         }
         for text in ["", "1", "0/2", "3/2", "a/b", "1/0"] {
             assert!(shard(text).is_err(), "{text}");

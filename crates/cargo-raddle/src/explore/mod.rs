@@ -156,7 +156,8 @@ fn tell(happening: &Happening, board: &Board, shell: &Shell) {
             let Slot { scenario, tally, .. } = &board.slots[*slot];
             if tally.failures.is_empty() {
                 let (seeds, orders) = (count(tally.runs, "seed"), count(tally.interleavings(), "interleaving"));
-                shell.status("Explored", &format!("{} ({seeds}, {orders})", scenario.name));
+                let why = if tally.draws_nothing { ": it draws nothing from its seed" } else { "" };
+                shell.status("Explored", &format!("{} ({seeds}, {orders}{why})", scenario.name));
             }
         }
         Happening::Broken { slot } => {

@@ -25,6 +25,9 @@ pub struct Record {
     pub outcomes: Vec<Outcome>,
     /// Nothing is tried after this one.
     pub stops: bool,
+    /// Since the run draws nothing from its seed: all others would be the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub draws_nothing: bool,
 }
 
 /// The first seed of a record that fails in a way, and how many do.
@@ -47,14 +50,14 @@ impl Record {
     }
 
     pub fn new(start: u64, wanted: u64, explored: Explored, stop_at_first: bool) -> Record {
-        let Explored { runs, steps, most_decisions, digests, findings, outcomes } = explored;
+        let Explored { runs, steps, most_decisions, draws_nothing, digests, findings, outcomes } = explored;
         let findings: Vec<Found> = findings
             .into_iter()
             .map(|f| Found { seed: f.seed, count: f.count, finding: f.finding, death: None, strategy: None })
             .collect();
         let stops = runs < wanted || stop_at_first && !findings.is_empty();
         let digests = Digests::parse(&digests).unwrap_or_default();
-        Record { kept: false, start, runs, steps, most_decisions, digests, findings, outcomes, stops }
+        Record { kept: false, start, runs, steps, most_decisions, digests, findings, outcomes, stops, draws_nothing }
     }
 
     /// One seed whose run took the process with it.
@@ -126,6 +129,8 @@ pub struct Tally {
     outcomes: BTreeMap<Option<String>, Outcome>,
     /// The last record said so.
     pub is_over: bool,
+    /// The last record said why.
+    pub draws_nothing: bool,
 }
 
 impl Tally {
@@ -149,6 +154,7 @@ impl Tally {
         self.steps += record.steps;
         self.most_decisions = self.most_decisions.max(record.most_decisions);
         self.is_over |= record.stops;
+        self.draws_nothing |= record.draws_nothing;
         let mut new = Vec::new();
         for found in &record.findings {
             let known = self.failures.iter_mut().find(|f| f.finding.fingerprint == found.finding.fingerprint);
@@ -202,6 +208,7 @@ fn append(last: &mut Record, next: Record) {
     last.digests.0.extend(next.digests.0);
     last.findings = next.findings;
     last.stops = next.stops;
+    last.draws_nothing = next.draws_nothing;
     for outcome in next.outcomes {
         match last.outcomes.iter_mut().find(|known| known.text == outcome.text) {
             Some(known) => {

@@ -21,6 +21,8 @@ pub struct Row {
     pub interleavings: u64,
     pub digest: u64,
     pub most_decisions: u64,
+    /// All seeds are alike, so that one was run.
+    pub draws_nothing: bool,
     pub failures: Vec<Failure>,
     pub outcomes: Vec<Outcome>,
     pub broken: Option<String>,
@@ -52,6 +54,7 @@ impl Row {
             interleavings: tally.interleavings(),
             digest: tally.digest(),
             most_decisions: tally.most_decisions,
+            draws_nothing: tally.draws_nothing,
             failures: tally.failures.clone(),
             outcomes: tally.outcomes().cloned().collect(),
             broken: None,
@@ -68,14 +71,18 @@ impl Row {
         self.should_fail && self.failures.is_empty() && self.broken.is_none()
     }
 
+    fn all_there_is(&self) -> &'static str {
+        if self.draws_nothing { ": one schedule is all there is" } else { "" }
+    }
+
     /// What came of it, in a word or two.
     pub fn verdict(&self) -> String {
         let headline = |failure: &Failure| failure.finding.headline.lines().next().unwrap_or_default().to_string();
         match (&self.broken, &self.failures[..], self.should_fail) {
             (Some(_), ..) => "could not be explored".into(),
-            (None, [], true) => "should fail, and did not".into(),
+            (None, [], true) => format!("should fail, and did not{}", self.all_there_is()),
             (None, [], false) if self.runs == 0 => "not reached".into(),
-            (None, [], false) => "nothing".into(),
+            (None, [], false) => format!("nothing{}", self.all_there_is()),
             (None, [only], true) => format!("as expected, at {}: {}", only.seed, headline(only)),
             (None, [only], false) => format!("at {}: {}", only.seed, headline(only)),
             (None, [first, rest @ ..], _) => {
@@ -98,7 +105,7 @@ pub fn print(rows: &[Row], took: Duration, shell: &Shell) {
             json!({
                 "scenario": row.name, "place": row.place, "strategy": row.strategy, "seeds": row.runs,
                 "steps": row.steps, "interleavings": row.interleavings, "digest": format!("{:016x}", row.digest),
-                "most_decisions": row.most_decisions, "findings": row.failures, "outcomes": row.outcomes,
+                "most_decisions": row.most_decisions, "draws_nothing": row.draws_nothing, "findings": row.failures, "outcomes": row.outcomes,
                 "expected": row.should_fail, "broken": row.broken,
             }),
         );

@@ -46,6 +46,22 @@ fn a_workspace_is_explored() {
 }
 
 #[test]
+fn what_draws_nothing_is_run_once() {
+    let told = |words: &[&str]| -> Vec<(u64, bool)> {
+        let results = sums(&[&["in_order", "expected", "ledger"], words].concat());
+        let told = |row: &Value| Some((row["seeds"].as_u64()?, row["draws_nothing"].as_bool()?));
+        results.iter().map(|row| told(row).unwrap()).collect()
+    };
+    // One of the four fails.
+    for words in [&["-n", "3000", "-j", "1"][..], &["-n", "3000", "-j", "5"], &["-n", "3000", "-k"], &["--for", "60s"]]
+    {
+        assert_eq!(told(words), [(1, true); 4], "{words:?}");
+    }
+    // Who has all checked looks for what no seed decides.
+    assert_eq!(told(&["-n", "20", "--check", "--skip", "expected"]), [(20, false); 2]);
+}
+
+#[test]
 fn a_failure_is_told_whole() {
     let results = results();
     let dir = results.path().to_str().unwrap();
@@ -139,7 +155,8 @@ fn nothing_stale_is_told() {
     let base_name = |told: &crate::run::Told| told.json("result")[0]["scenario"].clone();
     let json = ["--message-format", "json"];
     let first = explore(&[&json[..], &["-n", "50"]].concat());
-    assert_eq!((base_name(first.ends(0)), &first.json("result")[0]["seeds"]), ("it::in_order".into(), &50.into()));
+    // (All its seeds are alike.)
+    assert_eq!((base_name(first.ends(0)), &first.json("result")[0]["seeds"]), ("it::in_order".into(), &1.into()));
 
     // The test is another one now: what the old one came to is not gone on with.
     let text = std::fs::read_to_string(&source).unwrap();
@@ -149,7 +166,7 @@ fn nothing_stale_is_told() {
     let told = explore(&[&json[..], &["-n", "80", "--resume"]].concat());
     told.ends(0).says(&["warning: it::in_order begins anew: it was built or is explored differently now"]);
     let (before, now) = (&first.json("result")[0], &told.json("result")[0]);
-    assert_eq!(now["seeds"], 80);
+    assert_eq!(now["seeds"], 1);
     assert_ne!(before["digest"], now["digest"]);
 
     // It cannot be built any more: neither old binaries are run nor old results told.

@@ -26,6 +26,8 @@ fn what_makes_no_sense() {
         (&["explore", "--for", "10s", "-n", "5"], "cannot be used with"),
         (&["explore", "--shard", "3/2"], "expected K/N with K from 1 to N"),
         (&["explore", "nothing_of_this_name"], "no scenario has `nothing_of_this_name` in its name"),
+        (&["explore", "--strategy", "dfs"], "expected portfolio, random, reversal, "),
+        (&["replay", "in_order", "1", "--strategy", "pct:0"], "pct:DEPTH or delay:DELAYS (up to 64)"),
         (&["replay", "in_order", "x"], "expected a number below 2^64"),
         (&["replay", "needle", "1"], "`needle` may be any of 2 scenarios: steady::a_needle, steady::two_needles"),
         (
@@ -38,6 +40,20 @@ fn what_makes_no_sense() {
         let told = raddle(yard(), words);
         told.ends(2).says(&["error: ", line]);
         assert_eq!(told.out, "", "{words:?}");
+    }
+}
+
+/// What raddle's README says there is can be asked for.
+#[test]
+fn every_strategy_of_the_library_is_known() {
+    let readme = std::fs::read_to_string(crate::yard::raddle().join("README.md")).unwrap();
+    let row = readme.lines().find(|line| line.starts_with("| `RADDLE_STRATEGY` |")).unwrap();
+    let names: Vec<&str> = row.split('|').nth(2).unwrap().split('`').skip(1).step_by(2).collect();
+    assert!(names.len() >= 11, "{names:?}");
+    for name in names {
+        let name = name.replace("DEPTH", "3").replace("DELAYS", "2");
+        let told = raddle(yard(), &["explore", "--strategy", &name, "--manifest-path", "/nowhere/Cargo.toml"]);
+        told.ends(2).says(&["manifest path `/nowhere/Cargo.toml` does not exist"]);
     }
 }
 

@@ -18,6 +18,23 @@ fn a_run_is_replayed() {
 }
 
 #[test]
+fn a_long_run_is_told_in_short_unless_all_is_asked_for() {
+    let lines = |words: &[&str]| {
+        let told = raddle(yard(), &[&["replay", "workers::long", "1"], words].concat());
+        let lines: Vec<String> = told.ends(0).out.lines().map(str::to_string).collect();
+        lines
+    };
+    let (short, all, trace) = (lines(&[]), lines(&["--all"]), lines(&["--trace"]));
+    assert!((100..250).contains(&short.len()), "{} lines", short.len());
+    assert!(all.len() > 1_000 && trace.len() > 8 * 1_300, "{} and {} lines", all.len(), trace.len());
+    assert!(short.iter().any(|line| line.contains(" lines left out …")), "{}", short.join("\n"));
+    assert_eq!(short.last().unwrap(), "  in short: --all prints all lanes, --trace all events");
+    let told = |lines: &[String]| !lines.iter().any(|line| line.contains("left out") || line.contains("in short"));
+    assert!(told(&all) && told(&trace));
+    raddle(yard(), &["replay", "in_order", "1", "--all", "--trace"]).ends(2).says(&["cannot be used with"]);
+}
+
+#[test]
 fn what_a_replayed_test_prints_is_shown() {
     let told = raddle(yard(), &["replay", "chatters", "1", "-q"]);
     assert!(told.err.contains("and this") && told.err.contains("\"runs\":1"), "{told:?}");
@@ -139,5 +156,5 @@ fn a_strategy_can_be_given() {
     let told = raddle(yard(), &["replay", "hay", "1", "--strategy", "fifo"]);
     told.ends(0).says(&["strategy fifo"]);
     let told = raddle(yard(), &["replay", "hay", "1", "--strategy", "lifo"]);
-    told.ends(2).says(&["error: ", "strategy=lifo"]);
+    told.ends(2).says(&["error: invalid value 'lifo' for '--strategy <STRATEGY>': expected portfolio, "]);
 }
