@@ -24,11 +24,16 @@ struct Brute {
     of: Option<Seed>,
     runs: u64,
     is_over: bool,
+    is_aside: bool,
 }
 
 impl Brute {
-    /// A run of `seed` begins: the next one, unless it is the last one again.
+    /// A run of `seed` begins: the next one, unless it is the last one again. One of an earlier seed is for the telling.
     fn begins(&mut self, seed: Seed) {
+        self.is_aside = self.of.is_some_and(|of| seed < of);
+        if self.is_aside {
+            return;
+        }
         if self.of.is_some() && self.of != Some(seed) && !self.is_over {
             self.way.truncate(self.depth);
             while self.way.pop_if(|(at, of)| *at + 1 == *of).is_some() {}
@@ -44,7 +49,7 @@ impl Brute {
     }
 
     fn answer(&mut self, of: usize) -> usize {
-        if self.is_over {
+        if self.is_over || self.is_aside {
             return 0;
         }
         if self.depth == self.way.len() {
