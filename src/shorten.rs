@@ -169,7 +169,8 @@ fn fitting(
     let trace = run.ended.trace.as_ref()?;
     let mut reruns = 0;
     let mut keeps = |kept: &[Deviation]| {
-        let plays = |lab: &mut Lab<'_>| Some(play(lab, run.seed, kept, true)).filter(|run| same(run) && fits(run, kept));
+        let plays =
+            |lab: &mut Lab<'_>| Some(play(lab, run.seed, kept, true)).filter(|run| same(run) && fits(run, kept));
         let mut found = None;
         try_again(lab, &mut reruns, |lab| {
             found = plays(lab);

@@ -56,7 +56,8 @@ fn a_wait_for_a_condition_ends_in_time() {
     assert_eq!(report.unwrap(), a_nanosecond_more);
     let report = run(move || raddle::unblock(move || thread::spawn(waits).join().unwrap()));
     assert_eq!(report.unwrap(), a_nanosecond_more);
-    let report = Sim::new().require_boundary(true).blocking(Class::Lock, Policy::Report).run(move || async move { waits() });
+    let report =
+        Sim::new().require_boundary(true).blocking(Class::Lock, Policy::Report).run(move || async move { waits() });
     assert_eq!(report.unwrap(), a_nanosecond_more);
 }
 

@@ -38,7 +38,11 @@ fn one(env: &Arc<Env>, who: &Arc<Who>, step: Step) {
     match step {
         Step::Note => env.note(who, format_args!("note on {:?}", thread::current().name())),
         Step::Yield => {
-            if who.name.contains('h') { thread::yield_now() } else { raddle::thread::yield_now() }
+            if who.name.contains('h') {
+                thread::yield_now()
+            } else {
+                raddle::thread::yield_now()
+            }
             env.note(who, "y");
         }
         Step::Sleep(n) => {
@@ -72,7 +76,11 @@ fn one(env: &Arc<Env>, who: &Arc<Who>, step: Step) {
         }
         Step::Ticket(all) => {
             *env.tickets.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-            if all { env.tickets.1.notify_all() } else { env.tickets.1.notify_one() }
+            if all {
+                env.tickets.1.notify_all()
+            } else {
+                env.tickets.1.notify_one()
+            }
             env.note(who, "gave");
         }
         Step::Send(n) => {

@@ -70,7 +70,8 @@ pub fn explore(program: &Program) -> Explore {
 /// What a run came to, all of it that is told; but for the stack of a panic, which is there where `RUST_BACKTRACE` is, and
 /// for what its process has seen in earlier runs.
 pub fn told<T>(report: &Report<T>) -> String {
-    let mut text = format!("{} {:?} {} steps, {:?}", report.digest(), report.returned(), report.steps(), report.elapsed());
+    let mut text =
+        format!("{} {:?} {} steps, {:?}", report.digest(), report.returned(), report.steps(), report.elapsed());
     if let Some(finding) = report.finding() {
         text += &format!("\n{finding}, step {}, {}, in {:?}", finding.step(), finding.at(), finding.task());
         let of_others = ["stack:", "an earlier run of this process "];
@@ -104,30 +105,4 @@ pub fn nobody() -> Arc<Mutex<BTreeSet<String>>> {
 #[ignore = "prints a program"]
 fn prints() {
     println!("{:#?}", Program::new(Kind::ALL, number("PROGRAMS_FROM").unwrap_or(0)));
-}
-
-#[test]
-#[ignore = "scratch"]
-fn scratch() {
-    let pair = Arc::new((Mutex::new(0u32), std::sync::Condvar::new()));
-    let report = Sim::new().run(move || {
-        let pair = pair.clone();
-        async move {
-            raddle::spawn(async move {
-                raddle::unblock(move || {
-                    eprintln!("begins @{} {:?}", raddle::now(), std::time::Instant::now());
-                    let guard = pair.0.lock().unwrap();
-                    let mut n = 0;
-                    let r = pair.1.wait_timeout_while(guard, Duration::from_millis(1), |t| {
-                        n += 1;
-                        if n < 20 { eprintln!("{n} @{} {:?}", raddle::now(), std::time::Instant::now());}
-                        *t == 0
-                    });
-                    eprintln!("{:?}", r.unwrap().1);
-                }).await
-            }).detach();
-            for _ in 0..8 { raddle::yield_now().await; }
-        }
-    });
-    println!("{report}");
 }

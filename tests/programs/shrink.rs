@@ -23,7 +23,8 @@ pub fn shrink(program: &Program, shows: impl Fn(&Program) -> bool) -> Program {
 }
 
 fn smaller(program: &Program) -> Vec<Program> {
-    let mut all: Vec<Program> = blocks(&program.main).into_iter().map(|main| Program { main, ..program.clone() }).collect();
+    let mut all: Vec<Program> =
+        blocks(&program.main).into_iter().map(|main| Program { main, ..program.clone() }).collect();
     if program.stall > 0 {
         all.push(Program { stall: 0, ..program.clone() });
     }
