@@ -14,6 +14,8 @@ use std::time::Duration;
 pub(crate) struct Beacon {
     /// How far the run is.
     pub pulse: Pulse,
+    /// While a run is wound up, its serial number and how many turns have been given to that end, in one; 0 otherwise.
+    pub winding: AtomicU64,
     /// How long a step may take, in real milliseconds; 0: for ever.
     pub patience_ms: AtomicU64,
     /// How much processor time a poll may use before it is told, in milliseconds; 0: any.
@@ -50,6 +52,21 @@ impl Beacon {
     pub fn call(&self) {
         self.called.store(true, Ordering::Release);
         self.look_up_at.store(0, Ordering::Release);
+    }
+
+    /// Run `serial` is over, and about to be wound up: the watchdog goes on looking.
+    pub fn winds_up(&self, serial: u64) {
+        self.winding.store(serial << 32 | 1, Ordering::Relaxed);
+    }
+
+    /// One more turn is given, to a thread of a run that is wound up.
+    pub fn winds_on(&self) {
+        self.winding.store(self.winding.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// It is wound up.
+    pub fn is_wound_up(&self) {
+        self.winding.store(0, Ordering::Relaxed);
     }
 
     /// Has the watchdog allow `patience` of real time for a step.
@@ -105,6 +122,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(crate) fn light(locked: &'static Locked) -> &'static Beacon {
     let beacon: &'static Beacon = Box::leak(Box::new(Beacon {
         pulse: Pulse::default(),
+        winding: AtomicU64::default(),
         patience_ms: AtomicU64::default(),
         budget_ms: AtomicU64::default(),
         has_long_polls: AtomicBool::default(),

@@ -156,6 +156,7 @@ fn tell_own_panic(world: &'static Turned<World>, payload: &(dyn Any + Send)) -> 
     let seen = world.enter(|w| {
         // Nothing for the watchdog to look after any more.
         w.beacon.serial.store(0, Ordering::Release);
+        w.beacon.is_wound_up();
         w.take_panic()
     });
     let told = seen.map_or_else(|| payload_text(payload), |seen| seen.to_string());

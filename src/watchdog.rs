@@ -51,6 +51,9 @@ struct Seen {
     steps: u64,
 }
 
+/// In place of the steps of a run that is over: jobs come to their end, and futures are dropped.
+const WINDING_UP: u64 = u64::MAX;
+
 /// A step that goes on.
 #[derive(Default)]
 struct Long {
@@ -94,17 +97,21 @@ fn watch() {
             if seen.len() <= index {
                 seen.push(Default::default());
             }
-            let serial = beacon.serial.load(Ordering::Acquire);
-            let now = Seen { serial, steps: beacon.steps.load(Ordering::Relaxed) };
+            let now = match beacon.serial.load(Ordering::Acquire) {
+                0 => Seen { serial: beacon.winding.load(Ordering::Relaxed), steps: WINDING_UP },
+                serial => Seen { serial, steps: beacon.steps.load(Ordering::Relaxed) },
+            };
             let (before, still_for, long) = &mut seen[index];
             if *before != now || now.serial == 0 {
                 (*before, *still_for, *long) = (now, Duration::ZERO, Long::default());
-                if now.serial != 0 {
+                if now.serial != 0 && now.steps != WINDING_UP {
                     look_at_budget(beacon, now, long);
                 }
                 continue;
             }
-            look_at_budget(beacon, now, long);
+            if now.steps != WINDING_UP {
+                look_at_budget(beacon, now, long);
+            }
             // Counted in looks, not read from a clock: a process that was stopped for a while has not hung.
             *still_for += PERIOD;
             let patience = beacon.patience_ms.load(Ordering::Relaxed);
@@ -131,8 +138,12 @@ fn report(beacon: &Beacon, still_for: Duration) -> String {
         Some(site) => format!("{} (spawned at {})", site.name(), At(site.at)),
         None => "the scenario".into(),
     };
+    let when = match beacon.serial.load(Ordering::Relaxed) {
+        0 => ", while the run, which is over, is wound up",
+        _ => "",
+    };
     let mut text = format!(
-        "\n{} failed: a poll that does not come back: {task} has been running for {} s of real time\n  \
+        "\n{} failed: a poll that does not come back: {task} has been running for {} s of real time{when}\n  \
          seed {seed}, step {steps}, at {now} virtual\n  \
          it cannot be stopped in process, so the process ends here; `watchdog` sets how long a step may take\n",
         story.scenario,

@@ -647,6 +647,34 @@ fn minimising_keeps_the_failure_it_began_with() {
     }
 }
 
+/// One that is to come after a step which waits for it is held until nobody else can run: it fails, and that step comes later
+/// all the same. What is kept is what happened, so that the schedule fits.
+#[test]
+fn a_minimised_schedule_fits() {
+    let scenario = || async {
+        let is_late = Rc::new(Cell::new(false));
+        let theirs = is_late.clone();
+        let first = raddle::spawn(async {});
+        let other = raddle::spawn_local(async move { assert!(!theirs.get(), "late") });
+        raddle::yield_now().await;
+        is_late.set(true);
+        first.await;
+        other.await;
+    };
+    let mut longer = 0;
+    for seed in 0..200 {
+        let explore = Explore::new().seeds(seed..seed + 1).strategy(StrategyKind::Random).allow_panics(true);
+        let found = explore.run(scenario);
+        let Some(failure) = found.first_failure() else { continue };
+        longer += u32::from(failure.deviations() > 1);
+        assert_eq!(failure.minimised().len(), 1, "{failure}");
+        let again = Sim::new().schedule(failure.schedule()).allow_panics(true).run(scenario);
+        assert_eq!(again.misfits(&failure.schedule()), [""; 0], "{failure}");
+        assert_eq!(again.digest(), failure.report().digest(), "{failure}");
+    }
+    assert!(longer > 10, "{longer} were made shorter");
+}
+
 #[test]
 fn fingerprints_leave_digits_out_and_places_in() {
     let print = |message: &'static str| {

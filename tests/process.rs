@@ -54,6 +54,24 @@ fn spins_in_a_job() {
     }
 }
 
+/// The scenario has returned, and the job is brought to its end.
+#[test]
+#[ignore = "a victim"]
+fn spins_when_the_run_is_over() {
+    if is_victim() {
+        let report = Sim::new().name("spin").seed(0x2f).watchdog(Duration::from_secs(1)).run(|| async {
+            raddle::task("spinner")
+                .unblock(|| {
+                    raddle::thread::sleep(Duration::from_millis(1));
+                    never_comes_back();
+                })
+                .detach();
+            raddle::timeout(Duration::from_micros(500), std::future::pending::<()>()).await.unwrap_err();
+        });
+        println!("came back: {report}");
+    }
+}
+
 #[inline(never)]
 fn never_comes_back() {
     loop {
@@ -152,6 +170,13 @@ fn a_job_that_never_returns() {
             in_order(&told.err, &["stack:", "process::never_comes_back"]);
         }
     }
+}
+
+#[test]
+fn a_job_that_never_returns_when_the_run_is_over() {
+    let told = victim("spins_when_the_run_is_over", &[]);
+    assert_eq!(told.code, Some(101), "{told:?}");
+    in_order(&told.err, &["spin failed: a poll that does not come back", "while the run, which is over, is wound up"]);
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! Threads that code under test starts itself are threads of its world.
 
-use raddle::{Class, Explore, FindingKind, Report, Sim};
+use raddle::{Class, Explore, FindingKind, Policy, Report, Sim};
 use std::cell::RefCell;
 use std::fmt::Debug;
 use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -40,6 +40,25 @@ fn a_thread_waits_in_virtual_time_and_is_joined() {
     assert_eq!(report.elapsed(), Duration::from_secs(3600));
     let lanes = report.trace().lanes();
     assert!(lanes.lines().next().unwrap().ends_with("sleeper"), "a lane of its own:\n{lanes}");
+}
+
+/// It waits until *more* than so much time has passed, and is woken when just so much has.
+#[test]
+fn a_wait_for_a_condition_ends_in_time() {
+    let waits = || {
+        let (flag, changed) = (Mutex::new(false), Condvar::new());
+        let waited = changed.wait_timeout_while(flag.lock().unwrap(), MS, |flag| !*flag).unwrap();
+        assert!(waited.1.timed_out());
+        raddle::now().as_nanos()
+    };
+    let a_nanosecond_more = 1_000_001;
+    let report = run(move || raddle::unblock(waits));
+    assert_eq!(report.unwrap(), a_nanosecond_more);
+    let report = run(move || raddle::unblock(move || thread::spawn(waits).join().unwrap()));
+    assert_eq!(report.unwrap(), a_nanosecond_more);
+    let report =
+        Sim::new().require_boundary(true).blocking(Class::Lock, Policy::Report).run(move || async move { waits() });
+    assert_eq!(report.unwrap(), a_nanosecond_more);
 }
 
 #[test]

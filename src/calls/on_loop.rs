@@ -91,6 +91,9 @@ fn loop_waits(world: &World, call: &Call, word: usize, value: u32, until: Timeou
     }
     let end = deadline(world, until);
     if end.is_some_and(|end| end <= world.now()) {
+        if world.is_late_again(None) {
+            world.stand_still(1, None);
+        }
         return TIMED_OUT;
     }
     if let Some(result) = held_outside(world, call, word) {

@@ -6,6 +6,7 @@ use super::{AGAIN, TIMED_OUT, deadline, held_outside, in_reality, is_at_a_row, o
 use crate::boundary::kernel::{self, Answer, Call, Kind, Op, Timeout};
 use crate::boundary::threads::Backend;
 use crate::context;
+use crate::instant::Instant;
 use crate::workers;
 use crate::world::{Probe, World, is_native};
 
@@ -50,8 +51,14 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
                 }
                 world.owns_word(word);
             }
+            let end = deadline(world, until);
+            if end.is_some_and(|end| end <= world.now()) && world.is_late_again(Some(index)) {
+                let next = Instant::from_nanos(world.now().as_nanos() + 1);
+                workers::wait_until(index, "the end of its wait", Some(next), || false);
+                return TIMED_OUT;
+            }
             let place = world.futex_waits(word, value, Some(index));
-            let in_time = workers::wait_until(index, "a lock or a wake-up", deadline(world, until), || {
+            let in_time = workers::wait_until(index, "a lock or a wake-up", end, || {
                 context::try_with(|world| world.futex_is_woken(place)).unwrap_or(true)
             });
             context::try_with(|world| world.futex_done(place));

@@ -47,6 +47,7 @@ impl World {
             sentinel: Rare::new(mark, Sentinel::new()),
             futexes: Rare::new(mark, Vec::with_capacity(64)),
             next_futex: Cell::new(0),
+            last_late: Cell::new(None),
             own_words: RefCell::new(Vec::new()),
             children: Cell::new(0),
             has_started_children: Cell::new(false),

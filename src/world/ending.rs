@@ -168,6 +168,7 @@ impl World {
     /// Ends all tasks and workers. After a panic the tasks are leaked instead: their destructors may well panic again
     /// (on a poisoned lock), twice at once even, and that would end the process.
     fn wind_up(&self, leak: bool) -> (Vec<String>, Vec<String>) {
+        self.beacon.winds_up(self.run_tag().number());
         let mut budget = LAST_STEPS;
         for _ in 0..100 {
             self.drop_queued_jobs(leak);
@@ -187,6 +188,7 @@ impl World {
             self.let_go(runnable, leak);
         }
         self.registry.borrow_mut().abandon();
+        self.beacon.is_wound_up();
         abandoned
     }
 
@@ -212,6 +214,7 @@ impl World {
     }
 
     fn let_go(&self, runnable: Runnable, leak: bool) {
+        self.beacon.winds_on();
         if leak {
             std::mem::forget(runnable);
         } else {
@@ -251,6 +254,7 @@ impl World {
             match self.pop_ready() {
                 Some(runnable) if runnable.metadata().is_of_a_thread() => {
                     *budget -= 1;
+                    self.beacon.winds_on();
                     self.give_turn_between(runnable);
                     self.running.set(NOBODY);
                 }

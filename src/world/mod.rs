@@ -97,6 +97,8 @@ pub(crate) struct World {
     /// Threads that wait for words of memory, in the order of their coming.
     futexes: Rare<Vec<words::FutexWaiter>>,
     next_futex: Cell<u64>,
+    /// The last wait for a word that was over before it began.
+    last_late: Cell<Option<words::Late>>,
     /// Words in statics that threads of this world wait for each other with, in all runs.
     own_words: RefCell<Vec<usize>>,
     /// Child processes that have been started, and not waited for.

@@ -4,6 +4,9 @@ use super::World;
 use crate::boundary::{kernel, threads};
 use crate::sentinel::Holder;
 
+/// A wait that was over before it began: whose, in which turn of which run, and when. `None` of a thread is the loop.
+pub(super) type Late = (u64, Option<u32>, u64, u64);
+
 /// A thread that waits for a word of memory.
 pub(crate) struct FutexWaiter {
     id: u64,
@@ -23,6 +26,14 @@ impl World {
         self.next_futex.set(id + 1);
         self.futexes.borrow_mut().push(FutexWaiter { id, word, value, worker, woken: false, woken_by: None });
         id
+    }
+
+    /// Whether `thread` (`None`: the loop) asks for the second time in one turn, at one moment, for a wait whose end has
+    /// passed. In reality some time passes meanwhile. Here none would, and whoever asks until *more* than so much has
+    /// passed would ask for ever, as std's `Condvar::wait_timeout_while` does: time has to be moved.
+    pub fn is_late_again(&self, thread: Option<u32>) -> bool {
+        let late = (self.run_tag().number(), thread, self.steps(), self.now().as_nanos());
+        self.last_late.replace(Some(late)) == Some(late)
     }
 
     pub(super) fn is_any_worker_at_a_word(&self) -> bool {

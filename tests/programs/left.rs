@@ -1,0 +1,52 @@
+//! Programs leave neither threads nor memory behind.
+
+use super::program::{Kind, Program};
+use super::tasks::scenario;
+use super::{common, explore, nobody, numbers, sim};
+
+const PASSES: usize = 5;
+
+/// The number that this process's status has under `name`.
+fn status(name: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Whether what is documented to stay does not: tasks of a run that panicked, threads that wait for ever.
+fn ends_well(program: &Program) -> bool {
+    (0..4).all(|seed| {
+        let report = sim(program).seed(seed).run(scenario(program, false, &nobody()));
+        report.is_ok() && report.abandoned().is_empty()
+    })
+}
+
+#[test]
+#[ignore = "run by the test below, in a process of its own"]
+fn tells_what_is_left() {
+    if !common::is_victim() {
+        return;
+    }
+    let kind = Kind { panics: false, leaks: false, ..Kind::ALL };
+    let programs = numbers(150).map(|number| Program::new(kind, number)).filter(ends_well);
+    let programs: Vec<Program> = programs.collect();
+    println!("\n{} programs", programs.len());
+    for _ in 0..PASSES {
+        for program in &programs {
+            explore(program).seeds(0..4).run(scenario(program, false, &nobody()));
+        }
+        println!("left: {} {}", status("Threads"), status("VmRSS"));
+    }
+}
+
+#[test]
+fn no_thread_is_left_and_memory_does_not_grow() {
+    let told = common::run(&mut common::command("left::tells_what_is_left"));
+    let lines = told.out.lines().filter_map(|line| line.strip_prefix("left: ")?.split_once(' '));
+    let left: Vec<(u64, u64)> = lines.map(|(a, b)| (a.parse().unwrap(), b.parse().unwrap())).collect();
+    assert_eq!(left.len(), PASSES, "{}", told.all());
+    // The test's own two, and the watchdog.
+    assert!(left.iter().all(|&(threads, _)| threads == 3), "{left:?} {}", told.out);
+    // In KiB, from when all has been used once.
+    assert!(left[PASSES - 1].1 < left[1].1 + 4_096, "{left:?}");
+}

@@ -1,0 +1,415 @@
+//! What programs do: tasks.
+
+use super::jobs;
+use super::program::{Block, Child, End, How, Op, Program};
+use async_channel::{Receiver, Sender};
+use event_listener::Event;
+use futures_lite::{StreamExt, future};
+use std::collections::{BTreeSet, HashMap};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
+use std::task::Poll;
+use std::time::Duration;
+
+pub fn ms(n: u8) -> Duration {
+    Duration::from_millis(u64::from(n))
+}
+
+/// What the tasks, jobs and threads of one run share.
+pub struct Env {
+    history: Mutex<String>,
+    is_over: AtomicBool,
+    /// Who has begun, or is to, and has not ended.
+    pub alive: Arc<Mutex<BTreeSet<String>>>,
+    locks: [async_lock::Mutex<()>; 2],
+    lock: async_lock::RwLock<()>,
+    semaphore: async_lock::Semaphore,
+    barrier: async_lock::Barrier,
+    once: async_lock::OnceCell<()>,
+    pub channels: [(Sender<u8>, Receiver<u8>); 2],
+    event: Event,
+    pub counters: [AtomicU32; 2],
+    resources: [Mutex<String>; 3],
+    pub std_locks: [Mutex<()>; 2],
+    pub tickets: (Mutex<u32>, Condvar),
+    pub queue: (mpsc::SyncSender<u8>, Mutex<mpsc::Receiver<u8>>),
+}
+
+impl Env {
+    pub fn new(alive: Arc<Mutex<BTreeSet<String>>>) -> Arc<Env> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        Arc::new(Env {
+            history: Mutex::default(),
+            is_over: AtomicBool::new(false),
+            alive,
+            locks: Default::default(),
+            lock: Default::default(),
+            semaphore: async_lock::Semaphore::new(2),
+            barrier: async_lock::Barrier::new(2),
+            once: async_lock::OnceCell::new(),
+            channels: [async_channel::bounded(1), async_channel::unbounded()],
+            event: Event::new(),
+            counters: Default::default(),
+            resources: Default::default(),
+            std_locks: Default::default(),
+            tickets: Default::default(),
+            queue: (sender, Mutex::new(receiver)),
+        })
+    }
+
+    pub fn note(&self, who: &Who, what: impl std::fmt::Display) {
+        let text = format!("{}:{what} ", who.name);
+        *self.history.lock().unwrap_or_else(PoisonError::into_inner) += &text;
+    }
+
+    pub fn begins(&self, name: &str) {
+        self.alive.lock().unwrap_or_else(PoisonError::into_inner).insert(name.into());
+    }
+
+    pub fn ends(&self, name: &str) {
+        // What happens while a run is wound up is no part of it.
+        if self.is_over.load(SeqCst) {
+            return;
+        }
+        self.alive.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+
+    /// What is left at the end, beside the history.
+    fn told(&self, announced: bool) -> String {
+        let mut text = String::new();
+        if !announced {
+            text += &self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        }
+        for resource in &self.resources {
+            text += &format!("[{}]", resource.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        text
+    }
+}
+
+/// A task, a job or a thread: its place in the tree of who made whom.
+pub struct Who {
+    pub name: String,
+    children: AtomicU32,
+}
+
+impl Who {
+    fn new(name: String) -> Arc<Who> {
+        Arc::new(Who { name, children: AtomicU32::new(0) })
+    }
+
+    /// Its next child.
+    pub fn child(&self, letter: char) -> Arc<Who> {
+        Who::new(format!("{}{letter}{}", self.name, self.children.fetch_add(1, SeqCst)))
+    }
+}
+
+/// The scenario that `program` is. What is announced is all that its outcome tells, if that is what it does.
+pub fn scenario(
+    program: &Program,
+    announced: bool,
+    alive: &Arc<Mutex<BTreeSet<String>>>,
+) -> impl Fn() -> Pin<Box<dyn Future<Output = String>>> + Send + use<> {
+    let (main, alive, rescued) = (program.main.clone(), alive.clone(), program.rescued);
+    move || {
+        alive.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let (main, env) = (main.clone(), Env::new(alive.clone()));
+        Box::pin(async move {
+            if rescued {
+                raddle::task("rescue").spawn(rescue(env.clone())).detach();
+            }
+            let over = Over(env.clone());
+            block(env.clone(), Who::new("m".into()), main).await;
+            drop(over);
+            env.told(announced)
+        })
+    }
+}
+
+/// Says when the scenario is done, or dropped.
+struct Over(Arc<Env>);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.0.is_over.store(true, SeqCst);
+    }
+}
+
+/// Lets go whoever has waited for long.
+async fn rescue(env: Arc<Env>) {
+    for _ in 0..4 {
+        raddle::sleep(Duration::from_millis(50)).await;
+        env.channels.iter().for_each(|(sender, _)| _ = sender.close());
+        env.event.notify(usize::MAX);
+        let _ = raddle::timeout(ms(1), env.barrier.wait()).await;
+        if let Ok(mut tickets) = env.tickets.0.try_lock() {
+            *tickets += 4;
+        }
+        env.tickets.1.notify_all();
+        let _ = env.queue.0.try_send(9);
+        if let Ok(queue) = env.queue.1.try_lock() {
+            let _ = queue.try_recv();
+        }
+    }
+}
+
+pub type Doing = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Does what is in the block.
+pub fn block(env: Arc<Env>, who: Arc<Who>, ops: Block) -> Doing {
+    Box::pin(async move {
+        for op in ops {
+            one(&env, &who, op).await;
+        }
+    })
+}
+
+pub fn named(env: &Arc<Env>, who: Arc<Who>, ops: Block) -> Doing {
+    env.begins(&who.name);
+    let env = env.clone();
+    Box::pin(async move {
+        block(env.clone(), who.clone(), ops).await;
+        env.note(&who, "end");
+        env.ends(&who.name);
+    })
+}
+
+async fn one(env: &Arc<Env>, who: &Arc<Who>, op: Op) {
+    let inside = |ops: Block| block(env.clone(), who.clone(), ops);
+    match op {
+        Op::Note => env.note(who, "note"),
+        Op::Yield => {
+            raddle::yield_now().await;
+            env.note(who, "y");
+        }
+        Op::Sleep(n) => {
+            raddle::sleep(ms(n)).await;
+            env.note(who, format_args!("slept@{}", raddle::now().as_nanos()));
+        }
+        Op::Stall(n) => std::thread::sleep(ms(n)),
+        Op::Choose(n) => {
+            let chosen = raddle::choose(u32::from(n));
+            env.note(who, format_args!("chose{chosen}"));
+        }
+        Op::Chance => env.note(who, format_args!("chance{}", raddle::chance(1, 3))),
+        Op::Draw => env.note(who, format_args!("drew{}", raddle::rng().below(5))),
+        Op::Race(a, b) => {
+            let (a, b) = (inside(a), inside(b));
+            let first = future::race(
+                async {
+                    a.await;
+                    0
+                },
+                async {
+                    b.await;
+                    1
+                },
+            );
+            let first = first.await;
+            env.note(who, format_args!("race{first}"));
+        }
+        Op::Or(a, b) => {
+            future::or(inside(a), inside(b)).await;
+            env.note(who, "or");
+        }
+        Op::Zip(a, b) => {
+            future::zip(inside(a), inside(b)).await;
+            env.note(who, "zip");
+        }
+        Op::Timeout(n, body) => {
+            let is_late = raddle::timeout(ms(n), inside(body)).await.is_err();
+            env.note(who, format_args!("late{is_late}"));
+        }
+        Op::Ticks(n) => {
+            let mut interval = raddle::interval(ms(n) + Duration::from_micros(500));
+            for _ in 0..2 {
+                let at = interval.next().await.unwrap();
+                env.note(who, format_args!("tick@{at}"));
+            }
+        }
+        Op::Fork(children, body) => fork(env, who, children, inside(body)).await,
+        Op::Job(end, steps) => {
+            let job = who.child('j');
+            env.begins(&job.name);
+            let (theirs, name) = (env.clone(), job.name.clone());
+            let task = raddle::task(name).unblock(move || {
+                jobs::steps(&theirs, &job, steps);
+                theirs.note(&job, "end");
+                theirs.ends(&job.name);
+            });
+            finish(env, who, task, end).await;
+        }
+        Op::Lock(n, body) => {
+            let guard = env.locks[usize::from(n)].lock().await;
+            env.note(who, format_args!("lock{n}"));
+            inside(body).await;
+            drop(guard);
+        }
+        Op::TryLock(n, body) => {
+            let guard = env.locks[usize::from(n)].try_lock();
+            env.note(who, format_args!("try{}", guard.is_some()));
+            if let Some(guard) = guard {
+                inside(body).await;
+                drop(guard);
+            }
+        }
+        Op::ReadLock(body) => {
+            let guard = env.lock.read().await;
+            env.note(who, "read");
+            inside(body).await;
+            drop(guard);
+        }
+        Op::WriteLock(body) => {
+            let guard = env.lock.write().await;
+            env.note(who, "write");
+            inside(body).await;
+            drop(guard);
+        }
+        Op::Acquire(body) => {
+            let guard = env.semaphore.acquire().await;
+            env.note(who, "acquired");
+            inside(body).await;
+            drop(guard);
+        }
+        Op::Barrier => {
+            let leads = env.barrier.wait().await.is_leader();
+            env.note(who, format_args!("barrier{leads}"));
+        }
+        Op::Once(body) => {
+            env.once.get_or_init(|| inside(body)).await;
+            env.note(who, "once");
+        }
+        Op::Send(n, what) => {
+            let sent = env.channels[usize::from(n)].0.send(what).await.is_ok();
+            env.note(who, format_args!("sent{sent}"));
+        }
+        Op::Receive(n) => {
+            let received = env.channels[usize::from(n)].1.recv().await.ok();
+            env.note(who, format_args!("received{received:?}"));
+        }
+        Op::TrySend(n, what) => {
+            let sent = env.channels[usize::from(n)].0.try_send(what).is_ok();
+            env.note(who, format_args!("sent{sent}"));
+        }
+        Op::TryReceive(n) => {
+            let received = env.channels[usize::from(n)].1.try_recv().ok();
+            env.note(who, format_args!("received{received:?}"));
+        }
+        Op::Close(n) => env.note(who, format_args!("closed{}", env.channels[usize::from(n)].0.close())),
+        Op::Listen => {
+            env.event.listen().await;
+            env.note(who, "heard");
+        }
+        Op::Notify(n) => env.note(who, format_args!("notified{}", env.event.notify(usize::from(n)))),
+        Op::Spin(n) => {
+            let mut left = n;
+            future::poll_fn(|cx| {
+                cx.waker().wake_by_ref();
+                cx.waker().clone().wake();
+                left = left.saturating_sub(1);
+                if left == 0 { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+            env.note(who, "spun");
+        }
+        Op::Add(n, body) => {
+            let counter = &env.counters[usize::from(n)];
+            let read = counter.load(SeqCst);
+            inside(body).await;
+            raddle::yield_now().await;
+            counter.store(read + 1, SeqCst);
+            env.note(who, format_args!("{n}is{}", read + 1));
+        }
+        Op::Look(n) => {
+            raddle::announce(u64::from(n), raddle::Access::Read);
+            raddle::yield_now().await;
+            touch(env, who, n, false);
+        }
+        Op::Change(n) => {
+            raddle::announce(u64::from(n), raddle::Access::Write);
+            raddle::yield_now().await;
+            touch(env, who, n, true);
+        }
+        Op::Hash => {
+            let map: HashMap<u8, u8> = (0..5).map(|n| (n, n)).collect();
+            env.note(who, format_args!("{:?}", map.keys().collect::<Vec<_>>()));
+        }
+        Op::Clock => {
+            let before = std::time::Instant::now();
+            raddle::yield_now().await;
+            env.note(who, format_args!("took{:?}@{}", before.elapsed(), raddle::now()));
+        }
+        Op::Blocking(n) => {
+            let guard = env.std_locks[usize::from(n)].lock();
+            env.note(who, format_args!("blocking{}", guard.is_err()));
+        }
+        Op::Panic => panic!("{} panics", who.name),
+        Op::When(n, is, body) => {
+            if env.counters[usize::from(n)].load(SeqCst) == u32::from(is) {
+                inside(body).await;
+            }
+        }
+    }
+}
+
+/// Of a resource that is written to in order, who saw which state of it.
+fn touch(env: &Env, who: &Who, n: u8, changes: bool) {
+    let mut resource = env.resources[usize::from(n)].lock().unwrap_or_else(PoisonError::into_inner);
+    if changes {
+        *resource += &format!("{} ", who.name);
+    } else {
+        // Those who look in between two changes are told in the order of their names: theirs does not matter.
+        let at = resource.rfind(' ').map_or(0, |at| at + 1);
+        let mut looked: Vec<String> = resource[at..].split('&').filter(|l| !l.is_empty()).map(str::to_string).collect();
+        looked.push(format!("{}?", who.name));
+        looked.sort();
+        let text = format!("{}{}", &resource[..at], looked.join("&"));
+        *resource = text;
+    }
+}
+
+async fn fork(env: &Arc<Env>, who: &Arc<Who>, children: Vec<Child>, body: Doing) {
+    let mut tasks = Vec::new();
+    for Child { how, body, end } in children {
+        let child = who.child('t');
+        let name = child.name.clone();
+        let doing = named(env, child, body);
+        let task = match how {
+            How::Plain => raddle::task(name).spawn(doing),
+            // A job may not.
+            How::Local if who.name.contains('j') => raddle::task(name).spawn(doing),
+            How::Local => raddle::task(name).spawn_local(doing),
+            How::Named => raddle::task(name).spawn(doing),
+        };
+        tasks.push((task, end));
+    }
+    body.await;
+    for (task, end) in tasks {
+        finish(env, who, task, end).await;
+    }
+}
+
+async fn finish(env: &Arc<Env>, who: &Arc<Who>, task: raddle::Task<()>, end: End) {
+    match end {
+        End::Join => {
+            task.await;
+            env.note(who, "joined");
+        }
+        End::Detach => task.detach(),
+        End::Cancel => env.note(who, format_args!("cancelled{:?}", task.cancel().await)),
+        End::Drop => drop(task),
+        End::Elsewhere => {
+            let joiner = who.child('t');
+            env.begins(&joiner.name);
+            let (theirs, name) = (env.clone(), joiner.name.clone());
+            let doing = async move {
+                task.await;
+                theirs.note(&joiner, "joined");
+                theirs.ends(&joiner.name);
+            };
+            raddle::task(name).spawn(doing).detach();
+        }
+    }
+}
