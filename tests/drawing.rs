@@ -186,7 +186,7 @@ fn a_job_that_draws_goes_on() {
     });
     goes_on(|| async { raddle::unblock(|| HashMap::from([(1, 2)]).len()).await });
     goes_on(|| async { raddle::unblock(|| raddle::choose(3)).await });
-    goes_on(|| async { raddle::unblock(|| rand_0_9::random::<u8>()).await });
+    goes_on(|| async { raddle::unblock(rand_0_9::random::<u8>).await });
     // Nobody awaits it, and it is still at work when the scenario has returned.
     goes_on(|| async {
         raddle::unblock(|| {

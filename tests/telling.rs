@@ -294,3 +294,14 @@ fn a_place_in_a_dependency_has_no_folders_of_this_machine() {
     });
     assert!(!text.contains("/rustc/") && !text.contains("rustlib"), "{text}");
 }
+
+#[test]
+fn where_tokios_runtime_is_missing_it_is_said_what_to_do() {
+    let text = told(FindingKind::Panic, Explore::new(), || async {
+        // As `tokio::time::sleep` does.
+        panic!("there is no reactor running, must be called from the context of a Tokio 1.x runtime");
+    });
+    assert!(text.contains("what to do: raddle is the executor here: use `raddle::spawn`, "), "{text}");
+    let text = told(FindingKind::Panic, Explore::new(), || async { panic!("no reactor") });
+    assert!(!text.contains("what to do"), "{text}");
+}

@@ -18,6 +18,11 @@ pub(crate) struct Returned {
     pub stack: Option<String>,
 }
 
+/// What tokio says where its runtime is missing, for which a reader would look in vain here.
+const TOKIO: &str = "must be called from the context of a Tokio 1.x runtime";
+const USE_RADDLE: &str = "raddle is the executor here: use `raddle::spawn`, `raddle::sleep` and `raddle::timeout` in the place \
+                          of tokio's, or give tokio's own runtime a job: `raddle::unblock(|| runtime.block_on(…))`";
+
 /// What the panic hook saw last on a thread of this world.
 pub(crate) struct PanicSeen {
     pub message: String,
@@ -29,7 +34,8 @@ pub(crate) struct PanicSeen {
 impl PanicSeen {
     pub(super) fn into_finding(self, kind: FindingKind) -> Finding {
         let details = self.stack.map(|stack| format!("stack:\n{stack}")).into_iter().collect();
-        Finding { place: self.place, details, ..Finding::new(kind, self.message) }
+        let hint = self.message.contains(TOKIO).then(|| USE_RADDLE.into());
+        Finding { place: self.place, details, hint, ..Finding::new(kind, self.message) }
     }
 }
 
