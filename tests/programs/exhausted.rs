@@ -136,24 +136,24 @@ fn against_brute_force(program: &Program, announced: bool) -> Option<String> {
 #[test]
 fn an_exhaustive_search_finds_what_brute_force_does() {
     let mut finished = 0;
-    for number in numbers(60) {
+    for number in numbers(20) {
         for kind in [SMALL, SMALL_TASKS] {
             finished += u64::from(exhaust(&Program::new(kind, number), false, Isolation::Thread).is_some());
             holds(kind, number, |program| against_brute_force(program, false));
         }
     }
-    assert!(finished > numbers(60).count() as u64, "{finished}: most are small enough");
+    assert!(finished > numbers(20).count() as u64, "{finished}: most are small enough");
 }
 
 #[test]
 fn what_is_announced_not_to_race_makes_no_other_outcome() {
     let mut reduced = 0;
-    for number in numbers(100) {
+    for number in numbers(30) {
         let complete = exhaust(&Program::new(ANNOUNCED, number), true, Isolation::Thread);
         reduced += u64::from(complete.is_some_and(|(_, complete)| complete.reduced));
         holds(ANNOUNCED, number, |program| against_brute_force(program, true));
     }
-    assert!(reduced > numbers(100).count() as u64 / 5, "{reduced}: some have steps that do not race");
+    assert!(reduced > numbers(30).count() as u64 / 5, "{reduced}: some have steps that do not race");
 }
 
 /// What a search has seen all of is all that any strategy sees: so is whether it may deadlock, or panic.
@@ -170,7 +170,7 @@ fn by_other_strategies(program: &Program, seeds: u64) -> Option<String> {
 
 #[test]
 fn no_strategy_sees_more_than_an_exhaustive_search() {
-    for number in numbers(40) {
+    for number in numbers(12) {
         holds(SMALL, number, |program| by_other_strategies(program, 30));
         holds(SMALL_TASKS, number, |program| by_other_strategies(program, 30));
     }
@@ -191,7 +191,7 @@ fn searches_in_processes_of_their_own() {
         return;
     }
     let kind = Kind { size: 5, ..SMALL };
-    for number in numbers(6) {
+    for number in numbers(4) {
         holds(kind, number, |program| {
             let (one, counted) = exhaust(program, false, Isolation::Thread).filter(|(found, _)| found.runs() < 50)?;
             let Some((other, same)) = exhaust(program, false, Isolation::Process) else {
@@ -223,11 +223,11 @@ fn draws_nothing_but(program: &Program) -> Option<String> {
 #[test]
 fn what_draws_nothing_has_one_outcome() {
     let mut drawing_nothing = 0;
-    for number in numbers(60) {
+    for number in numbers(40) {
         let program = Program::new(ALONE, number);
         let found = explore(&program).seeds(0..2).shrink_budget(0).run(scenario(&program, false, &nobody()));
         drawing_nothing += u64::from(found.coverage().draws_nothing());
         holds(ALONE, number, draws_nothing_but);
     }
-    assert!(drawing_nothing * 8 > numbers(60).count() as u64, "{drawing_nothing}: some draw nothing");
+    assert!(drawing_nothing * 8 > numbers(40).count() as u64, "{drawing_nothing}: some draw nothing");
 }

@@ -28,7 +28,7 @@ fn tells_what_is_left() {
         return;
     }
     let kind = Kind { panics: false, leaks: false, ..Kind::ALL };
-    let programs = numbers(150).map(|number| Program::new(kind, number)).filter(ends_well);
+    let programs = numbers(40).map(|number| Program::new(kind, number)).filter(ends_well);
     let programs: Vec<Program> = programs.collect();
     println!("\n{} programs", programs.len());
     for _ in 0..PASSES {

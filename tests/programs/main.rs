@@ -1,7 +1,9 @@
 //! Small random programs, and what has to hold of each: made from numbers, so that a number tells a program again.
 //!
 //! `PROGRAMS=10000` tries so many programs of each kind instead of a few hundred, `PROGRAMS_FROM=5000` begins with another
-//! number. What a test finds it makes smaller, and prints.
+//! number: `PROGRAMS=3000 PROGRAMS_FROM=20000 cargo test --release --test programs -- --test-threads=1`. What a test finds it
+//! makes smaller, and prints; `prints` prints the program `PROGRAMS_FROM` as it was made, and `PROGRAMS_TELL=1` has
+//! `same::tells_digests` tell all of each run.
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 

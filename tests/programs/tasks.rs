@@ -307,7 +307,8 @@ async fn one(env: &Arc<Env>, who: &Arc<Who>, op: Op) {
             let mut left = n;
             future::poll_fn(|cx| {
                 cx.waker().wake_by_ref();
-                cx.waker().clone().wake();
+                let again = cx.waker().clone();
+                again.wake();
                 left = left.saturating_sub(1);
                 if left == 0 { Poll::Ready(()) } else { Poll::Pending }
             })
