@@ -129,24 +129,21 @@ fn minimised(
 ) -> Option<(Vec<Deviation>, usize)> {
     let seed = original.seed;
     let mut reruns = 0;
-    let mut kept = if try_again(lab, &mut reruns, |lab| same(&play(lab, seed, &[], false))) {
-        Vec::new()
-    } else if let Some(other) = relaxed(lab, original, &mut reruns, budget, &same) {
-        other
-    } else {
-        let mut fails = |kept: &[Deviation]| {
-            // That it is not in plain order is known.
-            !kept.is_empty() && try_again(lab, &mut reruns, |lab| same(&play(lab, seed, kept, false)))
-        };
-        let (kept, mut calls) = minimise(deviations, budget, &mut fails)?;
-        let from_behind = match kept.len() > FEW {
-            true => minimise_from_behind(deviations, budget - calls, &mut fails),
-            false => None,
-        };
-        calls += from_behind.as_ref().map_or(0, |(_, more)| *more);
-        let kept = from_behind.map(|(other, _)| other).filter(|other| other.len() < kept.len()).unwrap_or(kept);
-        smallest(&kept, budget - calls, &mut fails).0
-    };
+    let mut fails = |kept: &[Deviation]| try_again(lab, &mut reruns, |lab| same(&play(lab, seed, kept, false)));
+    let (mut kept, _) = minimise(deviations, budget, &mut fails)?;
+    if kept.len() > FEW {
+        let other = relaxed(lab, original, &mut reruns, budget, &same);
+        kept = other.filter(|other| other.len() < kept.len()).unwrap_or(kept);
+    }
+    if kept.len() > FEW {
+        let left = budget.saturating_sub(reruns);
+        let fails = |kept: &[Deviation]| try_again(lab, &mut reruns, |lab| same(&play(lab, seed, kept, false)));
+        let from_behind = minimise_from_behind(deviations, left, fails);
+        kept = from_behind.map(|(other, _)| other).filter(|other| other.len() < kept.len()).unwrap_or(kept);
+    }
+    let left = budget.saturating_sub(reruns);
+    let fails = |kept: &[Deviation]| try_again(lab, &mut reruns, |lab| same(&play(lab, seed, kept, false)));
+    let (mut kept, _) = smallest(&kept, left, fails);
     reruns += promote(lab, seed, &mut kept, budget.saturating_sub(reruns), &same);
     reruns += with_fewer_tasks(lab, seed, &mut kept, budget.saturating_sub(reruns), &same);
     Some((kept, reruns))
