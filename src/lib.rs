@@ -62,6 +62,7 @@ mod id;
 mod instant;
 mod isolation;
 mod leak;
+mod linearise;
 mod minimise;
 mod name;
 mod natives;

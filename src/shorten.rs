@@ -1,5 +1,7 @@
 //! A failing run made short: the fewest deviations, the smallest choices, and the schedule beside it that passes.
 
+mod relax;
+
 use crate::deviation::Deviation;
 use crate::finding::FindingKind;
 use crate::id::Key;
@@ -11,6 +13,7 @@ use crate::schedule::{Player, Promotion, StrategyKind};
 use crate::seed::Seed;
 use crate::stacks;
 use crate::trace::{Actor, ActorKind, Source, Trace};
+use relax::relax;
 use std::fmt;
 
 /// The shortest run found that ends in the same way.
@@ -96,7 +99,7 @@ fn shorten_within(
     same: impl Fn(&RunResult) -> bool,
 ) -> Option<Shortened> {
     let seed = original.seed;
-    let minimised = minimised(lab, seed, deviations, budget, &same);
+    let minimised = minimised(lab, original, deviations, budget, &same);
     let is_cut = lab.has_taken_all();
     // What tells most is told in any case, the rest if it does not take long.
     lab.allow(None);
@@ -129,20 +132,28 @@ const FEW: usize = 4;
 /// The deviations that are left, and how many reruns it took.
 fn minimised(
     lab: &mut Lab<'_>,
-    seed: Seed,
+    original: &RunResult,
     deviations: &[Deviation],
     budget: usize,
     same: impl Fn(&RunResult) -> bool,
 ) -> Option<(Vec<Deviation>, usize)> {
+    let seed = original.seed;
     let mut reruns = 0;
     let mut fails = |kept: &[Deviation]| try_again(lab, &mut reruns, |lab| same(&play(lab, seed, kept, false)));
-    let (mut kept, mut calls) = minimise(deviations, budget, &mut fails)?;
+    let (mut kept, _) = minimise(deviations, budget, &mut fails)?;
     if kept.len() > FEW {
-        let from_behind = minimise_from_behind(deviations, budget - calls, &mut fails);
-        calls += from_behind.as_ref().map_or(0, |(_, more)| *more);
+        let other = relaxed(lab, original, &mut reruns, budget, &same);
+        kept = other.filter(|other| other.len() < kept.len()).unwrap_or(kept);
+    }
+    if kept.len() > FEW {
+        let left = budget.saturating_sub(reruns);
+        let fails = |kept: &[Deviation]| try_again(lab, &mut reruns, |lab| same(&play(lab, seed, kept, false)));
+        let from_behind = minimise_from_behind(deviations, left, fails);
         kept = from_behind.map(|(other, _)| other).filter(|other| other.len() < kept.len()).unwrap_or(kept);
     }
-    let (mut kept, _) = smallest(&kept, budget - calls, &mut fails);
+    let left = budget.saturating_sub(reruns);
+    let fails = |kept: &[Deviation]| try_again(lab, &mut reruns, |lab| same(&play(lab, seed, kept, false)));
+    let (mut kept, _) = smallest(&kept, left, fails);
     reruns += promote(lab, seed, &mut kept, budget.saturating_sub(reruns), &same);
     reruns += with_fewer_tasks(lab, seed, &mut kept, budget.saturating_sub(reruns), &same);
     Some((kept, reruns))
@@ -199,6 +210,33 @@ fn fitting(
     found.map(|(fewest, run)| (fewest, (run, reruns)))
 }
 
+/// Another schedule than leaving out comes to, in the story of which less matters.
+fn relaxed(
+    lab: &mut Lab<'_>,
+    original: &RunResult,
+    reruns: &mut usize,
+    budget: usize,
+    same: impl Fn(&RunResult) -> bool,
+) -> Option<Vec<Deviation>> {
+    let trace = original.ended.trace.as_ref()?;
+    if !trace.deviations.iter().all(is_of_two_steps) {
+        return None;
+    }
+    relax(trace, |deviations| {
+        if *reruns >= budget || lab.has_taken_all() {
+            return None;
+        }
+        *reruns += 1;
+        let run = play(lab, original.seed, deviations, true);
+        if same(&run) { run.ended.trace } else { None }
+    })
+}
+
+/// Whether it says that one step comes before another, and not that time passes or what a task chooses.
+fn is_of_two_steps(deviation: &Deviation) -> bool {
+    deviation.chosen().is_none() && deviation.who != Key::CLOCK
+}
+
 /// One more rerun, as long as they have not taken all steps that they may.
 fn try_again(lab: &mut Lab<'_>, reruns: &mut usize, fails: impl FnOnce(&mut Lab<'_>) -> bool) -> bool {
     if lab.has_taken_all() {
@@ -218,7 +256,7 @@ fn promote(
     same: impl Fn(&RunResult) -> bool,
 ) -> usize {
     let mut spent = 0;
-    let mut goes_on = kept.len() > 1 && kept.iter().all(|d| d.chosen().is_none() && d.who != Key::CLOCK);
+    let mut goes_on = kept.len() > 1 && kept.iter().all(is_of_two_steps);
     while goes_on {
         goes_on = false;
         for promotions in attempts(kept) {
@@ -251,11 +289,7 @@ fn with_fewer_tasks(
     budget: usize,
     same: impl Fn(&RunResult) -> bool,
 ) -> usize {
-    if kept.is_empty()
-        || !kept.iter().all(|d| d.chosen().is_none() && d.who != Key::CLOCK)
-        || budget < 2
-        || lab.has_taken_all()
-    {
+    if kept.is_empty() || !kept.iter().all(is_of_two_steps) || budget < 2 || lab.has_taken_all() {
         return 0;
     }
     let first = play(lab, seed, kept, true);

@@ -20,6 +20,9 @@ pub struct Trace {
     pub(crate) deviations: Vec<Deviation>,
     /// What was known of the steps before they were taken, in order.
     pub(crate) operations: Vec<(Key, u32, Operation)>,
+    /// Who became ready, and in which step of the run, in order: as often as each took a step, and once more if it was ready
+    /// at the end.
+    pub(crate) readied: Vec<(Key, u64)>,
     /// Of the polls that were asked for: who, which of its own, and the stack that it awaited something with.
     pub(crate) awaits: Vec<(Key, u32, Vec<usize>)>,
 }
@@ -363,6 +366,14 @@ impl Log {
 
     pub fn operation(&mut self, who: Key, step: u32, operation: Operation) {
         self.trace.operations.push((who, step, operation));
+    }
+
+    /// The task `key` becomes ready in this step.
+    pub fn readied(&mut self, key: Key) {
+        // As far as all events are kept.
+        if self.left_out == 0 && !self.closing {
+            self.trace.readied.push((key, self.step));
+        }
     }
 
     /// Whether it is asked for where the task `key` awaits in the poll that goes on.

@@ -4,7 +4,7 @@ use super::{Actor, ActorKind, Event, Log, PollEnd, Source, Trace, What};
 use crate::instant::Instant;
 use crate::parcel::{Parcel, Reader, Sink, parcel_struct, parcel_words, put_all};
 
-parcel_struct!(Trace { actors, events, gap, deviations, operations, awaits });
+parcel_struct!(Trace { actors, events, gap, deviations, operations, readied, awaits });
 
 impl Log {
     /// Puts the trace as far as it has come.
@@ -16,6 +16,7 @@ impl Log {
         gap.put(sink);
         trace.deviations.put(sink);
         trace.operations.put(sink);
+        trace.readied.put(sink);
         trace.awaits.put(sink);
     }
 }

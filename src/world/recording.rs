@@ -85,6 +85,7 @@ impl World {
                 other if by.slot != NOBODY.slot => log.index(other).map(Source::Actor),
                 _ => None,
             };
+            log.readied(key);
             if let Some(actor) = log.actor_mut(key) {
                 // A spawned task is ready by its spawning.
                 let first = actor.polls == 0 && actor.woken_by == Some(Source::Spawn);
