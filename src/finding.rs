@@ -148,9 +148,9 @@ impl Finding {
         &self.details
     }
 
-    /// What makes this failure the same as another: its kind, its place (the same on every machine), and the shape of its message (digits left
-    /// out, since a lost update may lose one or two). A deadlock is told by its kind alone, and so is what is named in a
-    /// run that keeps a trace only.
+    /// What makes this failure the same as another: its kind, its place (the same on every machine), and the shape of its
+    /// message (digits left out, since a lost update may lose one or two). A deadlock is told by its kind alone, and so is
+    /// what is named in a run that keeps a trace only.
     pub fn fingerprint(&self) -> String {
         let shape: String = match self.kind {
             FindingKind::Deadlock
