@@ -135,11 +135,6 @@ impl Story {
         fits.then_some(Story { tasks, steps, taken, ends_in_last })
     }
 
-    /// How many steps it takes.
-    pub fn len(&self) -> usize {
-        self.taken
-    }
-
     fn race(&self, one: usize, other: usize) -> bool {
         let (one, other) = (&self.steps[one], &self.steps[other]);
         let races = |one: Operation, other: Operation| one.races_with(&other);

@@ -40,16 +40,6 @@ pub(crate) enum Way {
 
 type StepName = (Key, Option<Operation>, usize);
 
-impl Omission {
-    /// How many steps it omits.
-    pub fn steps(&self) -> usize {
-        match self {
-            Omission::Order(..) | Omission::Place(..) => 0,
-            Omission::Steps(steps) => steps.len(),
-        }
-    }
-}
-
 impl Story {
     /// What it may be told without, each alone.
     pub fn omissions(&self) -> Vec<Omission> {
