@@ -8,7 +8,8 @@ use crate::minimise::minimise;
 use crate::trace::Trace;
 use std::hash::{BuildHasher, BuildHasherDefault};
 
-/// So many states of stories are looked at for one failure.
+/// So many states of stories are looked at for one failure: with 200 reruns of the benchmark `safe_stack` that took less than
+/// 7 s of processor time in a build without optimisation.
 const MOST_WORK: usize = 1_000_000;
 
 /// Looks for a schedule with few deviations that ends like `run`, by reruns: `play` makes one, and gives its trace if it
