@@ -7,6 +7,8 @@
 //! [deviations](Deviation) from plain order are counted here). What it is worth a rerun has to say: what steps touch is
 //! known only as far as it was announced or can be guessed.
 
+mod omission;
+
 use crate::deviation::Deviation;
 use crate::hash::{HashMap, HashSet};
 use crate::id::Key;
@@ -14,12 +16,16 @@ use crate::operation::Operation;
 use crate::trace::{PollEnd, Source, Trace, What};
 use std::collections::VecDeque;
 
+pub(crate) use omission::{Name, Omission};
+
 /// The most tasks, and steps of them all, of a run that is looked at.
 const MOST_TASKS: usize = 16;
 const MOST_STEPS: usize = 250;
 
-/// So many states are looked at in search of one schedule.
+/// So many states are looked at in search of one schedule that tells all of a story, and of one that omits something: of
+/// the latter many are looked for, and few are worth a rerun.
 const MOST_STATES: usize = 30_000;
+const MOST_STATES_OMITTING: usize = 3_000;
 
 /// A run as its steps and what each had to wait for.
 #[derive(Clone)]
@@ -42,31 +48,6 @@ struct Step {
     since: usize,
     /// The clock made it ready, or somebody outside: all that came before has to.
     is_late: bool,
-}
-
-/// What a [`Story`] may be told without.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Omission {
-    /// The first of two steps that race, in their order, need not come before the second.
-    Order(usize, usize),
-    /// These steps of one task, once round a loop, as it seems: it did the same before the first as behind the last.
-    Steps(Vec<usize>),
-}
-
-/// What an [`Omission`] is called in other runs as well: its first and its last step, each by what it does and how often its
-/// task does that again, and whether it is an order.
-pub(crate) type Name = (StepName, StepName, bool);
-
-type StepName = (Key, Option<Operation>, usize);
-
-impl Omission {
-    /// How many steps it omits.
-    pub fn steps(&self) -> usize {
-        match self {
-            Omission::Order(..) => 0,
-            Omission::Steps(steps) => steps.len(),
-        }
-    }
 }
 
 /// How far each task is, who is ready since when, and who runs although another is the oldest.
@@ -154,50 +135,6 @@ impl Story {
         fits.then_some(Story { tasks, steps, taken, ends_in_last })
     }
 
-    /// How many steps it takes.
-    pub fn len(&self) -> usize {
-        self.taken
-    }
-
-    /// What it may be told without, each alone.
-    pub fn omissions(&self) -> Vec<Omission> {
-        let mut found = Vec::new();
-        let own: Vec<Vec<usize>> = (0..self.tasks.len()).map(|task| self.steps_of(task)).collect();
-        for own in own {
-            for (from, &first) in own.iter().enumerate() {
-                let does = |step: usize| self.steps[step].operation;
-                let again = (from + 1..own.len()).filter(|&to| does(first).is_some() && does(first) == does(own[to]));
-                found.extend(again.map(|to| Omission::Steps(own[from..to].to_vec())));
-            }
-        }
-        for then in 0..self.taken {
-            let mut seen = [false; MOST_TASKS];
-            for first in (0..then).rev().filter(|&first| self.race(first, then)) {
-                if !std::mem::replace(&mut seen[self.steps[first].task], true) {
-                    found.push(Omission::Order(first, then));
-                }
-            }
-        }
-        found
-    }
-
-    /// What an omission is called in other runs as well.
-    pub fn name(&self, omission: &Omission) -> Name {
-        let name = |step: usize| {
-            let Step { task, operation, .. } = self.steps[step];
-            let is_same = |other: &&Step| other.task == task && other.operation == operation;
-            (self.tasks[task], operation, self.steps[step + 1..self.taken].iter().filter(is_same).count())
-        };
-        match omission {
-            Omission::Order(first, then) => (name(*first), name(*then), true),
-            Omission::Steps(steps) => (name(steps[0]), name(steps[steps.len() - 1]), false),
-        }
-    }
-
-    fn steps_of(&self, task: usize) -> Vec<usize> {
-        (0..self.taken).filter(|&step| self.steps[step].task == task).collect()
-    }
-
     fn race(&self, one: usize, other: usize) -> bool {
         let (one, other) = (&self.steps[one], &self.steps[other]);
         let races = |one: Operation, other: Operation| one.races_with(&other);
@@ -215,32 +152,15 @@ impl Story {
         fewer_than: usize,
         work: &mut usize,
     ) -> Option<Vec<Deviation>> {
+        let most_states = if without.is_some() { MOST_STATES_OMITTING } else { MOST_STATES };
+        let mut search =
+            |story: &Story, free: &[(usize, usize)]| story.search(free, goes_on, fewer_than, most_states, work);
         match without {
-            Some(Omission::Steps(steps)) => self.without(steps).search(&[], goes_on, fewer_than, work),
-            Some(&Omission::Order(first, then)) => self.search(&[(first, then)], goes_on, fewer_than, work),
-            None => self.search(&[], goes_on, fewer_than, work),
+            Some(Omission::Steps(steps)) => search(&self.without(steps), &[]),
+            Some(&Omission::Order(first, then)) => search(self, &[(first, then)]),
+            Some(Omission::Place(steps, to)) => search(&self.moved(steps, *to)?, &[]),
+            None => search(self, &[]),
         }
-    }
-
-    fn without(&self, left_out: &[usize]) -> Story {
-        let mut places = Vec::new();
-        let mut kept = 0;
-        for step in 0..self.steps.len() {
-            places.push((!left_out.contains(&step)).then_some(kept));
-            kept += usize::from(places[step].is_some());
-        }
-        // What was made ready by one that is left out is so by what made that one ready.
-        let cause = |step: &Step| {
-            let mut cause = step.cause;
-            while let Some(by) = cause.filter(|&by| places[by].is_none()) {
-                cause = self.steps[by].cause;
-            }
-            cause.and_then(|by| places[by])
-        };
-        let stays = |step: &usize| places[*step].is_some();
-        let steps = (0..self.steps.len()).filter(stays).map(|step| &self.steps[step]);
-        let steps = steps.map(|step| Step { cause: cause(step), ..step.clone() }).collect();
-        Story { tasks: self.tasks.clone(), steps, taken: self.taken - left_out.len(), ends_in_last: self.ends_in_last }
     }
 
     fn order(&self, free: &[(usize, usize)]) -> Order {
@@ -277,6 +197,7 @@ impl Story {
         free: &[(usize, usize)],
         goes_on: bool,
         fewer_than: usize,
+        most_states: usize,
         work: &mut usize,
     ) -> Option<Vec<Deviation>> {
         let order = self.order(free);
@@ -298,7 +219,7 @@ impl Story {
             if self.is_over(&state, &order) {
                 return Some(self.deviations(&met, at));
             }
-            if over.len() > MOST_STATES || *work == 0 {
+            if over.len() > most_states || *work == 0 {
                 return None;
             }
             *work -= 1;
