@@ -1,10 +1,10 @@
 //! Ages as stamps: numbers, the greater the younger. Whoever comes costs next to nothing; that the oldest is taken means that
 //! it has to be looked for.
 
-use super::{Place, Places, Row, nobody};
+use super::{Places, Row, nobody};
 use crate::boundary::tally::Tally;
 use std::hint::select_unpredictable;
-use std::mem::{self, ManuallyDrop};
+use std::mem::ManuallyDrop;
 use std::ptr;
 
 /// So many are few.
@@ -187,13 +187,13 @@ impl<P> Places<P> {
                     "cmp qword ptr [{places} + 4 * {size} + {field}], {age}",
                     "adc {older:e}, 0",
                     "3:",
-                    places = in(reg) &raw const *row.places as *const Place<P>,
+                    places = in(reg) &raw const *row.places as *const super::Place<P>,
                     at = in(reg) at,
                     last = in(reg) last,
                     age = out(reg) _,
                     older = out(reg) older,
-                    size = const size_of::<Place<P>>(),
-                    field = const mem::offset_of!(Place<P>, age),
+                    size = const size_of::<super::Place<P>>(),
+                    field = const std::mem::offset_of!(super::Place<P>, age),
                     options(readonly, nostack),
                 );
             }
