@@ -29,6 +29,10 @@ impl Peer for Raddle {
         assert!(found.is_ok(), "{found}");
     }
 
+    fn draws() {
+        raddle::choose(2);
+    }
+
     fn spawn<F>(&self, future: F) -> Self::Handle<F::Output>
     where
         F: Future + Send + 'static,

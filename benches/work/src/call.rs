@@ -83,6 +83,12 @@ async fn ended(run: impl Future<Output = ()>) {
     ENDED.fetch_add(1, Relaxed);
 }
 
+/// The same of a run in which nobody may be chosen among two.
+async fn drawn<P: Peer>(run: impl Future<Output = ()>) {
+    P::draws();
+    ended(run).await;
+}
+
 /// Makes runs, and looks whether that many have come to their end.
 fn counted(runs: u64, make: impl FnOnce()) {
     let before = ENDED.load(Relaxed);
@@ -95,15 +101,15 @@ fn run<P: Peer>(workload: Workload, size: Size, runs: u64) {
     FILE.get_or_init(|| File::open("/proc/self/exe").expect("this program"));
     counted(runs, || match workload {
         Workload::Step | Workload::Run => P::runs(runs, move |peer| ended(bodies::give_way(peer, size))),
-        Workload::Hop => P::runs(runs, move |peer| ended(bodies::hop(peer, size))),
-        Workload::Spawn => P::runs(runs, move |peer| ended(bodies::spawn(peer, size))),
-        Workload::Batch => P::runs(runs, move |peer| ended(bodies::batch(peer, size))),
-        Workload::Timer => P::runs(runs, move |peer| ended(bodies::timer(peer, size))),
-        Workload::Job => P::runs(runs, move |peer| ended(bodies::job(peer, size, black_box))),
-        Workload::Call => P::runs(runs, move |peer| ended(bodies::job(peer, size, system_call))),
-        Workload::Read => P::runs(runs, move |peer| ended(bodies::job(peer, size, read))),
-        Workload::Nap => P::runs(runs, move |peer| ended(bodies::job(peer, size, nap))),
-        Workload::Parked => P::runs(runs, move |peer| ended(bodies::parked(peer, size))),
+        Workload::Hop => P::runs(runs, move |peer| drawn::<P>(bodies::hop(peer, size))),
+        Workload::Spawn => P::runs(runs, move |peer| drawn::<P>(bodies::spawn(peer, size))),
+        Workload::Batch => P::runs(runs, move |peer| drawn::<P>(bodies::batch(peer, size))),
+        Workload::Timer => P::runs(runs, move |peer| drawn::<P>(bodies::timer(peer, size))),
+        Workload::Job => P::runs(runs, move |peer| drawn::<P>(bodies::job(peer, size, black_box))),
+        Workload::Call => P::runs(runs, move |peer| drawn::<P>(bodies::job(peer, size, system_call))),
+        Workload::Read => P::runs(runs, move |peer| drawn::<P>(bodies::job(peer, size, read))),
+        Workload::Nap => P::runs(runs, move |peer| drawn::<P>(bodies::job(peer, size, nap))),
+        Workload::Parked => P::runs(runs, move |peer| drawn::<P>(bodies::parked(peer, size))),
     });
 }
 

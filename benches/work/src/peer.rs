@@ -11,6 +11,9 @@ pub trait Peer: Clone + 'static {
     /// Whether a blocking job runs on a thread of its own, with its own `ThreadId` and thread-locals.
     const OWN_THREADS: bool;
 
+    /// Asks for a random number, where one run that asks for none is enough for all that were to be made.
+    fn draws() {}
+
     /// What awaits a task.
     type Handle<T: Send + 'static>: Future<Output = T>;
 

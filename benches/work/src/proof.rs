@@ -56,6 +56,10 @@ impl<P: Peer> Peer for Watched<P> {
         self.0.spawn(Polled { future })
     }
 
+    fn draws() {
+        P::draws();
+    }
+
     fn yield_now() -> impl Future<Output = ()> + Send {
         P::yield_now()
     }
