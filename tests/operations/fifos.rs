@@ -151,6 +151,7 @@ fn become_input(reader: &impl AsFd) {
 /// There is one standard input: all of it in one test.
 #[test]
 fn standard_input() {
+    let _mine = no_other_children();
     let before = rustix::io::dup(std::io::stdin()).unwrap();
     table(&[
         ("a pipe", Class::Pipe, |t| {
