@@ -88,18 +88,27 @@ fn in_child(f: impl FnOnce() -> i32) -> i32 {
             }
         }));
     });
-    // SAFETY: the child runs `f` on this thread only and leaves by _exit; glibc's malloc is usable
-    // in a forked child, and no other lock of this process is taken before `f` panics, if ever.
-    unsafe {
-        let child = libc::fork();
-        if child == 0 {
-            IS_CHILD.store(true, Ordering::Relaxed);
-            let code = catch_unwind(AssertUnwindSafe(f)).unwrap_or(99);
-            libc::_exit(code);
+    // Std's list of threads' stacks has a lock as well, on which a thread that the child makes waits in vain if another test's
+    // thread had it: such a child is ended by its alarm, and another is forked.
+    for _ in 0..4 {
+        // SAFETY: the child runs `f` on this thread only and leaves by _exit; glibc's malloc is usable
+        // in a forked child, and no other lock of this process is taken before `f` panics, if ever.
+        let status = unsafe {
+            let child = libc::fork();
+            if child == 0 {
+                IS_CHILD.store(true, Ordering::Relaxed);
+                libc::alarm(30);
+                let code = catch_unwind(AssertUnwindSafe(f)).unwrap_or(99);
+                libc::_exit(code);
+            }
+            assert!(child > 0);
+            let mut status = 0;
+            assert_eq!(libc::waitpid(child, &mut status, 0), child);
+            status
+        };
+        if !libc::WIFSIGNALED(status) || libc::WTERMSIG(status) != libc::SIGALRM {
+            return status;
         }
-        assert!(child > 0);
-        let mut status = 0;
-        assert_eq!(libc::waitpid(child, &mut status, 0), child);
-        status
     }
+    panic!("four children in a row did not come to their end");
 }
