@@ -114,8 +114,7 @@ pub(super) fn awaits_of(
     let sides = [(who, step), (before, before_step)];
     // It awaits since the poll before.
     let awaits = sides.iter().filter(|(_, step)| *step > 0).map(|&(who, step)| (who, step - 1)).collect();
-    let player = Player { awaits, ..Player::plain(StrategyKind::Replay(kept.to_vec())) };
-    let trace = lab.run(seed, &player, true).ended.trace?;
+    let trace = play_and_look(lab, seed, kept, awaits).ended.trace?;
     Some(sides.map(|(who, step)| site(&trace, who, step)))
 }
 

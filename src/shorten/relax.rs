@@ -64,7 +64,6 @@ impl<P: FnMut(&[Deviation]) -> Option<Trace>> Search<P> {
     /// Whether it fails with these, which are kept then.
     fn takes(&mut self, deviations: Vec<Deviation>) -> bool {
         let Some(story) = (self.play)(&deviations).as_ref().and_then(Story::of) else { return false };
-
         (self.kept, self.story) = (deviations, story);
         true
     }
