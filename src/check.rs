@@ -317,8 +317,8 @@ impl<'a> Test<'a> {
             };
             Found::new(explore::explore(setup, plan), self.site.name, Some(count), &replay)
         };
-        let mut replay = config.replay.clone();
-        replay.strategy = self.env.strategy.as_ref().map(ToString::to_string);
+        config.replay.strategy = self.env.strategy.as_ref().map(ToString::to_string);
+        let replay = config.replay.clone();
 
         if let Some(seed) = self.env.seed {
             // Said before anything runs, so that an abort still leaves it.
@@ -330,6 +330,10 @@ impl<'a> Test<'a> {
             let found = explore(strategy, replay, vec![(seed, count)], check, false);
             self.judge(&found, false)?;
             self.passed(&found);
+            if self.env.trace && count == 1 {
+                let run = Sim::with(config, seed, self.strategy.dealt(seed, None)).run_scenario(scenario(), self.at);
+                announce(&tell_all(&run));
+            }
             return Ok(());
         }
         let known = std::mem::take(&mut self.regressions);
@@ -368,6 +372,9 @@ impl<'a> Test<'a> {
             return Err(report.to_string());
         }
         announce(&format!("raddle: {report}\n"));
+        if self.env.trace {
+            announce(&tell_all(&report));
+        }
         Ok(())
     }
 
@@ -426,6 +433,12 @@ impl<'a> Test<'a> {
         let kept = Path::new(self.site.file).parent().zip(path.file_name());
         kept.map_or(path.into(), |(folder, name)| folder.join("seeds").join(name)).display().to_string()
     }
+}
+
+/// The whole interleaving of a run that does not fail.
+fn tell_all(report: &Report<()>) -> String {
+    let lanes: String = report.trace().lanes_with_steps().lines().map(|line| format!("    {line}\n")).collect();
+    format!("raddle: {}, all of seed {}:\n{lanes}", report.name(), report.seed())
 }
 
 /// Writes to the real standard error, past the capture of the test harness.

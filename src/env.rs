@@ -28,7 +28,7 @@ const SEEDS: &str = "RADDLE_SEEDS";
 pub(crate) const STRATEGY: &str = "RADDLE_STRATEGY";
 pub(crate) const SCHEDULE: &str = "RADDLE_SCHEDULE";
 const CHECK: &str = "RADDLE_CHECK";
-const TRACE: &str = "RADDLE_TRACE";
+pub(crate) const TRACE: &str = "RADDLE_TRACE";
 const SHRINK: &str = "RADDLE_SHRINK";
 const MAX_STEPS: &str = "RADDLE_MAX_STEPS";
 const WATCHDOG: &str = "RADDLE_WATCHDOG";
@@ -66,7 +66,7 @@ pub const TABLE: &[Variable] = &[
     Variable {
         name: TRACE,
         values: "`0`, `1`",
-        effect: "print the whole trace of a failing run, not only the minimised one",
+        effect: "print the whole trace: of a failing run besides the minimised one, and of one seed or schedule that passes",
     },
     Variable {
         name: SHRINK,

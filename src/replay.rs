@@ -1,6 +1,6 @@
 //! The one line that replays a run.
 
-use crate::env::{SCHEDULE, SEED, STRATEGY};
+use crate::env::{SCHEDULE, SEED, STRATEGY, TRACE};
 use crate::seed::Seed;
 use std::fmt;
 
@@ -23,6 +23,14 @@ impl Replay {
         match &self.command {
             Some(command) if !command.contains(PLACE) => format!("{SCHEDULE}={schedule} {command}"),
             _ => format!("raddle::Sim::new().schedule({schedule:?}.parse()?).run(…)"),
+        }
+    }
+
+    /// The same line for a run that need not fail, so that its interleaving is shown all the same.
+    pub fn shown(&self, line: String) -> String {
+        match &self.command {
+            Some(command) if !command.contains(PLACE) => format!("{TRACE}=1 {line}"),
+            _ => line,
         }
     }
 

@@ -7,21 +7,48 @@ use std::path::Path;
 #[doc(hidden)]
 pub use insta;
 
-/// What a snapshot is called, says and contains.
+/// What a snapshot is called and contains, and what is said where it is not what was recorded.
 #[doc(hidden)]
 pub struct Snapshot {
-    pub name: String,
-    pub text: String,
-    pub settings: insta::Settings,
+    name: String,
+    text: String,
+    settings: insta::Settings,
+    told: Told,
 }
 
-fn snapshot(manifest_dir: &str, name: String, text: String, description: String) -> Snapshot {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(Path::new(manifest_dir).join("snapshots"));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.set_description(description);
-    Snapshot { name, text, settings }
+impl Snapshot {
+    fn new(manifest_dir: &str, name: String, text: String, description: String, told: Told) -> Snapshot {
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path(Path::new(manifest_dir).join("snapshots"));
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.set_description(description);
+        Snapshot { name, text, settings, told }
+    }
+
+    /// Has insta compare: `assert` is given the name and the text.
+    pub fn compare(self, assert: impl FnOnce(String, String)) {
+        let Snapshot { name, text, settings, told } = self;
+        settings.bind(|| assert(name, text));
+        drop(told);
+    }
+}
+
+/// Says, behind insta's own message, what the difference means and how to have the run again.
+struct Told {
+    what: String,
+    replay: String,
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        eprintln!("\nraddle: {}", self.what);
+        eprintln!("  accept: cargo insta review");
+        eprintln!("  replay: {}", self.replay);
+    }
 }
 
 /// `crate::module::test::{{closure}}::here` as `module__test`.
@@ -33,11 +60,23 @@ fn name_of(here: &str, label: &str) -> String {
     if label.is_empty() { name } else { format!("{name}-{label}") }
 }
 
+/// Where insta keeps the snapshot of that name, from the package's folder.
+fn file_of(name: &str) -> String {
+    format!("snapshots/{name}.snap")
+}
+
 #[doc(hidden)]
 pub fn of_report<T: Debug>(report: &Report<T>, manifest_dir: &str, here: &str, label: &str) -> Snapshot {
     let name = format!("{}@{}", name_of(here, label), report.seed());
     let description = format!("seed {}, strategy {}", report.seed(), report.strategy());
-    snapshot(manifest_dir, name, report.interleaving(), description)
+    let file = file_of(&name);
+    let what = if Path::new(manifest_dir).join(&file).exists() {
+        format!("seed {} of {} does not go the way that {file} has recorded", report.seed(), report.name())
+    } else {
+        format!("seed {} of {} is not in {file} yet", report.seed(), report.name())
+    };
+    let told = Told { what, replay: report.line_that_shows() };
+    Snapshot::new(manifest_dir, name, report.interleaving(), description, told)
 }
 
 #[doc(hidden)]
@@ -46,7 +85,15 @@ pub fn of_outcomes(found: &Found, manifest_dir: &str, here: &str, label: &str) -
         "every distinct outcome, and the shortest schedule found that leads to it; strategy {}",
         found.strategy()
     );
-    snapshot(manifest_dir, format!("{}@outcomes", name_of(here, label)), found.outcome_set(), description)
+    let name = format!("{}@outcomes", name_of(here, label));
+    let file = file_of(&name);
+    let what = if Path::new(manifest_dir).join(&file).exists() {
+        format!("the outcomes of {} are not those that {file} has recorded", found.name())
+    } else {
+        format!("the outcomes of {} are not in {file} yet", found.name())
+    };
+    let replay = "this test once more: it tries the same seeds each time".into();
+    Snapshot::new(manifest_dir, name, found.outcome_set(), description, Told { what, replay })
 }
 
 /// Compares the interleaving of a [`Report`] with the snapshot in `snapshots/`, by `insta`: a change shows in
@@ -67,13 +114,13 @@ macro_rules! assert_interleaving {
     };
     ($report:expr, $label:expr) => {{
         fn here() {}
-        let snapshot = $crate::__private::of_report(
+        $crate::__private::of_report(
             &$report,
             ::core::env!("CARGO_MANIFEST_DIR"),
             ::core::any::type_name_of_val(&here),
             $label,
-        );
-        snapshot.settings.bind(|| $crate::__private::insta::assert_snapshot!(snapshot.name, snapshot.text));
+        )
+        .compare(|name, text| $crate::__private::insta::assert_snapshot!(name, text));
     }};
 }
 
@@ -91,12 +138,12 @@ macro_rules! assert_outcomes {
     };
     ($found:expr, $label:expr) => {{
         fn here() {}
-        let snapshot = $crate::__private::of_outcomes(
+        $crate::__private::of_outcomes(
             &$found,
             ::core::env!("CARGO_MANIFEST_DIR"),
             ::core::any::type_name_of_val(&here),
             $label,
-        );
-        snapshot.settings.bind(|| $crate::__private::insta::assert_snapshot!(snapshot.name, snapshot.text));
+        )
+        .compare(|name, text| $crate::__private::insta::assert_snapshot!(name, text));
     }};
 }

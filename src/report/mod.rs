@@ -350,6 +350,11 @@ impl<T> fmt::Display for Report<T> {
 }
 
 impl<T> Report<T> {
+    /// The line that has the run again, and shows it whether it fails or not.
+    pub(crate) fn line_that_shows(&self) -> String {
+        self.replay.shown(self.replay_line())
+    }
+
     /// The line to paste: the seed where that says all, otherwise the schedule.
     fn replay_line(&self) -> String {
         match self.strategy {
