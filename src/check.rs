@@ -1,4 +1,4 @@
-//! What `#[raddle::test]` calls: the only room that prints or fails a test.
+//! What `#[raddle::test]` calls: it prints what a test tells, and fails it.
 
 use crate::drive::{self, Driven};
 use crate::env::{Env, Regressions};

@@ -1,8 +1,12 @@
 //! Many seeds: run, look at what differs, shorten what fails.
 
+mod divergence;
+
+use divergence::{tell_another_end, tell_divergence};
+
 use crate::coverage::{Complete, Count, Coverage, Covered};
 use crate::deviation::Deviation;
-use crate::finding::{Finding, FindingKind};
+use crate::finding::FindingKind;
 use crate::hash::HashMap;
 use crate::id::mix;
 use crate::leak::LongPoll;
@@ -12,7 +16,7 @@ use crate::run::{self, Lab, RunResult, Setup};
 use crate::schedule::{Player, Profile, StrategyKind, Tree};
 use crate::seed::Seed;
 use crate::shorten::{self, Shortened};
-use crate::trace::{Event, PollEnd, Trace, What};
+use crate::trace::Trace;
 use crate::world::Returned;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -441,65 +445,6 @@ impl Failing {
 
 fn is_foreign_wake(result: &RunResult) -> bool {
     result.ended.finding.as_ref().is_some_and(|finding| finding.kind == FindingKind::ForeignWake)
-}
-
-/// What to look for where one seed goes two ways. A counter in a static is the commonest: tokio's `watch` draws by one
-/// which of its waiters it wakes first.
-const OUTSIDE_THE_SEED: &str = "something outside the seed decides: an address, the wall clock, a thread of its own, hash \
-                                order, or a static that an earlier run changed (as tokio's `sync::watch` counts in one): \
-                                with isolation = \"process\" each run has statics of its own";
-
-/// The first event at which two runs of the same seed differ.
-fn tell_divergence(a: &RunResult, b: &RunResult) -> Finding {
-    let mut finding = Finding::new(FindingKind::Divergence, "the same seed went two ways").hint(OUTSIDE_THE_SEED);
-    let (Some(one), Some(two)) = (&a.ended.trace, &b.ended.trace) else { return finding };
-    // A poll's event stands where it began: what came of it shows better in what follows, if anything does.
-    let begun = |event: &Event| match event.what {
-        What::Polled { actor, woken, before, .. } => What::Polled { actor, woken, before, end: PollEnd::Open },
-        ref other => other.clone(),
-    };
-    let pairs = || one.events.iter().zip(&two.events);
-    let place = pairs().position(|(x, y)| (x.step, x.at, x.worker, begun(x)) != (y.step, y.at, y.worker, begun(y)));
-    let place = place.or_else(|| pairs().position(|(x, y)| x != y && one.events.len() == two.events.len()));
-    let place = place.or((one.events.len() != two.events.len()).then(|| one.events.len().min(two.events.len())));
-    match place {
-        Some(place) => {
-            let event = |trace: &Trace| match trace.events.get(place) {
-                Some(event) => trace.tell(event),
-                None => "nothing more".to_string(),
-            };
-            let (step, at) =
-                one.events.get(place).or(two.events.get(place)).map(|e| (e.step, e.at)).unwrap_or_default();
-            (finding.step, finding.at) = (step, at);
-            finding.details.push(format!(
-                "the first difference, at step {step}, {at} virtual:\n  one run:   {}\n  the other: {}",
-                event(one),
-                event(two)
-            ));
-        }
-        None if a.returned.as_ref().map(|r| &r.text) != b.returned.as_ref().map(|r| &r.text) => {
-            let text = |r: &RunResult| r.returned.as_ref().and_then(|r| r.text.clone()).unwrap_or_default();
-            finding.details.push(format!(
-                "the events are the same, what was returned is not:\n  one run:   {}\n  the other: {}",
-                text(a),
-                text(b)
-            ));
-        }
-        None => finding.details.push("two more runs with a full trace went the same way as each other".into()),
-    }
-    finding
-}
-
-/// A failure that did not come back when its seed was run again.
-fn tell_another_end(failed: &RunResult, again: &RunResult) -> Finding {
-    let say = |result: &RunResult| match &result.ended.finding {
-        Some(finding) => finding.to_string(),
-        None => "it passed".into(),
-    };
-    let mut finding =
-        Finding::new(FindingKind::Divergence, "the failure did not come back when its seed was run again");
-    finding.details.push(format!("  one run:   {}\n  the other: {}", say(failed), say(again)));
-    finding.hint(OUTSIDE_THE_SEED)
 }
 
 /// What an exploration comes to whose first run could not take place.
