@@ -87,17 +87,25 @@ impl Project {
     fn new() -> Project {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("raddle-project");
         let raddle = env!("CARGO_MANIFEST_DIR");
-        let _ = fs::remove_dir_all(&folder);
+        // What is there already and the same stays as it is, so that cargo has nothing to build a second time.
+        for written in ["tests/seeds", "snapshots"].map(|written| folder.join(written)) {
+            let _ = fs::remove_dir_all(&written).or_else(|_| fs::remove_file(&written));
+        }
         fs::create_dir_all(folder.join("tests")).unwrap();
         fs::create_dir_all(folder.join("src")).unwrap();
         let manifest = format!(
             "[package]\nname = \"bank\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n\
              [dev-dependencies]\nraddle = {{ path = {raddle:?} }}\n"
         );
-        fs::write(folder.join("Cargo.toml"), manifest).unwrap();
-        fs::write(folder.join("src/lib.rs"), "").unwrap();
-        fs::write(folder.join("tests/transfers.rs"), TESTS).unwrap();
-        fs::copy(Path::new(raddle).join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
+        let lock = fs::read_to_string(Path::new(raddle).join("Cargo.lock")).unwrap();
+        let files =
+            [("Cargo.toml", &*manifest), ("src/lib.rs", ""), ("tests/transfers.rs", TESTS), ("given.lock", &lock)];
+        for (file, text) in files {
+            if fs::read_to_string(folder.join(file)).ok().as_deref() != Some(text) {
+                fs::write(folder.join(file), text).unwrap();
+                fs::write(folder.join("Cargo.lock"), &lock).unwrap();
+            }
+        }
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["test", "--offline", "--no-run", "--quiet", "--message-format=json", "--test", "transfers"]);
         // The folder that raddle itself was built in, so that most is there already.
