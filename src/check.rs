@@ -144,6 +144,11 @@ impl Options {
         self
     }
 
+    pub fn cpus(mut self, count: u32) -> Self {
+        self.config.options.cpus = count;
+        self
+    }
+
     pub fn stall_up_to(mut self, duration: Duration) -> Self {
         self.config.options.stall_up_to = Some(duration);
         self

@@ -19,7 +19,7 @@ use crate::seed::Seed;
 use crate::sentinel::{Class, Policy};
 use crate::stacks;
 use crate::token::Schedule;
-use crate::world::{Ended, Options, Returned};
+use crate::world::{Ended, MOST_CPUS, Options, Returned};
 use pin_project_lite::pin_project;
 use std::any::TypeId;
 use std::fmt::Debug;
@@ -152,6 +152,24 @@ macro_rules! shared_options {
         /// How many threads the blocking pool may have; 500 by default, or `BLOCKING_MAX_THREADS`.
         pub fn pool_threads(mut self, threads: usize) -> Self {
             self.config.options.pool.threads = threads.max(1);
+            self
+        }
+
+        /// How many processors a run has for what asks (`std::thread::available_parallelism`, and so rayon, tokio and others
+        /// that make a thread for each, or cut a map into so many pieces): 4 by default, on any machine, since a seed goes
+        /// another way with another number. From 1 to 1,024. On Linux x86-64 only, where system calls are seen; elsewhere
+        /// the machine's own number is told.
+        ///
+        /// ```
+        /// let report = raddle::Sim::new().cpus(3).run(|| async {
+        ///     std::thread::available_parallelism().map_or(0, |count| count.get())
+        /// });
+        /// # if report.boundary() == "on" {
+        /// assert_eq!(report.unwrap(), 3);
+        /// # }
+        /// ```
+        pub fn cpus(mut self, count: u32) -> Self {
+            self.config.options.cpus = count.clamp(1, MOST_CPUS);
             self
         }
 

@@ -4,6 +4,7 @@
 
 mod on_loop;
 mod on_worker;
+mod processors;
 mod transfers;
 mod words;
 
@@ -58,6 +59,9 @@ pub(crate) fn on_call(call: &Call) -> Answer {
             Answer::Pass
         }
         (_, Op::Random { buffer, length }) => random(world, buffer, length),
+        (_, Op::Processors { set, size }) => processors::told(world, set, size),
+        (_, Op::Pin { set, size }) => processors::pinned(world, set, size),
+        (_, Op::Open { path }) if processors::is_their_share(path) => NO_SUCH_FILE,
         (_, Op::SetTimer { fd, until, every }) => set_timer(world, fd, until, every, call),
         (_, Op::SocketAddress { fd, of_peer, address, length }) => match world.ask_behind(fd, call) {
             Some(result) => Answer::Return(result),
@@ -165,8 +169,10 @@ pub(crate) fn deadline(world: &World, until: Timeout) -> Option<Instant> {
     }
 }
 
+const NO_SUCH_FILE: Answer = Answer::Return(-2);
 const AGAIN: Answer = Answer::Return(-11);
 const FAULT: Answer = Answer::Return(-14);
+const INVALID: Answer = Answer::Return(-22);
 const NOT_CONNECTED: Answer = Answer::Return(-107);
 const TIMED_OUT: Answer = Answer::Return(-110);
 

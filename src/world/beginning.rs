@@ -75,6 +75,7 @@ impl World {
             chosen: Cell::new(None),
             tally: Tally::default(),
             max_steps: Word::new(0),
+            cpus: Cell::new(1),
             stall: Word::default(),
             traced: Word::new(false),
             allow_panics: Cell::new(false),
@@ -103,6 +104,7 @@ impl World {
     pub fn take_options(&self, options: &Options) {
         self.sentinel.borrow_mut().obey(&options.policies);
         self.pool.borrow_mut().reset(&options.pool);
+        self.cpus.set(options.cpus);
     }
 
     /// Makes everything ready for a run of `seed`, called `run`; `take_over` puts its strategy in the place of the last.

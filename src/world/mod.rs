@@ -35,7 +35,7 @@ mod words;
 pub(crate) use ending::Ended;
 pub(crate) use findings::{PanicSeen, Returned, payload_text};
 pub(crate) use natives::{is_native, number_of, of_worker};
-pub use options::Options;
+pub use options::{MOST_CPUS, Options};
 use rare::Rare;
 pub(crate) use recording::Birth;
 pub(crate) use standing::Probe;
@@ -144,6 +144,7 @@ pub(crate) struct World {
     chosen: Cell<Option<Runnable>>,
     tally: Tally,
     max_steps: Word<u64>,
+    cpus: Cell<u32>,
     stall: Word<Stall>,
     traced: Word<bool>,
     allow_panics: Cell<bool>,
@@ -255,6 +256,11 @@ impl World {
 
     pub fn is_traced(&self) -> bool {
         self.traced.get()
+    }
+
+    /// How many processors there are for what asks.
+    pub fn cpus(&self) -> u32 {
+        self.cpus.get()
     }
 
     /// Virtual now.

@@ -5,11 +5,16 @@ use crate::pool::PoolOptions;
 use crate::sentinel::Policies;
 use std::time::Duration;
 
+/// As many as a `cpu_set_t` has room for.
+pub const MOST_CPUS: u32 = 1024;
+
 /// The options of a run, the same for `Sim`, `Explore` and `#[raddle::test]`.
 #[derive(Clone, Debug)]
 pub struct Options {
     pub max_steps: u64,
     pub pool: PoolOptions,
+    /// How many processors there are for what asks, from 1 to [`MOST_CPUS`].
+    pub cpus: u32,
     pub stall_up_to: Option<Duration>,
     pub deny_pending: bool,
     pub allow_panics: bool,
@@ -29,6 +34,7 @@ impl Default for Options {
         Options {
             max_steps: 1_000_000,
             pool: PoolOptions::default(),
+            cpus: 4,
             stall_up_to: None,
             deny_pending: false,
             allow_panics: false,

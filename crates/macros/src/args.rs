@@ -40,7 +40,7 @@ enum Kind {
 const COUNT: Kind = Kind::Number(1..=u64::MAX);
 
 /// Every setting, in the order in which the expansion makes their calls, whatever order they are written in.
-const SETTINGS: [Setting; 15] = [
+const SETTINGS: [Setting; 16] = [
     Setting { name: "seeds", method: "seeds", kind: COUNT, usage: "`seeds = 500`" },
     Setting { name: "seed", method: "seed", kind: Kind::Seed, usage: "`seed = 42` or `seed = \"0x2f\"`" },
     Setting { name: "strategy", method: "strategy_str", kind: Kind::Strategy, usage: "`strategy = \"pct:3\"`" },
@@ -51,6 +51,7 @@ const SETTINGS: [Setting; 15] = [
         kind: Kind::Number(1..=10_000),
         usage: "`pool_threads = 2`",
     },
+    Setting { name: "cpus", method: "cpus", kind: Kind::Number(1..=1024), usage: "`cpus = 8`" },
     Setting { name: "stall_up_to", method: "stall_up_to", kind: Kind::Time(1), usage: "`stall_up_to = \"5ms\"`" },
     Setting { name: "watchdog", method: "watchdog", kind: Kind::Time(0), usage: "`watchdog = \"10s\"`" },
     Setting { name: "cpu_budget", method: "cpu_budget", kind: Kind::Time(0), usage: "`cpu_budget = \"50ms\"`" },
@@ -332,6 +333,7 @@ mod tests {
             ("strategy = \"pct:3\"", ".strategy_str(\"pct:3\")"),
             ("max_steps = 10_000", ".max_steps(10000)"),
             ("pool_threads = 2", ".pool_threads(2)"),
+            ("cpus = 8", ".cpus(8)"),
             ("stall_up_to = \"5ms\"", ".stall_up_to(::core::time::Duration::from_nanos(5000000))"),
             ("watchdog = \"10s\"", ".watchdog(::core::time::Duration::from_nanos(10000000000))"),
             ("watchdog = \"0s\"", ".watchdog(::core::time::Duration::from_nanos(0))"),
@@ -398,7 +400,7 @@ mod tests {
 
     #[test]
     fn an_unknown_argument_is_answered_with_the_known_ones() {
-        let known = "(known: `seeds`, `seed`, `strategy`, `max_steps`, `pool_threads`, `stall_up_to`, `watchdog`, \
+        let known = "(known: `seeds`, `seed`, `strategy`, `max_steps`, `pool_threads`, `cpus`, `stall_up_to`, `watchdog`, \
                      `cpu_budget`, `snapshot`, `deny_pending`, `allow_panics`, `boundary`, `isolation`, `check`, \
                      `regressions`, `blocking`, `allow_path`, `crate`)";
         assert_eq!(error("sed = 5"), format!("unknown argument `sed`, did you mean `seed`? {known}"));
@@ -419,6 +421,7 @@ mod tests {
             ("seeds = -5", "seeds = - 5: expected a number from 1 up"),
             ("seeds = \"5\"", "seeds = \"5\": expected a number from 1 up, without quotes"),
             ("max_steps = 0", "max_steps = 0: expected a number from 1 up"),
+            ("cpus = 1025", "cpus = 1025: expected a number from 1 to 1024"),
             ("pool_threads = 10_001", "pool_threads = 10_001: expected a number from 1 to 10000"),
             ("snapshot = 1", "snapshot = 1: expected true or false"),
             ("stall_up_to = \"0s\"", "stall_up_to = \"0s\": expected a time above zero"),

@@ -56,6 +56,7 @@ mod value;
 /// | `strategy = "surw"` | `"portfolio"` | what answers the choices: `"portfolio"` deals the seeds over the strategies, `"random"`, `"reversal"`, `"urw"`, `"surw"`, `"pos"`, `"late-writes"`, `"pct:DEPTH"` (DEPTH from 1 to 64), `"delay:DELAYS"` (0 to 64), `"exhaustive"` (all of them, as far as `seeds` go) or `"fifo"` (no deviation): see `raddle::StrategyKind`; `"pct:DEPTH@LENGTH"` gives the number of decisions in a run instead of having it measured |
 /// | `max_steps = 10_000` | 1,000,000 | steps after which a run counts as a livelock, from 1 up |
 /// | `pool_threads = 2` | 500, or `BLOCKING_MAX_THREADS` | most threads of the simulated blocking pool, from 1 to 10,000 |
+/// | `cpus = 8` | 4 | how many processors a run has for what asks (`std::thread::available_parallelism`, and so rayon, tokio, …), whatever the machine has, from 1 to 1,024 |
 /// | `stall_up_to = "5ms"` | off | how far the clock may pass a deadline while tasks are ready |
 /// | `watchdog = "10s"` | `"10s"` | real time after which a poll or call that never returns is reported and the process ended; `"0s"`: never |
 /// | `cpu_budget = "50ms"` | `"100ms"` | processor time that a poll on the loop may use before it is told as an advisory, with the stack it had; `"0s"`: any. Never a failure, since no seed can repeat it |

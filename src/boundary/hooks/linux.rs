@@ -31,6 +31,11 @@ pub(super) fn virtual_clock(now: Option<&'static AtomicU64>) {
     NOW.set(now);
 }
 
+/// Whether this thread is one of a world.
+pub(super) fn is_in_a_world() -> bool {
+    NOW.get().is_some()
+}
+
 pub(super) fn entropy(fill: Option<Fill>) {
     FILL.set(fill);
 }

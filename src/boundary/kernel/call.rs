@@ -141,6 +141,16 @@ pub enum Op {
     Duplicate {
         fd: i32,
     },
+    /// On which processors a thread may run: a set of so many bytes, to be put at this address.
+    Processors {
+        set: usize,
+        size: usize,
+    },
+    /// A thread is to run on these only.
+    Pin {
+        set: usize,
+        size: usize,
+    },
     /// Let others run.
     Yield,
     /// The calling thread names itself: the text is at this address.

@@ -338,6 +338,8 @@ fn decode(number: i64, args: [i64; 6]) -> Op {
         libc::SYS_dup | libc::SYS_dup2 | libc::SYS_dup3 => Op::Duplicate { fd },
         libc::SYS_fcntl if matches!(b as c_int, libc::F_DUPFD | libc::F_DUPFD_CLOEXEC) => Op::Duplicate { fd },
         libc::SYS_sched_yield => Op::Yield,
+        libc::SYS_sched_getaffinity => Op::Processors { set: c as usize, size: b as usize },
+        libc::SYS_sched_setaffinity => Op::Pin { set: c as usize, size: b as usize },
         libc::SYS_connect => Op::Connect { fd, address: b as usize, length: c as usize },
         libc::SYS_accept | libc::SYS_accept4 => Op::Accept { fd },
         libc::SYS_recvfrom => Op::Receive { fd, dont_wait: no_wait(d) },
