@@ -9,6 +9,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -321,4 +322,68 @@ fn a_terminal_that_is_hung_up() {
         },
         an_isolated_run,
     );
+}
+
+/// Many pipes, each at its end at once.
+fn many_pipes(_: &dyn Fn()) -> String {
+    let ends = (0..50).map(|_| {
+        let (reader, writer) = std::io::pipe().unwrap();
+        reads_to_the_end(reader, writer, &|| ()).len()
+    });
+    ends.sum::<usize>().to_string()
+}
+
+/// Does `work` again and again on another thread, while a run with many pipes is made many times.
+fn while_pipes_end(work: impl Fn() + Send + 'static) {
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let alone = run(7, many_pipes, || ());
+    let is_over = Arc::new(AtomicBool::new(false));
+    let theirs = is_over.clone();
+    let working = thread::spawn(move || {
+        while !theirs.load(Ordering::Acquire) {
+            work();
+        }
+    });
+    let all: Vec<_> = (0..100).map(|_| run(7, many_pipes, || ())).collect();
+    is_over.store(true, Ordering::Release);
+    working.join().unwrap();
+    let others = all.iter().filter(|it| **it != alone).count();
+    assert_eq!(others, 0, "of {} rounds", all.len());
+}
+
+fn starts_a_program() {
+    assert!(Command::new("true").status().unwrap().success());
+}
+
+#[test]
+fn programs_that_are_started_by_tests() {
+    while_pipes_end(starts_a_program);
+}
+
+#[test]
+fn programs_that_are_started_by_runs() {
+    while_pipes_end(|| assert!(Sim::new().run(|| raddle::unblock(starts_a_program)).is_ok()));
+}
+
+#[test]
+fn programs_that_are_started_by_a_fork() {
+    use std::os::unix::process::CommandExt;
+    while_pipes_end(|| {
+        let mut command = Command::new("true");
+        // SAFETY: it does nothing.
+        unsafe { command.pre_exec(|| Ok(())) };
+        assert!(command.status().unwrap().success());
+    });
+}
+
+#[test]
+fn runs_in_processes_of_their_own() {
+    while_pipes_end(|| {
+        let found = raddle::Explore::new().seeds(0..20).isolation(Isolation::Process).run(|| async {
+            raddle::spawn(raddle::yield_now()).await;
+            assert_eq!(many_pipes(&|| ()), "450");
+        });
+        assert!(found.failures().is_empty(), "{found}");
+    });
 }
