@@ -11,7 +11,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -322,6 +322,59 @@ fn a_terminal_that_is_hung_up() {
         },
         an_isolated_run,
     );
+}
+
+/// A process that is forked when a run is over has what the run has left: a static may still use it.
+#[test]
+fn what_is_left_of_a_run_is_anybodys() {
+    static LEFT: OnceLock<Mutex<(UnixStream, UnixStream)>> = OnceLock::new();
+    let made = Sim::new().require_boundary(true).run(|| {
+        raddle::unblock(|| {
+            LEFT.get_or_init(|| Mutex::new(UnixStream::pair().unwrap()));
+        })
+    });
+    assert!(made.is_ok(), "{made}");
+    let used = Sim::new().isolation(Isolation::Process).run(|| {
+        raddle::unblock(|| {
+            let (one, two) = &mut *LEFT.get().unwrap().lock().unwrap();
+            one.write_all(b"x").unwrap();
+            two.read_exact(&mut [0]).unwrap();
+        })
+    });
+    assert!(used.is_ok(), "{used}");
+}
+
+/// So has a process that the run itself forks, whatever is beside it; and one that a test forks what the test has opened.
+#[test]
+fn whose_it_is_keeps_it() {
+    let own = UnixStream::pair().unwrap();
+    let own = Arc::new((own.0, own.1));
+    let apart = Sim::new().isolation(Isolation::Process).run(|| {
+        let own = own.clone();
+        raddle::unblock(move || {
+            (&own.0).write_all(b"x").unwrap();
+            (&own.1).read_exact(&mut [0]).unwrap();
+        })
+    });
+    assert!(apart.is_ok(), "{apart}");
+    let beside = |meanwhile: &dyn Fn()| {
+        let (mut reader, mut writer) = std::io::pipe().unwrap();
+        meanwhile();
+        // SAFETY: the child writes to a pipe that it has, and ends.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            let is_written = writer.write_all(b"from the child").is_ok();
+            // SAFETY: ends the process at once.
+            unsafe { libc::_exit(i32::from(!is_written)) };
+        }
+        drop(writer);
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        // SAFETY: a child of this process.
+        assert_eq!(unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) }, child);
+        text
+    };
+    is_the_same(beside, an_isolated_run);
 }
 
 /// Many pipes, each at its end at once.

@@ -86,9 +86,11 @@ pub use call::{Answer, Call, Kind, Op, Timeout};
 pub use imp::{
     Ends, Of, backtrace, clear_sets, close, divert, ends_of, ends_to, exported, fire_timer, forget_all, has_writer,
     have_wait, is_connected, is_nonblocking, is_over, is_own_option, is_ready, is_static, is_tcp, is_within, join,
-    kind_of, learn, name_of, open_fifo, opening, opens_fifo, owns, peek, perform, perform_at, perform_for, perform_now,
-    place_of, poke, settle, settle_children, starting, stop_timer, word_is, write_part,
+    kind_of, learn, name_of, open_fifo, opens_fifo, peek, perform, perform_at, perform_for, perform_now, place_of,
+    poke, settle, settle_children, stop_timer, word_is, write_part,
 };
+#[cfg(all(unix, feature = "smol"))]
+pub use imp::{opening, owns, starting};
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 pub(super) use opened::{forked, spawned};
 

@@ -65,12 +65,12 @@ fn is_noted(owner: u32, fd: i64) -> bool {
     place(fd).is_some_and(|place| (place.load(Ordering::Relaxed) >> 32) as u32 == owner)
 }
 
-fn put(place: &AtomicU64, value: u64) {
-    let before = place.swap(value, Ordering::Relaxed);
-    match (before, value) {
-        (0, 1..) => _ = COUNT.fetch_add(1, Ordering::Relaxed),
-        (1.., 0) => _ = COUNT.fetch_sub(1, Ordering::Relaxed),
-        _ => {}
+/// Takes away what is there, if that is `owner`'s.
+fn clear(owner: u32, place: &AtomicU64) {
+    let before = place.load(Ordering::Relaxed);
+    let is_owners = before != 0 && (before >> 32) as u32 == owner;
+    if is_owners && place.compare_exchange(before, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+        COUNT.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -94,18 +94,27 @@ fn thing(fd: i64) -> Option<u32> {
 
 /// Notes `fd` for `owner`, if it has another end. Inside of the lock, with what has opened it.
 fn note(owner: u32, fd: i64) {
-    if let (Some(place), Some(thing)) = (place(fd), thing(fd)) {
+    if fd >= 0
+        && let Some(thing) = thing(fd)
+    {
+        note_as(owner, fd, thing);
+    }
+}
+
+fn note_as(owner: u32, fd: i64, thing: u32) {
+    let Some(place) = place(fd) else { return };
+    if HIGHEST.load(Ordering::Relaxed) < fd as u32 {
         HIGHEST.fetch_max(fd as u32, Ordering::Relaxed);
-        put(place, u64::from(owner) << 32 | u64::from(thing));
+    }
+    if place.swap(u64::from(owner) << 32 | u64::from(thing), Ordering::Relaxed) == 0 {
+        COUNT.fetch_add(1, Ordering::Relaxed);
     }
 }
 
 /// Forgets `fd`, if it is noted for `owner`.
 fn forget(owner: u32, fd: i64) {
-    if let Some(place) = place(fd)
-        && (place.load(Ordering::Relaxed) >> 32) as u32 == owner
-    {
-        put(place, 0);
+    if let Some(place) = place(fd) {
+        clear(owner, place);
     }
 }
 
@@ -120,13 +129,10 @@ pub fn owns(fd: i32) {
 /// Closes a descriptor of the calling thread's world.
 pub fn close(fd: i32) {
     let call = || raw(libc::SYS_close, [fd.into(), 0, 0, 0, 0, 0]);
-    match this_owner() {
-        owner if owner != 0 && is_noted(owner, fd.into()) => inside(|| {
-            forget(owner, fd.into());
-            call()
-        }),
-        _ => call(),
-    };
+    inside(|| {
+        forget(this_owner(), fd.into());
+        call()
+    });
 }
 
 /// Does what opens descriptors for this world without being seen; nobody else forks before they are [noted](owns) in it.
@@ -135,6 +141,7 @@ pub fn opening<R>(open: impl FnOnce() -> R) -> R {
 }
 
 /// The same for what starts a program as well.
+#[cfg(feature = "smol")]
 pub fn starting<R>(start: impl FnOnce() -> R) -> R {
     let _closed = closed_unless_inside();
     start()
@@ -150,7 +157,7 @@ pub fn forget_all() {
 
 #[inline(never)]
 fn forget_those_of(owner: u32) {
-    noted(|it| it == owner).for_each(|(_, place)| put(place, 0));
+    noted(|it| it == owner).for_each(|(_, place)| clear(owner, place));
 }
 
 /// All that are noted for those of whom `whose` says so.
@@ -196,8 +203,8 @@ fn open_or_close(owner: u32, number: i64, args: [i64; 6]) -> i64 {
     let [a, b, c, d, ..] = args;
     let perform = || raw(number, args);
     match number {
-        libc::SYS_pipe | libc::SYS_pipe2 => both(owner, perform, a),
-        libc::SYS_socketpair => both(owner, perform, d),
+        libc::SYS_pipe | libc::SYS_pipe2 => both(owner, perform, a, true),
+        libc::SYS_socketpair => both(owner, perform, d, false),
         libc::SYS_socket => one(owner, perform),
         // One that waits is none to be inside for.
         libc::SYS_accept | libc::SYS_accept4
@@ -213,8 +220,8 @@ fn open_or_close(owner: u32, number: i64, args: [i64; 6]) -> i64 {
             if may_have_another_end(flags as i32) { one(owner, perform) } else { perform() }
         }
         libc::SYS_dup | libc::SYS_dup2 | libc::SYS_dup3 | libc::SYS_fcntl => {
-            let target = if matches!(number, libc::SYS_dup2 | libc::SYS_dup3) { b } else { -1 };
-            if !is_noted(owner, a) && !is_noted(owner, target) {
+            // Those two close what they put it in the place of.
+            if !matches!(number, libc::SYS_dup2 | libc::SYS_dup3) && !is_noted(owner, a) {
                 return perform();
             }
             inside(|| {
@@ -228,7 +235,9 @@ fn open_or_close(owner: u32, number: i64, args: [i64; 6]) -> i64 {
                 fd
             })
         }
-        libc::SYS_close if is_noted(owner, a) => inside(|| {
+        // Of one that was opened outside of runs a child that is forked beside this may have a copy, but none that is about
+        // to run another program.
+        libc::SYS_close => inside(|| {
             forget(owner, a);
             perform()
         }),
@@ -237,7 +246,7 @@ fn open_or_close(owner: u32, number: i64, args: [i64; 6]) -> i64 {
             if result == 0 {
                 let (first, last) = (a as u32, b as u32);
                 let gone = noted(|it| it == owner).filter(|(fd, _)| (first..=last).contains(&(*fd as u32)));
-                gone.for_each(|(_, place)| put(place, 0));
+                gone.for_each(|(_, place)| clear(owner, place));
             }
             result
         }),
@@ -254,15 +263,18 @@ pub(super) fn one(owner: u32, open: impl FnOnce() -> i64) -> i64 {
     })
 }
 
-/// The same for what opens two, whose numbers are put at an address.
-fn both(owner: u32, open: impl FnOnce() -> i64, at: i64) -> i64 {
+/// The same for what opens two, whose numbers are put at an address, and which may be ends of the same thing.
+fn both(owner: u32, open: impl FnOnce() -> i64, at: i64, are_one: bool) -> i64 {
     inside(|| {
         let result = open();
         let mut bytes = [0; 8];
         if result == 0 && super::peek(at as usize, &mut bytes) == bytes.len() {
             let [a, b, c, d, e, f, g, h] = bytes;
-            note(owner, i32::from_ne_bytes([a, b, c, d]).into());
-            note(owner, i32::from_ne_bytes([e, f, g, h]).into());
+            let ends = [[a, b, c, d], [e, f, g, h]].map(|end| i64::from(i32::from_ne_bytes(end)));
+            match thing(ends[0]).filter(|_| are_one) {
+                Some(thing) => ends.map(|fd| note_as(owner, fd, thing)),
+                None => ends.map(|fd| note(owner, fd)),
+            };
         }
         result
     })
@@ -382,18 +394,12 @@ fn close_others(owner: u32) {
     COUNT.store(noted(|_| true).count() as u32, Ordering::Relaxed);
 }
 
-/// Starts a program by `start`, which comes back when it has begun: then it has none of the descriptors of other worlds that
-/// are closed on exec.
+/// Starts a program by `start`, which comes back when it has begun: then it has none of the descriptors that are closed on
+/// exec.
 pub(in super::super) fn spawned<R>(start: impl FnOnce() -> R) -> R {
     let _closed = closed_unless_inside();
-    let owner = this_owner();
-    if COUNT.load(Ordering::Relaxed) == 0 || noted(|it| it != owner).next().is_none() {
-        return start();
-    }
-    let last = Last::open();
-    let result = start();
-    drop(last);
-    result
+    let _last = (COUNT.load(Ordering::Relaxed) != 0).then(Last::open);
+    start()
 }
 
 /// A pipe with an end that a new program closes last of all. (The parent goes on when the child has memory of its own, which

@@ -153,14 +153,17 @@ pub fn join(_: i32, _: i32) -> Option<i32> {
 }
 
 /// Notes what was opened for the calling thread's world.
+#[cfg(all(unix, feature = "smol"))]
 pub fn owns(_: i32) {}
 
 /// Does what opens descriptors.
+#[cfg(all(unix, feature = "smol"))]
 pub fn opening<R>(open: impl FnOnce() -> R) -> R {
     open()
 }
 
 /// Does what starts a program.
+#[cfg(all(unix, feature = "smol"))]
 pub fn starting<R>(start: impl FnOnce() -> R) -> R {
     start()
 }
