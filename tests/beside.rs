@@ -86,7 +86,7 @@ fn is_the_same(scenario: Scenario, beside: Beside) {
     // One at a time: they wait for each other without a call.
     static ONE: Mutex<()> = Mutex::new(());
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-    for seed in 0..4 {
+    for seed in 0..2 {
         let alone = run(seed, scenario, || ());
         let signs = Signs::new();
         static IS_OPEN: AtomicBool = AtomicBool::new(false);
@@ -398,7 +398,7 @@ fn while_pipes_end(work: impl Fn() + Send + 'static) {
             work();
         }
     });
-    let all: Vec<_> = (0..100).map(|_| run(7, many_pipes, || ())).collect();
+    let all: Vec<_> = (0..50).map(|_| run(7, many_pipes, || ())).collect();
     is_over.store(true, Ordering::Release);
     working.join().unwrap();
     let others = all.iter().filter(|it| **it != alone).count();

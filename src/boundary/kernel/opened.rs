@@ -13,6 +13,10 @@
 //!    a descriptor has been closed, no other process has it. The same holds from before a program is started until it has
 //!    begun, and has what is closed on exec no more ([`spawned`]).
 //!
+//! Whoever forks with the lock closed waits for libc's locks (the allocator's, those of stdio's and of NSS's tables). So nobody
+//! may hold one of these and wait to go inside: calls of the loader's are left alone, as are files, which are all that libc
+//! opens and closes with such a lock held.
+//!
 //! Files, epoll, events and timers are not noted: nobody waits for their other end. A static may have them (a log, a
 //! reactor), and a child goes on with it.
 //!
@@ -92,6 +96,13 @@ fn thing(fd: i64) -> Option<u32> {
     has_another_end.then_some(stat.st_ino as u32)
 }
 
+/// Whether `fd` is to be closed inside of the lock: not if it is a file, which libc closes here and there with a lock held
+/// that is wanted for a fork. Of what was opened outside of runs a process that was forked beside this one may have a copy,
+/// but none that is about to run a program.
+fn has_another_end(owner: u32, fd: i64) -> bool {
+    is_noted(owner, fd) || thing(fd).is_some()
+}
+
 /// Notes `fd` for `owner`, if it has another end. Inside of the lock, with what has opened it.
 fn note(owner: u32, fd: i64) {
     if fd >= 0
@@ -122,14 +133,14 @@ fn forget(owner: u32, fd: i64) {
 pub fn owns(fd: i32) {
     let owner = this_owner();
     if owner != 0 {
-        inside(|| note(owner, fd.into()));
+        opening(|| note(owner, fd.into()));
     }
 }
 
 /// Closes a descriptor of the calling thread's world.
 pub fn close(fd: i32) {
     let call = || raw(libc::SYS_close, [fd.into(), 0, 0, 0, 0, 0]);
-    inside(|| {
+    opening(|| {
         forget(this_owner(), fd.into());
         call()
     });
@@ -137,12 +148,15 @@ pub fn close(fd: i32) {
 
 /// Does what opens descriptors for this world without being seen; nobody else forks before they are [noted](owns) in it.
 pub fn opening<R>(open: impl FnOnce() -> R) -> R {
+    // What it waits for is no lock of the run's.
+    let _quiet = super::quiet();
     inside(open)
 }
 
 /// The same for what starts a program as well.
 #[cfg(feature = "smol")]
 pub fn starting<R>(start: impl FnOnce() -> R) -> R {
+    let _quiet = super::quiet();
     let _closed = closed_unless_inside();
     start()
 }
@@ -177,6 +191,8 @@ pub fn carry_out(call: &Call) -> i64 {
     let is_other = |command: i64| !matches!(command as i32, libc::F_DUPFD | libc::F_DUPFD_CLOEXEC);
     match call.number {
         libc::SYS_fcntl if is_other(call.args[1]) => raw(call.number, call.args),
+        // Its caller may hold a lock that is wanted for a fork.
+        _ if call.is_libcs => raw(call.number, call.args),
         libc::SYS_pipe
         | libc::SYS_pipe2
         | libc::SYS_socket
@@ -221,7 +237,8 @@ fn open_or_close(owner: u32, number: i64, args: [i64; 6]) -> i64 {
         }
         libc::SYS_dup | libc::SYS_dup2 | libc::SYS_dup3 | libc::SYS_fcntl => {
             // Those two close what they put it in the place of.
-            if !matches!(number, libc::SYS_dup2 | libc::SYS_dup3) && !is_noted(owner, a) {
+            let closes = matches!(number, libc::SYS_dup2 | libc::SYS_dup3) && has_another_end(owner, b);
+            if !closes && !is_noted(owner, a) {
                 return perform();
             }
             inside(|| {
@@ -235,9 +252,7 @@ fn open_or_close(owner: u32, number: i64, args: [i64; 6]) -> i64 {
                 fd
             })
         }
-        // Of one that was opened outside of runs a child that is forked beside this may have a copy, but none that is about
-        // to run another program.
-        libc::SYS_close => inside(|| {
+        libc::SYS_close if has_another_end(owner, a) => inside(|| {
             forget(owner, a);
             perform()
         }),
