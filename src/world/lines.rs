@@ -43,7 +43,7 @@ impl Lines {
             self.ringing.retain(|ringing| {
                 let is_lost = ringing.ends.are_to(&place);
                 if is_lost {
-                    kernel::shut(ringing.end);
+                    kernel::close(ringing.end);
                 }
                 !is_lost
             });
@@ -51,7 +51,7 @@ impl Lines {
         let Some(at) = self.ends.iter().position(|end| end.fd == fd) else { return };
         let end = self.ends.swap_remove(at);
         if self.ends.iter().all(|other| other.behind != end.behind) {
-            kernel::shut(end.behind);
+            kernel::close(end.behind);
         }
     }
 }
@@ -60,7 +60,7 @@ impl Lines {
     /// The run is over.
     pub fn clear(&mut self) {
         let mut lines = std::mem::take(self);
-        lines.ringing.drain(..).for_each(|ringing| kernel::shut(ringing.end));
+        lines.ringing.drain(..).for_each(|ringing| kernel::close(ringing.end));
         while let Some(end) = lines.ends.first().copied() {
             lines.forget(end.fd);
         }

@@ -42,7 +42,6 @@ fn reader(things: &Things) -> PathBuf {
 
 #[test]
 fn opening() {
-    let _mine = no_other_children();
     table(&[
         ("open to read", Class::File, |t| drop(File::open(writer(t)).unwrap())),
         ("open to write", Class::File, |t| drop(to_write(&reader(t)))),
@@ -70,7 +69,6 @@ fn opening() {
 /// Two jobs open either end of two FIFOs, and each waits for the other twice.
 #[test]
 fn two_jobs_meet() {
-    let _mine = no_other_children();
     for strategy in [StrategyKind::Random, StrategyKind::Pct { depth: 3, length: None }, StrategyKind::Urw] {
         let things = Things::new();
         let (there, back) = (fifo(&things), things.path("back"));
@@ -125,7 +123,6 @@ fn a_child_meets_a_job() {
 /// Whose other end nobody opens: on the loop the run is over, and says at which call.
 #[test]
 fn nobody_comes() {
-    let _mine = no_other_children();
     for writes in [false, true] {
         let things = Things::new();
         let path = fifo(&things);
@@ -151,7 +148,6 @@ fn become_input(reader: &impl AsFd) {
 /// There is one standard input: all of it in one test.
 #[test]
 fn standard_input() {
-    let _mine = no_other_children();
     let before = rustix::io::dup(std::io::stdin()).unwrap();
     table(&[
         ("a pipe", Class::Pipe, |t| {

@@ -3,7 +3,7 @@
 //! These functions mask every signal, and their child returns from a system call on a stack of its own: neither goes well
 //! with calls that are answered in a signal handler. (`vfork` is in a file of its own.)
 
-use super::super::{fork_lock, kernel, left_stacks};
+use super::super::{kernel, left_stacks};
 use super::original::Original;
 use std::ffi::{c_char, c_int, c_void};
 use std::mem;
@@ -42,9 +42,9 @@ macro_rules! spawn {
                 kernel::process_starts();
             }
             // SAFETY: libc's function of this name has this type, and gets what this one got.
-            let result = unsafe {
+            let result = kernel::spawned(|| unsafe {
                 mem::transmute::<*mut c_void, Spawn>(original)(id, path, actions, attributes, arguments, environment)
-            };
+            });
             drop(quiet);
             result
         }
@@ -78,9 +78,8 @@ pub unsafe extern "C" fn fork() -> libc::pid_t {
     }
     let (pid, quiet) = unseen(|| {
         // The child may go on in the world, and finds the crate's tables free.
-        let _closed = fork_lock::closed_unless_inside();
         // SAFETY: libc's function of this name has this type.
-        unsafe { mem::transmute::<*mut c_void, Fork>(original)() }
+        kernel::forked(|| unsafe { mem::transmute::<*mut c_void, Fork>(original)() }.into()) as libc::pid_t
     });
     if pid == 0 {
         // The child has no turn in the world: what it calls is the kernel's, until it executes something else.
@@ -148,7 +147,7 @@ pub unsafe extern "C" fn popen(command: *const c_char, mode: *const c_char) -> *
         return fail(std::ptr::null_mut());
     }
     // SAFETY: libc's function of this name has this type, and gets what this one got.
-    unseen(|| unsafe { mem::transmute::<*mut c_void, Open>(original)(command, mode) }).0
+    unseen(|| kernel::spawned(|| unsafe { mem::transmute::<*mut c_void, Open>(original)(command, mode) })).0
 }
 
 /// `system(3)`. It waits for its process itself: in real time, and nobody else runs meanwhile.

@@ -2,6 +2,7 @@
 
 use super::arch::raw;
 use super::call::Call;
+use super::opened::opened;
 use super::waits::is_ready;
 use std::mem;
 
@@ -44,7 +45,8 @@ fn open(call: &Call) -> Option<(i64, i64, i64)> {
 pub fn open_fifo(call: &Call) -> Option<i64> {
     let (folder, path, flags) = open(call)?;
     let mode = if call.number == libc::SYS_openat { call.args[3] } else { call.args[2] };
-    let result = raw(libc::SYS_openat, [folder, path, flags | i64::from(libc::O_NONBLOCK), mode, 0, 0]);
+    let open = || raw(libc::SYS_openat, [folder, path, flags | i64::from(libc::O_NONBLOCK), mode, 0, 0]);
+    let result = opened(open);
     (result != -i64::from(libc::ENXIO)).then_some(result)
 }
 
@@ -60,7 +62,7 @@ pub fn has_writer(fd: i32) -> bool {
         return false;
     }
     let copied = raw(libc::SYS_tee, [fd.into(), pipe[1].into(), 1, libc::SPLICE_F_NONBLOCK.into(), 0, 0]);
-    pipe.into_iter().for_each(close);
+    pipe.into_iter().for_each(|end| _ = raw(libc::SYS_close, [end.into(), 0, 0, 0, 0, 0]));
     copied != 0
 }
 
@@ -71,9 +73,4 @@ pub fn have_wait(fd: i32) {
         let flags = flags & !i64::from(libc::O_NONBLOCK);
         raw(libc::SYS_fcntl, [fd.into(), libc::F_SETFL.into(), flags, 0, 0, 0]);
     }
-}
-
-/// Closes a descriptor.
-pub fn close(fd: i32) {
-    raw(libc::SYS_close, [fd.into(), 0, 0, 0, 0, 0]);
 }

@@ -3,12 +3,16 @@
 use super::super::instrument::{self, Instrument};
 use super::arch::{raw, trap};
 use super::call::{Answer, Call, Op};
-pub use super::fifo::{close, has_writer, have_wait, open_fifo, opens_fifo};
+pub use super::fifo::{has_writer, have_wait, open_fifo, opens_fifo};
 pub use super::known::{Of, is_within, learn};
 pub use super::loopback::{
-    Ends, divert, ends_of, ends_to, is_connected, is_own_option, is_tcp, join, perform_at, place_of, settle, shut,
+    Ends, divert, ends_of, ends_to, is_connected, is_own_option, is_tcp, join, perform_at, place_of, settle,
 };
 pub use super::memory::{backtrace, exported, is_static, peek, poke, word_is};
+pub(super) use super::opened::new_owner;
+pub use super::opened::{close, forget_all};
+#[cfg(feature = "smol")]
+pub use super::opened::{opening, owns, starting};
 pub use super::settled::settle_children;
 pub use super::waits::{
     clear_sets, fire_timer, is_nonblocking, is_over, is_ready, kind_of, name_of, perform, perform_for, perform_now,

@@ -9,6 +9,7 @@
 use super::Call;
 use super::arch::raw;
 use super::memory::peek;
+use super::opened::{close, opening, owns};
 use std::mem;
 use std::ptr;
 
@@ -69,28 +70,36 @@ pub fn is_connected(fd: i32) -> bool {
 
 /// Puts one end of a pair of local sockets in the place of `fd`. What was there, and the other end of the pair.
 pub fn divert(fd: i32) -> Option<(i32, i32)> {
-    let behind = raw(libc::SYS_fcntl, [fd.into(), libc::F_DUPFD_CLOEXEC.into(), 0, 0, 0, 0]);
-    if behind < 0 {
-        return None;
-    }
-    let mut pair = [0i32; 2];
-    let kind = i64::from(libc::SOCK_STREAM | libc::SOCK_CLOEXEC);
-    if raw(libc::SYS_socketpair, [libc::AF_UNIX.into(), kind, 0, pair.as_mut_ptr() as i64, 0, 0]) != 0 {
-        shut(behind as i32);
-        return None;
-    }
-    replace(fd, pair[0]);
-    Some((behind as i32, pair[1]))
+    opening(|| {
+        let behind = move_away(fd)?;
+        let mut pair = [0i32; 2];
+        let kind = i64::from(libc::SOCK_STREAM | libc::SOCK_CLOEXEC);
+        if raw(libc::SYS_socketpair, [libc::AF_UNIX.into(), kind, 0, pair.as_mut_ptr() as i64, 0, 0]) != 0 {
+            close(behind);
+            return None;
+        }
+        replace(fd, pair[0]);
+        owns(pair[1]);
+        Some((behind, pair[1]))
+    })
 }
 
 /// Puts `end` in the place of `fd`. What was there.
 pub fn join(fd: i32, end: i32) -> Option<i32> {
+    opening(|| {
+        let behind = move_away(fd)?;
+        replace(fd, end);
+        Some(behind)
+    })
+}
+
+/// Another descriptor for the same thing.
+fn move_away(fd: i32) -> Option<i32> {
     let behind = raw(libc::SYS_fcntl, [fd.into(), libc::F_DUPFD_CLOEXEC.into(), 0, 0, 0, 0]);
-    if behind < 0 {
-        return None;
-    }
-    replace(fd, end);
-    Some(behind as i32)
+    (behind >= 0).then(|| {
+        owns(behind as i32);
+        behind as i32
+    })
 }
 
 /// `end` becomes `fd`, and blocks and closes as that did.
@@ -100,12 +109,8 @@ fn replace(fd: i32, end: i32) {
     raw(libc::SYS_fcntl, [end.into(), libc::F_SETFL.into(), flags & i64::from(libc::O_NONBLOCK), 0, 0, 0]);
     let closes = if closes & i64::from(libc::FD_CLOEXEC) == 0 { 0 } else { i64::from(libc::O_CLOEXEC) };
     raw(libc::SYS_dup3, [end.into(), fd.into(), closes, 0, 0, 0]);
-    shut(end);
-}
-
-/// Closes a descriptor that nobody else knows.
-pub fn shut(fd: i32) {
-    raw(libc::SYS_close, [fd.into(), 0, 0, 0, 0, 0]);
+    owns(fd);
+    close(end);
 }
 
 /// Carries a call out on another descriptor than it names.

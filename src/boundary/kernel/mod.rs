@@ -72,6 +72,8 @@ mod loopback;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 mod memory;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+mod opened;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 mod settled;
 #[cfg(test)]
 mod tests;
@@ -82,16 +84,20 @@ mod waits;
 pub(super) use arch::{direct, direct_sleep, seen};
 pub use call::{Answer, Call, Kind, Op, Timeout};
 pub use imp::{
-    Ends, Of, backtrace, clear_sets, close, divert, ends_of, ends_to, exported, fire_timer, has_writer, have_wait,
-    is_connected, is_nonblocking, is_over, is_own_option, is_ready, is_static, is_tcp, is_within, join, kind_of, learn,
-    name_of, open_fifo, opens_fifo, peek, perform, perform_at, perform_for, perform_now, place_of, poke, settle,
-    settle_children, shut, stop_timer, word_is, write_part,
+    Ends, Of, backtrace, clear_sets, close, divert, ends_of, ends_to, exported, fire_timer, forget_all, has_writer,
+    have_wait, is_connected, is_nonblocking, is_over, is_own_option, is_ready, is_static, is_tcp, is_within, join,
+    kind_of, learn, name_of, open_fifo, opens_fifo, peek, perform, perform_at, perform_for, perform_now, place_of,
+    poke, settle, settle_children, stop_timer, word_is, write_part,
 };
+#[cfg(all(unix, feature = "smol"))]
+pub use imp::{opening, owns, starting};
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+pub(super) use opened::{forked, spawned};
 
 use super::fork_lock::inside;
 use super::{overflow, shown};
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// An absolute time below this, in nanoseconds, is one of the monotonic clock: that of the wall shows 1970 and 31 years.
@@ -113,11 +119,13 @@ pub struct Gate {
     byte: AtomicU8,
     /// A [`Handler`], or 0.
     handler: AtomicUsize,
+    /// Whose what this thread opens is: the same number for all threads of a world; 0 for nobody's.
+    owner: AtomicU32,
 }
 
 impl Gate {
     const fn new() -> Gate {
-        Gate { byte: AtomicU8::new(ALLOW), handler: AtomicUsize::new(0) }
+        Gate { byte: AtomicU8::new(ALLOW), handler: AtomicUsize::new(0), owner: AtomicU32::new(0) }
     }
 }
 
@@ -148,11 +156,18 @@ pub struct Armed {
 
 /// Arms the calling kernel thread, with its selector at ALLOW. Where that is impossible nothing happens.
 pub fn arm(handler: Handler) -> Armed {
+    arm_for(handler, None)
+}
+
+/// [`arm`] for a thread of the world that `like` is of; of one of its own if there is none.
+fn arm_for(handler: Handler, like: Option<Selector>) -> Armed {
     let selector = why_off().is_none().then(|| {
         let spare = inside(|| SPARE.lock().unwrap_or_else(PoisonError::into_inner).pop());
         let selector: Selector = spare.unwrap_or_else(|| Box::leak(Box::new(Gate::new())));
         look_away(selector);
         selector.handler.store(handler as usize, Ordering::Relaxed);
+        let owner = like.map_or_else(imp::new_owner, |like| like.owner.load(Ordering::Relaxed));
+        selector.owner.store(owner, Ordering::Relaxed);
         if imp::switch_on(selector) { Some(selector) } else { None }
     });
     let selector = selector.flatten();
@@ -161,9 +176,9 @@ pub fn arm(handler: Handler) -> Armed {
     Armed { selector, _room, not_send: std::marker::PhantomData }
 }
 
-/// [`arm`] with the handler of `selector`; `None` if that is [`UNUSED`].
+/// [`arm`] with the handler of `selector`, for a thread of the same world; `None` if that is [`UNUSED`].
 pub fn arm_like(selector: Selector) -> Option<Armed> {
-    imp::handler_of(selector).map(arm)
+    imp::handler_of(selector).map(|handler| arm_for(handler, Some(selector)))
 }
 
 impl Drop for Armed {

@@ -152,8 +152,29 @@ pub fn join(_: i32, _: i32) -> Option<i32> {
     None
 }
 
-/// Closes a descriptor that nobody else knows.
-pub fn shut(_: i32) {}
+/// Notes what was opened for the calling thread's world.
+#[cfg(all(unix, feature = "smol"))]
+pub fn owns(_: i32) {}
+
+/// Does what opens descriptors.
+#[cfg(all(unix, feature = "smol"))]
+pub fn opening<R>(open: impl FnOnce() -> R) -> R {
+    open()
+}
+
+/// Does what starts a program.
+#[cfg(all(unix, feature = "smol"))]
+pub fn starting<R>(start: impl FnOnce() -> R) -> R {
+    start()
+}
+
+/// The run is over.
+pub fn forget_all() {}
+
+/// A number for a world.
+pub(super) fn new_owner() -> u32 {
+    0
+}
 
 /// Carries a call out on another descriptor than it names.
 pub fn perform_at(_: &Call, _: i32) -> i64 {

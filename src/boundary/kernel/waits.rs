@@ -4,12 +4,13 @@ use super::super::zygote;
 use super::arch::raw;
 use super::call::{Call, Kind};
 use super::memory::{peek, poke};
+use super::opened;
 use std::mem;
 use std::ptr;
 
 /// Carries a call out.
 pub fn perform(call: &Call) -> i64 {
-    raw(call.number, call.args)
+    opened::carry_out(call)
 }
 
 /// Carries a futex's wait out, for `nanos` of real time at most.

@@ -5,6 +5,7 @@ use super::call::{Answer, Call, Op, Timeout};
 use super::clone::clone_as;
 use super::imp::{PROBE_MAGIC, answer, not_ours, set_mask};
 use super::memory::{is_libcs, is_loaders, peek, poke};
+use super::opened;
 use std::arch::asm;
 use std::ffi::{c_int, c_void};
 
@@ -85,7 +86,7 @@ pub(super) extern "C" fn trap(_: c_int, info: *mut libc::siginfo_t, context: *mu
                 registers[libc::REG_RIP as usize] -= 2;
                 return;
             }
-            let result = raw(number, args);
+            let result = opened::forked(|| raw(number, args));
             registers[libc::REG_RAX as usize] = result;
             if result == 0 {
                 // The child has no turn in the world.
@@ -104,7 +105,7 @@ pub(super) extern "C" fn trap(_: c_int, info: *mut libc::siginfo_t, context: *mu
             let at = register(libc::REG_RIP) as usize;
             let call = Call { op: decode(number, args), is_libcs: is_libcs_own(number, args, at), number, args };
             match answer(selector, &call) {
-                Answer::Pass => raw(number, args),
+                Answer::Pass => opened::carry_out(&call),
                 Answer::Return(result) => result,
             }
         }

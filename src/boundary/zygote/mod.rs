@@ -19,6 +19,8 @@
 //! 5. *Threads of a world* do not go on in the child. None exists when it is forked: the run begins after it.
 //! 6. *Stacks of others*, where the scenario and what it borrows stand: glibc would give them to the child's own threads. They
 //!    are kept, see `left_stacks`.
+//! 7. *Descriptors*: it has copies of all. Those that other worlds have open, and that have another end, are closed by `fork`
+//!    before it comes back (`kernel/opened.rs`); a world's end of a pipe is not to wait for somebody else's child.
 //!
 //! Syscall User Dispatch does not come along; [`kernel::rearm`](super::kernel::rearm) says so again. Signals' handlers do.
 //!

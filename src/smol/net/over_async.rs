@@ -194,7 +194,7 @@ impl Async<UnixListener> {
     /// # Errors
     /// Those of the system.
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<Async<UnixListener>> {
-        quietly(|| UnixListener::bind_addr(&named(path.as_ref())?)).and_then(Async::new)
+        made(|| UnixListener::bind_addr(&named(path.as_ref())?)).and_then(Async::new)
     }
 
     /// Waits for somebody to connect.
@@ -225,7 +225,7 @@ impl Async<UnixStream> {
         let path = path.as_ref();
         either!(
             ::smol::Async::<UnixStream>::connect(path).await,
-            quietly(|| UnixStream::connect_addr(&named(path)?)).and_then(Async::new)
+            quietly(|| UnixStream::connect_addr(&named(path)?)).inspect(is_this_runs).and_then(Async::new)
         )
     }
 
@@ -234,7 +234,7 @@ impl Async<UnixStream> {
     /// # Errors
     /// Those of the system.
     pub fn pair() -> io::Result<(Async<UnixStream>, Async<UnixStream>)> {
-        let (one, two) = quietly(UnixStream::pair)?;
+        let (one, two) = both_made(UnixStream::pair)?;
         Ok((Async::new(one)?, Async::new(two)?))
     }
 }
@@ -245,7 +245,7 @@ impl Async<UnixDatagram> {
     /// # Errors
     /// Those of the system.
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<Async<UnixDatagram>> {
-        quietly(|| UnixDatagram::bind_addr(&named(path.as_ref())?)).and_then(Async::new)
+        made(|| UnixDatagram::bind_addr(&named(path.as_ref())?)).and_then(Async::new)
     }
 
     /// A socket without an address.
@@ -253,7 +253,7 @@ impl Async<UnixDatagram> {
     /// # Errors
     /// Those of the system.
     pub fn unbound() -> io::Result<Async<UnixDatagram>> {
-        quietly(UnixDatagram::unbound).and_then(Async::new)
+        made(UnixDatagram::unbound).and_then(Async::new)
     }
 
     /// Two that are connected.
@@ -261,7 +261,7 @@ impl Async<UnixDatagram> {
     /// # Errors
     /// Those of the system.
     pub fn pair() -> io::Result<(Async<UnixDatagram>, Async<UnixDatagram>)> {
-        let (one, two) = quietly(UnixDatagram::pair)?;
+        let (one, two) = both_made(UnixDatagram::pair)?;
         Ok((Async::new(one)?, Async::new(two)?))
     }
 
@@ -311,6 +311,26 @@ fn named(path: &Path) -> io::Result<UnixAddr> {
 pub(super) fn quietly<R>(f: impl FnOnce() -> R) -> R {
     let _quiet = kernel::quiet();
     f()
+}
+
+/// It belongs to the run: what is forked beside that has no part in it.
+fn is_this_runs(socket: &impl AsFd) {
+    kernel::owns(socket.as_fd().as_raw_fd());
+}
+
+/// Makes a socket of the run's, without waiting.
+fn made<T: AsFd>(make: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    kernel::opening(|| quietly(make).inspect(is_this_runs))
+}
+
+/// The same for two.
+fn both_made<T: AsFd>(make: impl FnOnce() -> io::Result<(T, T)>) -> io::Result<(T, T)> {
+    kernel::opening(|| {
+        let (one, two) = quietly(make)?;
+        is_this_runs(&one);
+        is_this_runs(&two);
+        Ok((one, two))
+    })
 }
 
 macro_rules! from_std {

@@ -11,6 +11,7 @@ use ::smol::io::{AsyncRead, AsyncReadExt};
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::os::fd::{AsFd, AsRawFd};
 use std::process::{ExitStatus, Output};
 use std::sync::{Arc, Mutex};
 
@@ -84,8 +85,14 @@ impl Child {
     pub(super) fn start(plan: &mut Plan) -> io::Result<Child> {
         let _quiet = kernel::quiet();
         reap();
-        let mut child = plan.command.spawn()?;
-        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (child, stdin, stdout, stderr) = kernel::starting(|| {
+            let mut child = plan.command.spawn()?;
+            let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+            let own =
+                [stdin.as_ref().map(AsFd::as_fd), stdout.as_ref().map(AsFd::as_fd), stderr.as_ref().map(AsFd::as_fd)];
+            own.into_iter().flatten().for_each(|fd| kernel::owns(fd.as_raw_fd()));
+            io::Result::Ok((child, stdin, stdout, stderr))
+        })?;
         Ok(Child {
             is_alone: stdin.is_none() && stdout.is_none() && stderr.is_none(),
             stdin: stdin.map(ChildStdin::fresh),

@@ -2,6 +2,7 @@
 
 extern crate raddle_smol as smol;
 
+mod beside;
 mod block_on;
 mod executor;
 mod fs;
