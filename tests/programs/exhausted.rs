@@ -1,7 +1,7 @@
 //! What an exhaustive search says of a program, held against a plain one by brute force and against the other strategies.
 
+use super::env::scenario;
 use super::program::{Kind, Program};
-use super::tasks::scenario;
 use super::{STRATEGIES, common, explore, holds, nobody, numbers, strategy};
 use raddle::{Candidates, Check, Complete, Found, Isolation, Key, Pick, Seed, Strategy, StrategyKind};
 use std::collections::BTreeSet;
