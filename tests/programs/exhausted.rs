@@ -143,24 +143,24 @@ fn against_brute_force(program: &Program, announced: bool) -> Option<String> {
 #[test]
 fn an_exhaustive_search_finds_what_brute_force_does() {
     let mut finished = 0;
-    for number in numbers(12) {
+    for number in numbers(2) {
         for kind in [SMALL, SMALL_TASKS, SMALL_MORE, SMALL_FACADE] {
             finished += u64::from(exhaust(&Program::new(kind, number), false, Isolation::Thread).is_some());
             holds(kind, number, |program| against_brute_force(program, false));
         }
     }
-    assert!(finished > numbers(12).count() as u64, "{finished}: most are small enough");
+    assert!(finished > numbers(2).count() as u64, "{finished}: most are small enough");
 }
 
 #[test]
 fn what_is_announced_not_to_race_makes_no_other_outcome() {
     let mut reduced = 0;
-    for number in numbers(30) {
+    for number in numbers(10) {
         let complete = exhaust(&Program::new(ANNOUNCED, number), true, Isolation::Thread);
         reduced += u64::from(complete.is_some_and(|(_, complete)| complete.reduced));
         holds(ANNOUNCED, number, |program| against_brute_force(program, true));
     }
-    assert!(reduced > numbers(30).count() as u64 / 5, "{reduced}: some have steps that do not race");
+    assert!(reduced > numbers(10).count() as u64 / 5, "{reduced}: some have steps that do not race");
 }
 
 /// What a search has seen all of is all that any strategy sees: so is whether it may deadlock, or panic.
@@ -177,7 +177,7 @@ fn by_other_strategies(program: &Program, announced: bool, most: u64, seeds: u64
 
 #[test]
 fn no_strategy_sees_more_than_an_exhaustive_search() {
-    for number in numbers(8) {
+    for number in numbers(2) {
         for kind in [SMALL, SMALL_TASKS, SMALL_MORE, SMALL_FACADE] {
             holds(kind, number, |program| by_other_strategies(program, false, MOST, 30));
         }
@@ -188,7 +188,7 @@ fn no_strategy_sees_more_than_an_exhaustive_search() {
 #[test]
 fn no_strategy_sees_more_of_what_is_announced() {
     let larger = Kind { size: 14, ..ANNOUNCED };
-    for number in numbers(6) {
+    for number in numbers(2) {
         holds(larger, number, |program| by_other_strategies(program, true, 4 * MOST, 40));
     }
 }
@@ -240,11 +240,11 @@ fn draws_nothing_but(program: &Program) -> Option<String> {
 #[test]
 fn what_draws_nothing_has_one_outcome() {
     let mut drawing_nothing = 0;
-    for number in numbers(40) {
+    for number in numbers(24) {
         let program = Program::new(ALONE, number);
         let found = explore(&program).seeds(0..2).shrink_budget(0).run(scenario(&program, false, &nobody()));
         drawing_nothing += u64::from(found.coverage().draws_nothing());
         holds(ALONE, number, draws_nothing_but);
     }
-    assert!(drawing_nothing * 8 > numbers(40).count() as u64, "{drawing_nothing}: some draw nothing");
+    assert!(drawing_nothing * 8 > numbers(24).count() as u64, "{drawing_nothing}: some draw nothing");
 }

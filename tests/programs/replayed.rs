@@ -31,7 +31,7 @@ fn played_again(program: &Program, name: &str, seed: u64) -> Option<String> {
 
 #[test]
 fn a_schedule_is_played_as_it_was() {
-    for number in numbers(30) {
+    for number in numbers(15) {
         let name = STRATEGIES[number as usize % STRATEGIES.len()];
         holds(Kind::ALL, number, |program| played_again(program, name, number));
         holds(Kind::TASKS, number, |program| played_again(program, name, number));
@@ -75,7 +75,7 @@ fn made_short(program: &Program, name: &str) -> Option<String> {
 
 #[test]
 fn a_failure_is_made_short_and_stays_what_it_was() {
-    for number in numbers(10) {
+    for number in numbers(5) {
         let name = STRATEGIES[number as usize % STRATEGIES.len()];
         holds(FAILING, number, |program| made_short(program, name));
         holds(Kind { jobs: false, threads: false, ..FAILING }, number, |program| made_short(program, name));
@@ -106,7 +106,7 @@ fn told_as_it_is(program: &Program, name: &str, seed: u64) -> Option<String> {
 #[test]
 fn a_deadlock_names_who_waits() {
     let kind = Kind { cancels: false, panics: false, leaks: false, ..Kind::ALL };
-    for number in numbers(30) {
+    for number in numbers(15) {
         let name = STRATEGIES[number as usize % STRATEGIES.len()];
         let waits = |program: &Program| {
             let program = Program { rescued: false, ..program.clone() };

@@ -50,7 +50,7 @@ fn first_and_later_runs(program: &Program, name: &str) -> Option<String> {
 
 #[test]
 fn first_and_later_runs_with_and_without_a_trace() {
-    for number in numbers(30) {
+    for number in numbers(15) {
         let name = STRATEGIES[number as usize % STRATEGIES.len()];
         holds(Kind::ALL, number, |program| first_and_later_runs(program, name));
         let other = STRATEGIES[(number as usize / 10) % STRATEGIES.len()];
@@ -60,7 +60,7 @@ fn first_and_later_runs_with_and_without_a_trace() {
 
 #[test]
 fn first_and_later_runs_of_all_that_there_is() {
-    for number in numbers(20) {
+    for number in numbers(10) {
         let name = STRATEGIES[number as usize % STRATEGIES.len()];
         holds(Kind::MORE, number, |program| first_and_later_runs(program, name));
         let other = STRATEGIES[(number as usize / 2) % STRATEGIES.len()];
@@ -94,7 +94,7 @@ fn tells_digests() {
     }
 }
 
-const EVERYWHERE: u64 = 30;
+const EVERYWHERE: u64 = 10;
 
 const EVERY_KIND: [Kind; 3] =
     [Kind::ALL, Kind { children: true, ..Kind::MORE }, Kind { children: true, ..Kind::FACADE }];
