@@ -122,6 +122,11 @@ impl TaskMeta {
         self.run.number()
     }
 
+    /// It goes on counting where another of its identity has left off.
+    pub(crate) fn count_from(self, steps: u32) -> TaskMeta {
+        TaskMeta { steps: AtomicU32::new(steps), ..self }
+    }
+
     /// Counts one more step of its own, which it is about to take. Only the thread with the turn calls this.
     #[inline(always)]
     pub(crate) fn count_step(&self) {

@@ -15,6 +15,8 @@ pub(crate) struct Replay {
     pub command: Option<String>,
     /// The strategy, where the seed alone does not tell it.
     pub strategy: Option<String>,
+    /// The strategy is the user's own.
+    pub is_custom: bool,
 }
 
 impl Replay {
@@ -54,7 +56,11 @@ impl Replay {
             },
             None => {
                 write!(out, "raddle::Sim::new().seed({seed})")?;
-                self.strategy.iter().try_for_each(|s| write!(out, ".strategy({s:?}.parse()?)"))?;
+                match &self.strategy {
+                    _ if self.is_custom => out.write_str(".custom_strategy(…)")?,
+                    Some(strategy) => write!(out, ".strategy({strategy:?}.parse()?)")?,
+                    None => {}
+                }
                 out.write_str(".run(…)")
             }
         }

@@ -140,6 +140,7 @@ macro_rules! shared_options {
         /// A strategy of your own, made anew for each seed.
         pub fn custom_strategy(mut self, make: impl Fn(Seed) -> Box<dyn Strategy> + Send + Sync + 'static) -> Self {
             self.config.custom = Some(Arc::new(make));
+            self.config.replay.is_custom = true;
             self
         }
 

@@ -53,7 +53,10 @@ fn start(world: &World, number: u32) {
     let Some(turned) = context::current() else { return };
     let name = format!("worker-{}", number + 1);
     let (index, key) = (of_worker(number), Key::worker(number));
-    world.worker(index, |worker| *worker = Worker { starting: true, key: Some(key), ..Worker::default() });
+    world.worker(index, |worker| {
+        let earlier_steps = worker.earlier_steps;
+        *worker = Worker { starting: true, key: Some(key), earlier_steps, ..Worker::default() }
+    });
     let _quiet = kernel::quiet();
     let started = world.threads.start(index as usize, &name, Box::new(move || main(turned, number)));
     if let Err(error) = started {
@@ -126,6 +129,9 @@ impl Residue {
 
 /// Makes the calling thread one of the world's in what it reads of clocks and randomness.
 pub(crate) fn prepare_thread(world: &World, thread: u64) {
+    // Who was unparked late in an earlier run, as the last thread of a scope does, need not have parked since.
+    std::thread::current().unpark();
+    std::thread::park();
     fastrand::seed(prng::of_thread(world.seed().get(), thread));
     read_virtually(world);
 }

@@ -488,6 +488,34 @@ fn idle_workers_end_after_their_keep_alive() {
 }
 
 #[test]
+fn a_schedule_tells_a_worker_that_ended_from_the_next_of_its_number() {
+    let scenario = || async {
+        let beside = raddle::spawn(async {
+            for _ in 0..12 {
+                raddle::sleep(ms(1)).await;
+            }
+        });
+        for _ in 0..3 {
+            raddle::unblock(|| (0..2).for_each(|_| raddle::thread::yield_now())).await;
+            raddle::sleep(ms(3)).await;
+        }
+        beside.await;
+    };
+    let sim = || Sim::new().pool_threads(1).pool_keep_alive(ms(1)).stall_up_to(ms(1));
+    let mut late = 0;
+    for seed in 0..200 {
+        let report = sim().seed(seed).run(scenario);
+        let schedule: raddle::Schedule = report.schedule().to_string().parse().unwrap();
+        let again = sim().schedule(schedule.clone()).run(scenario);
+        assert!(again.misfits(&schedule).is_empty(), "{schedule}: {:?}", again.misfits(&schedule));
+        assert_eq!(again.digest(), report.digest(), "{schedule}");
+        // Steps of the second worker, or of the third, have the numbers after those of the one before.
+        late += usize::from((4..12).any(|step| schedule.to_string().contains(&format!("w1@{step}"))));
+    }
+    assert!(late > 50, "{late}: schedules have the steps of later workers");
+}
+
+#[test]
 fn what_ends_with_the_run() {
     let ledger = Ledger::default();
     let theirs = ledger.clone();

@@ -225,6 +225,9 @@ fn a_strategy_of_ones_own() {
         failure.minimised().len() as u64 <= failure.deviations(),
         "a strategy of one's own is minimised as any other"
     );
+    let failing = Sim::new().custom_strategy(|_| Box::new(Newest { decisions: 0, nonsense: false }));
+    let text = failing.run(|| async { rounds(3, 2).await.parse::<u32>() }).to_string();
+    assert!(text.ends_with("replay: raddle::Sim::new().seed(0x0).custom_strategy(…).run(…)"), "{text}");
 }
 
 #[test]

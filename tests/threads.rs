@@ -348,6 +348,25 @@ fn clocks_and_randomness_are_the_seeds() {
     assert_ne!(one[0].0, one[1].0);
 }
 
+/// The last thread of a scope unparks whoever waits for it, who may have seen already that it is the last.
+#[test]
+fn no_thread_is_unparked_by_an_earlier_run() {
+    let scenario = || async {
+        let parks = || {
+            let before = Instant::now();
+            thread::park_timeout(MS);
+            thread::current().unpark();
+            before.elapsed() >= MS
+        };
+        raddle::choose(2);
+        (raddle::unblock(parks).await, parks())
+    };
+    let found = Explore::new().seeds(0..10).blocking(Class::Lock, Policy::Allow).run(scenario);
+    assert!(found.is_ok(), "{found}");
+    let outcomes: Vec<&str> = found.outcomes().iter().map(|outcome| outcome.text()).collect();
+    assert_eq!((outcomes, found.runs()), (vec!["(true, true)"], 10));
+}
+
 #[test]
 fn many_threads_of_threads() {
     fn tree(depth: u32) -> u32 {

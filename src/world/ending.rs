@@ -298,8 +298,13 @@ impl World {
         (names, natives)
     }
 
-    /// Ends the thread of worker `index`, which is free.
+    /// Ends the thread of worker `index`, which is free; on the loop, in what was its last turn.
     pub fn retire_worker(&self, index: u32) {
+        if let Some(stand_in) = self.stand_in.take() {
+            let steps = stand_in.metadata().candidate().step;
+            self.worker(index, |worker| worker.earlier_steps = steps);
+            self.stand_in.set(Some(stand_in));
+        }
         self.dirty.borrow_mut().retain(|&dirty| dirty != index);
         self.threads.retire(index as usize);
     }

@@ -192,6 +192,8 @@ pub(crate) struct Worker {
     pub next: Option<Runnable>,
     /// The run is over: it is to end.
     pub quit: bool,
+    /// How many steps earlier threads of its number have taken, which were idle for too long: its identity is theirs.
+    pub earlier_steps: u32,
     /// The job it has begun and not ended.
     pub job: Option<Running>,
     /// Where that was spawned, if it is one of the pool's.

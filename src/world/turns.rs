@@ -52,7 +52,7 @@ impl Hears for Wakes {
 impl World {
     /// Queues sim thread `index` for its first turn; when it has ended, `ends` is told.
     pub fn spawn_thread(&self, birth: &Birth<'_>, index: u32, ends: Ends) {
-        let meta = self.prepare(birth);
+        let meta = self.prepare(birth).count_from(self.worker(index, |worker| worker.earlier_steps));
         self.registry.borrow_mut().stands_for(meta.slot(), index);
         let waker = waker::waker(Arc::new(Wakes { run: self.run_tag().number(), index, key: meta.key }));
         self.worker(index, |worker| (worker.ends, worker.waker) = (Some(ends), Some(waker)));

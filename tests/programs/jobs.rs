@@ -1,7 +1,9 @@
 //! What programs do: jobs and threads, with blocking calls as real code makes them.
 
+use super::env::{Env, Who};
 use super::program::{Step, Steps};
-use super::tasks::{Env, Who, block, ms, named};
+use super::system;
+use super::tasks::{block, ms, named};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -219,5 +221,16 @@ fn one(env: &Arc<Env>, who: &Arc<Who>, step: Step) {
             env.note(who, format_args!("took{:?}", before.elapsed()));
         }
         Step::Panic => panic!("{} panics", who.name),
+        Step::System(what) => system::one(env, who, what),
+    }
+}
+
+/// Whether a step may panic, or wait for one that does.
+pub fn may_panic(step: &Step) -> bool {
+    match step {
+        Step::Lock(_, inner) | Step::Add(_, inner) => inner.iter().any(may_panic),
+        Step::Note | Step::Yield | Step::Sleep(_) | Step::ParkFor(_) | Step::Hash | Step::Clock => false,
+        Step::Wait | Step::WaitFor(_) | Step::Ticket(_) | Step::Send(_) | Step::Receive | Step::ReceiveFor(_) => false,
+        _ => true,
     }
 }

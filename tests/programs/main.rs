@@ -7,15 +7,22 @@
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 
+mod beside;
 #[path = "../common/mod.rs"]
 mod common;
+mod env;
 mod exhausted;
+#[cfg(feature = "smol")]
+mod facade;
 mod jobs;
 mod left;
+mod maker;
+mod more;
 mod program;
 mod replayed;
 mod same;
 mod shrink;
+mod system;
 mod tasks;
 
 use program::{Kind, Program};

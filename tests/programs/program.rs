@@ -1,5 +1,10 @@
-//! Programs, and how they are made from numbers.
+//! What programs are made of.
 
+#[cfg(feature = "smol")]
+use super::facade::Facade;
+use super::maker::Maker;
+use super::more::More;
+use super::system::System;
 use fastrand::Rng;
 
 /// What a task does, one after the other.
@@ -55,6 +60,45 @@ pub enum Op {
     Panic,
     /// Does the rest only if the counter is what it says, and so makes panics that depend on the schedule.
     When(u8, u8, Block),
+    More(More),
+    #[cfg(feature = "smol")]
+    Facade(Facade),
+}
+
+/// What an operation, or a step, has inside.
+pub enum Part<'a> {
+    Block(&'a mut Block),
+    Steps(&'a mut Steps),
+}
+
+/// Blocks as parts.
+pub fn parts_of(blocks: &mut [Block]) -> Vec<Part<'_>> {
+    blocks.iter_mut().map(Part::Block).collect()
+}
+
+impl Op {
+    pub fn parts(&mut self) -> Vec<Part<'_>> {
+        match self {
+            Op::Race(a, b) | Op::Or(a, b) | Op::Zip(a, b) => vec![Part::Block(a), Part::Block(b)],
+            Op::Timeout(_, body)
+            | Op::Lock(_, body)
+            | Op::TryLock(_, body)
+            | Op::Add(_, body)
+            | Op::When(_, _, body) => {
+                vec![Part::Block(body)]
+            }
+            Op::ReadLock(body) | Op::WriteLock(body) | Op::Acquire(body) | Op::Once(body) => vec![Part::Block(body)],
+            Op::Job(_, steps) => vec![Part::Steps(steps)],
+            Op::Fork(children, body) => {
+                let children = children.iter_mut().map(|child| Part::Block(&mut child.body));
+                children.chain([Part::Block(body)]).collect()
+            }
+            Op::More(more) => more.parts(),
+            #[cfg(feature = "smol")]
+            Op::Facade(facade) => facade.parts(),
+            _ => vec![],
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -114,6 +158,22 @@ pub enum Step {
     Hash,
     Clock,
     Panic,
+    System(System),
+}
+
+impl Step {
+    pub fn parts(&mut self) -> Vec<Part<'_>> {
+        match self {
+            Step::Lock(_, inner) | Step::Thread(_, inner) | Step::Job(_, inner) | Step::Add(_, inner) => {
+                vec![Part::Steps(inner)]
+            }
+            Step::Park(inner) | Step::Pipe(inner) | Step::Tcp(inner) => vec![Part::Steps(inner)],
+            Step::Scope(a, b) => vec![Part::Steps(a), Part::Steps(b)],
+            Step::BlockOn(body) | Step::Spawn(body) => vec![Part::Block(body)],
+            Step::System(system) => system.parts(),
+            _ => vec![],
+        }
+    }
 }
 
 /// What may occur in a program.
@@ -136,6 +196,12 @@ pub struct Kind {
     pub timed: bool,
     /// Tasks, beside the scenario.
     pub forks: bool,
+    /// What `more.rs` and `system.rs` have, of ten operations how many.
+    pub more: u8,
+    /// What `raddle::smol` has, of ten operations how many.
+    pub facade: u8,
+    /// Processes.
+    pub children: bool,
 }
 
 impl Kind {
@@ -150,7 +216,13 @@ impl Kind {
         announced: false,
         timed: true,
         forks: true,
+        more: 0,
+        facade: 0,
+        children: false,
     };
+    pub const MORE: Kind = Kind { more: 4, ..Kind::ALL };
+    /// Without the feature `smol` as [`Kind::MORE`].
+    pub const FACADE: Kind = Kind { facade: 4, more: 2, ..Kind::ALL };
     pub const TASKS: Kind = Kind { jobs: false, threads: false, leaks: false, ..Kind::ALL };
 }
 
@@ -172,7 +244,7 @@ impl Program {
     pub fn new(kind: Kind, number: u64) -> Program {
         let mut rng = Rng::with_seed(number.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x7072_6f67);
         let budget = rng.usize(2..=kind.size);
-        let mut maker = Maker { kind, rng, left: budget };
+        let mut maker = Maker::new(kind, rng, budget);
         let mut main = Vec::new();
         if kind.forks {
             let children = maker.children(3);
@@ -192,165 +264,5 @@ impl Program {
             retires: rng.bool(),
             rescued: kind.forks && !kind.announced && rng.u8(..5) > 0,
         }
-    }
-}
-
-struct Maker {
-    kind: Kind,
-    rng: Rng,
-    left: usize,
-}
-
-impl Maker {
-    fn block(&mut self, most: usize) -> Block {
-        let wanted = self.rng.usize(0..=most);
-        let mut block = Vec::new();
-        for _ in 0..wanted {
-            if self.left == 0 {
-                break;
-            }
-            let op = self.op();
-            block.push(op);
-        }
-        block
-    }
-
-    fn children(&mut self, most: usize) -> Vec<Child> {
-        let count = self.rng.usize(1..=most);
-        let mut children = Vec::new();
-        for _ in 0..count {
-            self.left = self.left.saturating_sub(1);
-            let how = [How::Plain, How::Local, How::Named][self.rng.usize(..3)];
-            let body = self.block(4);
-            let end = self.end();
-            children.push(Child { how, body, end });
-        }
-        children
-    }
-
-    fn end(&mut self) -> End {
-        let ends = [End::Join, End::Join, End::Join, End::Detach, End::Elsewhere, End::Cancel, End::Drop];
-        if self.kind.announced {
-            return End::Join;
-        }
-        ends[self.rng.usize(..if self.kind.cancels { 7 } else { 5 })]
-    }
-
-    fn op(&mut self) -> Op {
-        self.left = self.left.saturating_sub(1);
-        loop {
-            if let Some(op) = self.try_op() {
-                return op;
-            }
-        }
-    }
-
-    /// `None` if what was drawn is not of this kind.
-    fn try_op(&mut self) -> Option<Op> {
-        let kind = self.kind;
-        if kind.announced {
-            return Some(match self.rng.u8(..8) {
-                0..3 => Op::Change(self.rng.u8(..2)),
-                3..5 => Op::Look(self.rng.u8(..2)),
-                5 => Op::Choose(2),
-                6 if kind.forks => Op::Fork(self.children(2), self.block(1)),
-                _ => Op::Change(2),
-            });
-        }
-        let drawn = self.rng.u8(..50);
-        let ms = self.rng.u8(..4);
-        let one = self.rng.u8(..2);
-        Some(match drawn {
-            0 => Op::Note,
-            1..4 => Op::Yield,
-            4..6 if kind.timed => Op::Sleep(ms),
-            6 if kind.leaks => Op::Stall(ms),
-            7 => Op::Choose(self.rng.u8(1..4)),
-            8 => Op::Chance,
-            9 if kind.draws => Op::Draw,
-            10 if kind.draws => Op::Race(self.block(2), self.block(2)),
-            11 if kind.cancels => Op::Or(self.block(2), self.block(2)),
-            12 => Op::Zip(self.block(2), self.block(2)),
-            13 | 14 if kind.timed && kind.cancels => Op::Timeout(ms, self.block(3)),
-            15 if kind.timed => Op::Ticks(ms),
-            16..19 if kind.forks => Op::Fork(self.children(2), self.block(2)),
-            19..23 if kind.jobs => {
-                let end = self.end();
-                Op::Job(end, self.steps(4))
-            }
-            23 | 24 => Op::Lock(one, self.block(2)),
-            25 => Op::TryLock(one, self.block(2)),
-            26 => Op::ReadLock(self.block(2)),
-            27 => Op::WriteLock(self.block(2)),
-            28 => Op::Acquire(self.block(2)),
-            29 => Op::Barrier,
-            30 => Op::Once(self.block(2)),
-            31 | 32 => Op::Send(one, ms),
-            33 | 34 => Op::Receive(one),
-            35 => Op::TrySend(one, ms),
-            36 => Op::TryReceive(one),
-            37 if ms == 0 => Op::Close(one),
-            38 => Op::Listen,
-            39 => Op::Notify(ms),
-            40 => Op::Spin(ms),
-            41 | 42 => Op::Add(one, self.block(2)),
-            43 if kind.draws => Op::Hash,
-            44 if kind.timed => Op::Clock,
-            45 if kind.leaks && ms == 0 => Op::Blocking(one),
-            46 if kind.panics && ms == 0 => Op::Panic,
-            47 => Op::When(one, ms, self.block(2)),
-            48 if kind.panics => Op::When(one, ms, vec![Op::Panic]),
-            _ => return None,
-        })
-    }
-
-    fn steps(&mut self, most: usize) -> Steps {
-        let wanted = self.rng.usize(0..=most);
-        let mut steps = Vec::new();
-        for _ in 0..wanted {
-            if self.left == 0 {
-                break;
-            }
-            self.left -= 1;
-            let step = std::iter::repeat_with(|| self.try_step()).flatten().next();
-            steps.extend(step);
-        }
-        steps
-    }
-
-    fn try_step(&mut self) -> Option<Step> {
-        let kind = self.kind;
-        let ms = self.rng.u8(..4);
-        let one = self.rng.u8(..2);
-        Some(match self.rng.u8(..40) {
-            0 => Step::Note,
-            1..4 => Step::Yield,
-            4 if kind.timed => Step::Sleep(ms),
-            5 if kind.timed => Step::Nap(ms),
-            6..9 => Step::Lock(one, self.steps(2)),
-            9 if ms < 2 => Step::Wait,
-            10 if kind.timed => Step::WaitFor(ms),
-            11..13 => Step::Ticket(one == 0),
-            13..15 => Step::Send(ms),
-            15 if ms < 2 => Step::Receive,
-            16 if kind.timed => Step::ReceiveFor(ms),
-            17..19 if kind.threads => Step::Thread(one == 0, self.steps(3)),
-            19 if kind.threads => Step::Scope(self.steps(2), self.steps(2)),
-            20 if kind.threads => Step::Park(self.steps(2)),
-            21 if kind.timed => Step::ParkFor(ms),
-            22 if kind.threads => Step::Pipe(self.steps(2)),
-            23 if kind.threads => Step::Tcp(self.steps(2)),
-            24 => Step::SendAsync(one, ms),
-            25 => Step::ReceiveAsync(one),
-            26..28 => Step::BlockOn(self.block(2)),
-            28 => Step::Spawn(self.block(2)),
-            29..31 => Step::Job(one == 0, self.steps(2)),
-            31..33 => Step::Add(one, self.steps(2)),
-            33 => Step::Local,
-            34 if kind.draws => Step::Hash,
-            35 if kind.timed => Step::Clock,
-            36 if kind.panics && ms == 0 => Step::Panic,
-            _ => return None,
-        })
     }
 }

@@ -1,7 +1,7 @@
 //! Runs played again by their schedules, failures made short, and deadlocks told.
 
+use super::env::scenario;
 use super::program::{Kind, Program};
-use super::tasks::scenario;
 use super::{STRATEGIES, explore, holds, nobody, numbers, sim, strategy};
 use raddle::{FindingKind, Report, Schedule};
 use std::collections::BTreeSet;
@@ -31,10 +31,12 @@ fn played_again(program: &Program, name: &str, seed: u64) -> Option<String> {
 
 #[test]
 fn a_schedule_is_played_as_it_was() {
-    for number in numbers(50) {
+    for number in numbers(15) {
         let name = STRATEGIES[number as usize % STRATEGIES.len()];
         holds(Kind::ALL, number, |program| played_again(program, name, number));
         holds(Kind::TASKS, number, |program| played_again(program, name, number));
+        holds(Kind::MORE, number, |program| played_again(program, name, number));
+        holds(Kind::FACADE, number, |program| played_again(program, name, number));
     }
 }
 
@@ -73,10 +75,12 @@ fn made_short(program: &Program, name: &str) -> Option<String> {
 
 #[test]
 fn a_failure_is_made_short_and_stays_what_it_was() {
-    for number in numbers(15) {
+    for number in numbers(5) {
         let name = STRATEGIES[number as usize % STRATEGIES.len()];
         holds(FAILING, number, |program| made_short(program, name));
         holds(Kind { jobs: false, threads: false, ..FAILING }, number, |program| made_short(program, name));
+        holds(Kind { more: 4, ..FAILING }, number, |program| made_short(program, name));
+        holds(Kind { more: 2, facade: 4, ..FAILING }, number, |program| made_short(program, name));
     }
 }
 
@@ -102,12 +106,13 @@ fn told_as_it_is(program: &Program, name: &str, seed: u64) -> Option<String> {
 #[test]
 fn a_deadlock_names_who_waits() {
     let kind = Kind { cancels: false, panics: false, leaks: false, ..Kind::ALL };
-    for number in numbers(50) {
+    for number in numbers(15) {
         let name = STRATEGIES[number as usize % STRATEGIES.len()];
         let waits = |program: &Program| {
             let program = Program { rescued: false, ..program.clone() };
             told_as_it_is(&program, name, number)
         };
         holds(kind, number, waits);
+        holds(Kind { more: 4, ..kind }, number, waits);
     }
 }

@@ -1,7 +1,7 @@
 //! The same program under the same seed goes the same way, whatever else is different.
 
+use super::env::scenario;
 use super::program::{Kind, Program};
-use super::tasks::scenario;
 use super::{STRATEGIES, common, explore, holds, is_deadlock, nobody, numbers, sim, strategy, told};
 use raddle::{Check, Isolation};
 use std::fmt::Write;
@@ -50,7 +50,7 @@ fn first_and_later_runs(program: &Program, name: &str) -> Option<String> {
 
 #[test]
 fn first_and_later_runs_with_and_without_a_trace() {
-    for number in numbers(30) {
+    for number in numbers(15) {
         let name = STRATEGIES[number as usize % STRATEGIES.len()];
         holds(Kind::ALL, number, |program| first_and_later_runs(program, name));
         let other = STRATEGIES[(number as usize / 10) % STRATEGIES.len()];
@@ -58,11 +58,21 @@ fn first_and_later_runs_with_and_without_a_trace() {
     }
 }
 
+#[test]
+fn first_and_later_runs_of_all_that_there_is() {
+    for number in numbers(10) {
+        let name = STRATEGIES[number as usize % STRATEGIES.len()];
+        holds(Kind::MORE, number, |program| first_and_later_runs(program, name));
+        let other = STRATEGIES[(number as usize / 2) % STRATEGIES.len()];
+        holds(Kind::FACADE, number, |program| first_and_later_runs(program, other));
+    }
+}
+
 /// What each of the programs comes to, one a line.
 fn digests(isolation: Isolation, usually: u64) -> String {
     let mut text = String::new();
-    for number in numbers(usually) {
-        let program = Program::new(Kind::ALL, number);
+    for (number, kind) in numbers(usually).flat_map(|number| EVERY_KIND.map(|kind| (number, kind))) {
+        let program = Program::new(kind, number);
         let name = STRATEGIES[number as usize % STRATEGIES.len()];
         let sim = sim(&program).seed(number).strategy(strategy(name)).isolation(isolation);
         let report = sim.run(scenario(&program, false, &nobody()));
@@ -84,7 +94,10 @@ fn tells_digests() {
     }
 }
 
-const EVERYWHERE: u64 = 60;
+const EVERYWHERE: u64 = 10;
+
+const EVERY_KIND: [Kind; 3] =
+    [Kind::ALL, Kind { children: true, ..Kind::MORE }, Kind { children: true, ..Kind::FACADE }];
 
 #[test]
 fn in_every_process_and_however_threads_take_turns() {
