@@ -7,7 +7,8 @@
 //! [deviations](Deviation) from plain order are counted here). What it is worth a rerun has to say: what steps touch is
 //! known only as far as it was announced or can be guessed.
 
-mod omission;
+mod change;
+mod nearby;
 
 use crate::deviation::Deviation;
 use crate::hash::{HashMap, HashSet};
@@ -16,16 +17,15 @@ use crate::operation::Operation;
 use crate::trace::{PollEnd, Source, Trace, What};
 use std::collections::VecDeque;
 
-pub(crate) use omission::{Name, Omission};
+pub(crate) use change::Change;
+pub(crate) use nearby::Variant;
 
 /// The most tasks, and steps of them all, of a run that is looked at.
 const MOST_TASKS: usize = 16;
 const MOST_STEPS: usize = 250;
 
-/// So many states are looked at in search of one schedule that tells all of a story, and of one that omits something: of
-/// the latter many are looked for, and few are worth a rerun.
+/// So many states are looked at in search of one schedule.
 const MOST_STATES: usize = 30_000;
-const MOST_STATES_OMITTING: usize = 3_000;
 
 /// A run as its steps and what each had to wait for.
 #[derive(Clone)]
@@ -141,29 +141,7 @@ impl Story {
         one.task != other.task && one.operation.zip(other.operation).is_some_and(|(one, other)| races(one, other))
     }
 
-    /// The deviations, fewer than `fewer_than`, of the cheapest schedule that takes the steps of the story in an order
-    /// which is the same where it matters, but for what is omitted, with how many steps that are; `None` if there is none,
-    /// or it is too hard to find. With `goes_on` those who were ready and did nothing more may go on, whatever it is that
-    /// they do. Each state that is looked at is taken from `work`.
-    pub fn cheapest(
-        &self,
-        without: Option<&Omission>,
-        goes_on: bool,
-        fewer_than: usize,
-        work: &mut usize,
-    ) -> Option<Vec<Deviation>> {
-        let most_states = if without.is_some() { MOST_STATES_OMITTING } else { MOST_STATES };
-        let mut search =
-            |story: &Story, free: &[(usize, usize)]| story.search(free, goes_on, fewer_than, most_states, work);
-        match without {
-            Some(Omission::Steps(steps)) => search(&self.without(steps), &[]),
-            Some(&Omission::Order(first, then)) => search(self, &[(first, then)]),
-            Some(Omission::Place(steps, to)) => search(&self.moved(steps, *to)?, &[]),
-            None => search(self, &[]),
-        }
-    }
-
-    fn order(&self, free: &[(usize, usize)]) -> Order {
+    fn order(&self) -> Order {
         let count = self.steps.len();
         let tasks = self.tasks.len();
         let mut order = Order {
@@ -178,7 +156,7 @@ impl Story {
             order.by_task[step.task].push(place);
             order.taken[step.task] += u8::from(place < self.taken);
             for before in 0..place.min(self.taken) {
-                if step.is_late || self.race(before, place) && !free.contains(&(before, place)) {
+                if step.is_late || self.race(before, place) {
                     let needs = &mut order.needs[place][self.steps[before].task];
                     *needs = order.own[before] + 1;
                 }
@@ -191,20 +169,14 @@ impl Story {
         order
     }
 
+    /// The deviations, fewer than `fewer_than`, of the cheapest schedule that takes the steps of the story in an order
+    /// which is the same where it matters; `None` if there is none, or it is too hard to find. With `goes_on` those who were
+    /// ready and did nothing more may go on, whatever it is that they do. Each state that is looked at is taken from `work`.
+    ///
     /// Breadth first by deviations: a step of the oldest costs nothing, nor does one more of a task that runs early.
-    fn search(
-        &self,
-        free: &[(usize, usize)],
-        goes_on: bool,
-        fewer_than: usize,
-        most_states: usize,
-        work: &mut usize,
-    ) -> Option<Vec<Deviation>> {
-        let order = self.order(free);
-        let mut start = State { done: [0; MOST_TASKS], ready: [NOBODY; MOST_TASKS], count: 0, runs_early: NOBODY };
-        let mut first: Vec<&Step> = self.steps.iter().filter(|step| step.cause.is_none()).collect();
-        first.sort_by_key(|step| step.since);
-        first.iter().for_each(|step| start.push(step.task));
+    pub fn cheapest(&self, goes_on: bool, fewer_than: usize, work: &mut usize) -> Option<Vec<Deviation>> {
+        let order = self.order();
+        let start = self.start();
         // Each state that was met, with the one before it and who took a step there.
         let mut met: Vec<(State, usize, usize)> = vec![(start, 0, 0)];
         let mut best: HashMap<State, usize> = HashMap::default();
@@ -217,9 +189,9 @@ impl Story {
                 continue;
             }
             if self.is_over(&state, &order) {
-                return Some(self.deviations(&met, at));
+                return Some(self.deviations(way(&met, at)));
             }
-            if over.len() > most_states || *work == 0 {
+            if over.len() > MOST_STATES || *work == 0 {
                 return None;
             }
             *work -= 1;
@@ -240,6 +212,15 @@ impl Story {
             }
         }
         None
+    }
+
+    /// Nobody has taken a step.
+    fn start(&self) -> State {
+        let mut start = State { done: [0; MOST_TASKS], ready: [NOBODY; MOST_TASKS], count: 0, runs_early: NOBODY };
+        let mut first: Vec<&Step> = self.steps.iter().filter(|step| step.cause.is_none()).collect();
+        first.sort_by_key(|step| step.since);
+        first.iter().for_each(|step| start.push(step.task));
+        start
     }
 
     fn is_over(&self, state: &State, order: &Order) -> bool {
@@ -286,17 +267,26 @@ impl Story {
         next
     }
 
-    /// The deviations on the way to the state in that place.
-    fn deviations(&self, met: &[(State, usize, usize)], mut at: usize) -> Vec<Deviation> {
-        let mut path = Vec::new();
-        while at != 0 {
-            let (state, before, task) = met[at];
-            path.push((met[before].0, task, state.runs_early));
-            at = before;
+    /// The state in which a task that is ready is to take a later step of its own next.
+    fn passing_over(&self, state: &State, task: usize, to: u8, order: &Order) -> State {
+        let mut next = *state;
+        for own in state.done[task]..to {
+            next.done[task] += 1;
+            for &woken in &order.wakes[order.by_task[task][own as usize]] {
+                let who = self.steps[woken].task;
+                if who != task && next.done[who] == order.own[woken] {
+                    next.push(who);
+                }
+            }
         }
+        next
+    }
+
+    /// The deviations of a way through states: each of them, who takes a step there, and who runs early then.
+    fn deviations(&self, path: Vec<(State, usize, u8)>) -> Vec<Deviation> {
         let mut taken = [0; MOST_TASKS];
         let mut found: Vec<Deviation> = Vec::new();
-        for (from, task, runs_early) in path.into_iter().rev() {
+        for (from, task, runs_early) in path {
             if runs_early != NOBODY {
                 let front = from.ready[0] as usize;
                 let (who, before) = (self.tasks[task], self.tasks[front]);
@@ -312,7 +302,23 @@ impl Story {
     }
 }
 
+/// The way to the state in that place: each before it, who takes a step there, and who runs early then.
+fn way(met: &[(State, usize, usize)], mut at: usize) -> Vec<(State, usize, u8)> {
+    let mut path = Vec::new();
+    while at != 0 {
+        let (state, before, task) = met[at];
+        path.push((met[before].0, task, state.runs_early));
+        at = before;
+    }
+    path.reverse();
+    path
+}
+
 impl State {
+    fn is_ready(&self, task: usize) -> bool {
+        self.ready[..self.count as usize].contains(&(task as u8))
+    }
+
     fn push(&mut self, task: usize) {
         // It stands there once, whatever was thought of what makes it ready.
         if !self.ready[..self.count as usize].contains(&(task as u8)) {

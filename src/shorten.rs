@@ -1,6 +1,7 @@
 //! A failing run made short: the fewest deviations, the smallest choices, and the schedule beside it that passes.
 
 mod critical;
+mod experience;
 mod relax;
 
 use crate::deviation::Deviation;
@@ -130,7 +131,7 @@ fn minimised(
     let seed = original.seed;
     let mut reruns = 0;
     let mut fails = |kept: &[Deviation]| try_again(lab, &mut reruns, |lab| same(&play(lab, seed, kept, false)));
-    let (mut kept, _) = minimise(deviations, budget, &mut fails)?;
+    let (mut kept, _) = minimise(deviations, (budget / 3).max(2), &mut fails)?;
     if kept.len() > FEW {
         let other = relaxed(lab, original, &mut reruns, budget, &same);
         kept = other.filter(|other| other.len() < kept.len()).unwrap_or(kept);

@@ -1,53 +1,48 @@
 //! Another schedule that fails in the same way, where of the one that is known nothing can be left out.
 
 use super::FEW;
+use super::experience::Experience;
 use crate::deviation::Deviation;
-use crate::hash::{HashSet, Mixing};
-use crate::linearise::{Name, Omission, Story};
+use crate::hash::HashSet;
+use crate::linearise::{Change, Story, Variant};
 use crate::minimise::minimise;
 use crate::trace::Trace;
-use std::hash::{BuildHasher, BuildHasherDefault};
 
-/// So many states of stories are looked at for one failure: with 200 reruns of the benchmark `safe_stack` that took less than
-/// 7 s of processor time in a build without optimisation.
+/// So many states of stories are looked at for one failure.
 const MOST_WORK: usize = 1_000_000;
+
+/// A story less likely to end as the last one is not looked for.
+const LEAST_LIKELY: f64 = 0.01;
 
 /// Looks for a schedule with few deviations that ends like `run`, by reruns: `play` makes one, and gives its trace if it
 /// ends in that way.
 ///
-/// Each schedule that is tried is the [cheapest](Story::cheapest) one for a part of what is known of the last that failed:
-/// of the order of its steps, and when deviations have been left out of that, without one order of two steps that race,
-/// without one round of a loop, or with a few steps of one task elsewhere. Those that promise to be shorter come first, and
-/// behind them those that are another story and as short, from which it may go on; of each, what has been tried in vain of an
-/// earlier run comes last. If nothing comes of it, deviations are left out. So it may do what leaving out cannot: move a
-/// stretch of steps elsewhere (as in Jalbert, Sen: *A Trace Simplification Technique for Effective Debugging of Concurrent
-/// Programs*, FSE 2010), and take fewer steps.
+/// Each schedule that is tried is the cheapest one for a story: for that of the last run that failed, or for one
+/// [near](Story::nearby) to it, in which a few steps that race come in another order, or steps of a task are left out. So it
+/// may do what leaving out deviations cannot: move a stretch of steps elsewhere (as in Jalbert, Sen: *A Trace Simplification
+/// Technique for Effective Debugging of Concurrent Programs*, FSE 2010), and take fewer steps. Of these that one is next which
+/// is worth most: for how many deviations fewer, and how likely to fail, by what the reruns before have [shown](Experience) of
+/// its changes. One that is as short is worth a little, too, since other stories are near to it. Where none is likely,
+/// single deviations are left out.
 pub(super) fn relax(run: &Trace, play: impl FnMut(&[Deviation]) -> Option<Trace>) -> Option<Vec<Deviation>> {
-    let kept = run.deviations.clone();
-    let mut search = Search { kept, story: Story::of(run)?, play, work: MOST_WORK };
+    let mut search = Search {
+        kept: run.deviations.clone(),
+        story: Story::of(run)?,
+        play,
+        work: MOST_WORK,
+        experience: Experience::default(),
+        tried: HashSet::default(),
+    };
     if !search.straighten() {
         return None;
     }
-    if search.leaves_out() {
-        search.straighten();
-    }
-    let mut in_vain = HashSet::default();
-    let mut tried = HashSet::default();
-    while search.kept.len() > FEW && (search.omits(&mut tried, &mut in_vain) || search.leaves_out()) {
+    while search.kept.len() > FEW && (search.changes() || search.leaves_out()) {
         search.straighten();
     }
     if search.kept.len() <= FEW {
         search.leaves_out();
     }
     Some(search.kept)
-}
-
-/// So many omissions are looked at before the shortest schedules for them are tried.
-const AT_ONCE: usize = 16;
-
-/// A number that follows from a name, and is not near to that of a name like it.
-fn scattered(name: &Name) -> u64 {
-    BuildHasherDefault::<Mixing>::default().hash_one(name)
 }
 
 struct Search<P> {
@@ -58,7 +53,21 @@ struct Search<P> {
     play: P,
     /// How many more states of stories may be looked at.
     work: usize,
+    experience: Experience,
+    /// What need not be tried again.
+    tried: HashSet<Vec<Deviation>>,
 }
+
+/// What a schedule is worth with this many deviations in place of `all`, if it fails.
+fn worth(deviations: usize, all: usize) -> f64 {
+    if deviations < all { (all - deviations) as f64 } else { 0.1 }
+}
+
+/// Where nothing is worth more than this, each deviation is left out once.
+const LITTLE: f64 = 0.06;
+
+/// Changes that are this likely not to matter are known not to: a story that is as short is no other by them.
+const KNOWN: f64 = 0.9;
 
 impl<P: FnMut(&[Deviation]) -> Option<Trace>> Search<P> {
     /// Whether it fails with these, which are kept then.
@@ -71,52 +80,53 @@ impl<P: FnMut(&[Deviation]) -> Option<Trace>> Search<P> {
     /// Tells the same story by fewer deviations. Whether that went.
     fn straighten(&mut self) -> bool {
         [true, false].into_iter().any(|goes_on| {
-            let cheapest = self.story.cheapest(None, goes_on, self.kept.len(), &mut self.work);
+            let cheapest = self.story.cheapest(goes_on, self.kept.len(), &mut self.work);
             cheapest.is_some_and(|deviations| self.takes(deviations))
         })
     }
 
-    /// Tells it without something that it may be told without. Whether that went.
-    fn omits(&mut self, tried: &mut HashSet<Vec<Deviation>>, in_vain: &mut HashSet<Name>) -> bool {
-        let named = |omission: Omission| (self.story.name(&omission), omission);
-        let mut omissions: Vec<_> = self.story.omissions().into_iter().map(named).collect();
-        // Those of one task or of one kind are not all tried before others.
-        omissions.sort_by_cached_key(|(name, _)| (in_vain.contains(name), scattered(name)));
-        let mut no_shorter = Vec::new();
-        for some in omissions.chunks(AT_ONCE) {
-            let mut shorter = Vec::new();
-            for (name, omission) in some {
-                let cheapest = self.story.cheapest(Some(omission), true, self.kept.len() + 1, &mut self.work);
-                match cheapest {
-                    Some(deviations) if deviations.len() < self.kept.len() => shorter.push((*name, deviations)),
-                    Some(deviations) => no_shorter.push((*name, deviations)),
-                    None => (),
-                }
-            }
-            shorter.sort_by_key(|(_, deviations)| deviations.len());
-            if self.takes_one_of(shorter, tried, in_vain) {
+    /// Tells a story near to it by no more deviations. Whether that went.
+    fn changes(&mut self) -> bool {
+        let all = self.kept.len();
+        let story = self.story.clone();
+        let experience = &self.experience;
+        let mut harmless = |change: Change| experience.harmless(change);
+        let (nearby, variants) = story.nearby(all, LEAST_LIKELY, &mut harmless, &mut self.work);
+        let likely = |variant: &Variant| self.experience.all_harmless(&variant.changes);
+        let mut likely: Vec<(f64, Variant)> = variants.into_iter().map(|variant| (likely(&variant), variant)).collect();
+        let is_known = |&(likely, ref variant): &(f64, Variant)| {
+            variant.cost == all && likely > KNOWN && matches!(variant.changes[..], [Change::Turned(..), ..])
+        };
+        let mut has_left_out = false;
+        loop {
+            likely.retain(|variant| !is_known(variant));
+            let value = |(likely, variant): &(f64, Variant)| likely * worth(variant.cost, all);
+            let best = (0..likely.len()).max_by(|&one, &other| value(&likely[one]).total_cmp(&value(&likely[other])));
+            let Some(best) = best else { return false };
+            if value(&likely[best]) < LITTLE && !std::mem::replace(&mut has_left_out, true) && self.leaves_one_out() {
                 return true;
             }
+            let (_, variant) = likely.swap_remove(best);
+            let deviations = nearby.schedule(&variant);
+            if !self.tried.insert(deviations.clone()) {
+                continue;
+            }
+            if self.takes(deviations) {
+                self.experience.learn_harmless(&variant.changes);
+                return true;
+            }
+            self.experience.learn_harmful(&variant.changes);
+            for (likely, variant) in &mut likely {
+                *likely = self.experience.all_harmless(&variant.changes);
+            }
         }
-        self.takes_one_of(no_shorter, tried, in_vain)
     }
 
-    /// Whether it fails with one of these that was not tried yet.
-    fn takes_one_of(
-        &mut self,
-        attempts: Vec<(Name, Vec<Deviation>)>,
-        tried: &mut HashSet<Vec<Deviation>>,
-        in_vain: &mut HashSet<Name>,
-    ) -> bool {
-        attempts.into_iter().any(|(name, deviations)| {
-            if !tried.insert(deviations.clone()) {
-                return false;
-            }
-            let is_taken = self.takes(deviations);
-            if !is_taken {
-                in_vain.insert(name);
-            }
-            is_taken
+    /// Leaves one deviation out. Whether that went.
+    fn leaves_one_out(&mut self) -> bool {
+        (0..self.kept.len()).any(|place| {
+            let rest = [&self.kept[..place], &self.kept[place + 1..]].concat();
+            self.tried.insert(rest.clone()) && self.takes(rest)
         })
     }
 
@@ -180,7 +190,7 @@ mod tests {
         for seed in 0..100 {
             let run = random(seed);
             let story = Story::of(run.trace()).unwrap();
-            let cheapest = story.cheapest(None, true, usize::MAX, &mut MOST_WORK.clone()).unwrap();
+            let cheapest = story.cheapest(true, usize::MAX, &mut MOST_WORK.clone()).unwrap();
             assert_eq!(replay(&cheapest).value().unwrap(), run.value().unwrap(), "seed {seed}");
             assert!(cheapest.len() <= run.trace().deviations().len());
             before += run.trace().deviations().len();
