@@ -22,7 +22,7 @@ fn spin(rounds: u64, is_over: impl Fn() -> bool) {
     }
 }
 
-/// How far the two are: nothing, open, there.
+/// How far the two are: nothing, open, there, gone.
 #[derive(Clone, Default)]
 struct Stage(Arc<AtomicU32>);
 
@@ -80,15 +80,18 @@ where
                 let (there, may_go) = (there.clone(), may_go.clone());
                 raddle::unblock(move || {
                     std::fs::write(there, "").unwrap();
-                    (0..200).any(|_| {
-                        spin(100_000, || false);
+                    // As long as nobody says so for many seconds.
+                    (0..1000).any(|_| {
+                        spin(500_000, || false);
                         may_go.exists()
                     })
                 })
             });
+            opened.set(3);
             assert!(report.is_ok(), "{report}");
         });
-        let in_company = run(Some(stage));
+        let in_company = run(Some(stage.clone()));
+        assert!(!stage.is(3), "the run waited for the other's process");
         std::fs::write(path("may_go"), "").unwrap();
         assert_eq!(alone, in_company);
     });
