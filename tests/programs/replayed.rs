@@ -75,7 +75,7 @@ fn made_short(program: &Program, name: &str) -> Option<String> {
 
 #[test]
 fn a_failure_is_made_short_and_stays_what_it_was() {
-    for number in numbers(5) {
+    for number in numbers(4) {
         let name = STRATEGIES[number as usize % STRATEGIES.len()];
         holds(FAILING, number, |program| made_short(program, name));
         holds(Kind { jobs: false, threads: false, ..FAILING }, number, |program| made_short(program, name));
