@@ -515,6 +515,26 @@ fn a_schedule_tells_a_worker_that_ended_from_the_next_of_its_number() {
     assert!(late > 50, "{late}: schedules have the steps of later workers");
 }
 
+/// Threads that wait for jobs in vain go on when the run is over, and those behind them queue more.
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+fn what_is_queued_as_a_run_ends_is_no_later_runs() {
+    let other = || Sim::new().pool_threads(2).run(|| async { raddle::unblock(|| 1).await }).digest();
+    let exhausted = || {
+        let report = Sim::new().pool_threads(2).run(|| async {
+            raddle::unblock(|| futures_lite::future::block_on(std::future::pending::<()>())).detach();
+            let waits = || futures_lite::future::block_on(raddle::unblock(|| ()));
+            raddle::unblock(move || (0..300).for_each(|_| _ = thread::spawn(waits).join())).await;
+        });
+        assert_eq!(report.finding().map(|finding| finding.kind()), Some(FindingKind::Deadlock), "{report}");
+        report.digest()
+    };
+    let first = (other(), exhausted());
+    for _ in 0..3 {
+        assert_eq!((other(), exhausted()), first);
+    }
+}
+
 #[test]
 fn what_ends_with_the_run() {
     let ledger = Ledger::default();

@@ -184,9 +184,15 @@ impl World {
         self.drop_queued_jobs(leak);
         self.send_workers_home();
         self.run_workers(leak, &mut LAST_STEPS.clone());
-        let abandoned = self.give_up_workers();
-        while let Some(runnable) = self.pop_ready() {
+        let mut abandoned = self.give_up_workers();
+        // Who came to an end just now may have queued jobs, and what is dropped may: they are no later run's.
+        loop {
+            self.drop_queued_jobs(leak);
+            let Some(runnable) = self.pop_ready() else { break };
             self.let_go(runnable, leak);
+            let (names, natives) = self.give_up_workers();
+            abandoned.0.extend(names);
+            abandoned.1.extend(natives);
         }
         self.registry.borrow_mut().abandon();
         self.beacon.is_wound_up();

@@ -381,10 +381,7 @@ async fn blocking(env: &Arc<Env>, who: &Arc<Who>, what: Facade) {
         }
         Facade::Iter(inner) => {
             let (own, env2) = (who.child('j'), env.clone());
-            let items = (0..3).map(move |n| {
-                steps(&env2, &own, inner.clone());
-                n
-            });
+            let items = (0..3).inspect(move |_| steps(&env2, &own, inner.clone()));
             let mut items = Unblock::new(items);
             let first = items.next().await;
             let count = items.count().await;

@@ -10,6 +10,7 @@
 mod beside;
 #[path = "../common/mod.rs"]
 mod common;
+mod descriptors;
 mod env;
 mod exhausted;
 #[cfg(feature = "smol")]

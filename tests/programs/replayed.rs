@@ -66,8 +66,8 @@ fn made_short(program: &Program, name: &str) -> Option<String> {
             return say("played again it goes another way");
         }
         let passing = sim(program).schedule(read(&failure.passing_schedule()?)).run(&scenario);
-        if !passing.is_ok() {
-            return say(&format!("what is said to pass does not: {passing}"));
+        if fingerprint(&passing) == fingerprint(&again) {
+            return say(&format!("what is said not to fail in this way does: {passing}"));
         }
         None
     })
@@ -75,7 +75,7 @@ fn made_short(program: &Program, name: &str) -> Option<String> {
 
 #[test]
 fn a_failure_is_made_short_and_stays_what_it_was() {
-    for number in numbers(5) {
+    for number in numbers(4) {
         let name = STRATEGIES[number as usize % STRATEGIES.len()];
         holds(FAILING, number, |program| made_short(program, name));
         holds(Kind { jobs: false, threads: false, ..FAILING }, number, |program| made_short(program, name));

@@ -50,7 +50,7 @@ fn first_and_later_runs(program: &Program, name: &str) -> Option<String> {
 
 #[test]
 fn first_and_later_runs_with_and_without_a_trace() {
-    for number in numbers(15) {
+    for number in numbers(10) {
         let name = STRATEGIES[number as usize % STRATEGIES.len()];
         holds(Kind::ALL, number, |program| first_and_later_runs(program, name));
         let other = STRATEGIES[(number as usize / 10) % STRATEGIES.len()];
