@@ -8,7 +8,8 @@ use crate::linearise::{Change, Story, Variant};
 use crate::minimise::minimise;
 use crate::trace::Trace;
 
-/// So many states of stories are looked at for one failure.
+/// So many states of stories are looked at for one failure: with 200 reruns of the benchmark `safe_stack` that took 8 s of
+/// processor time in a build without optimisation.
 const MOST_WORK: usize = 600_000;
 
 /// A story less likely to end as the last one is not looked for.
