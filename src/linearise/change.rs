@@ -23,10 +23,6 @@ impl Story {
         (self.tasks[task], operation, self.steps[step + 1..self.taken].iter().filter(is_same).count())
     }
 
-    pub(super) fn turned(&self, &(first, then): &(usize, usize)) -> Change {
-        Change::Turned(self.name(first), self.name(then))
-    }
-
     /// Steps of one task, once round a loop, as it seems, or more often: it did the same before the first as behind the last.
     pub(super) fn rounds(&self) -> Vec<Vec<usize>> {
         let mut found = Vec::new();

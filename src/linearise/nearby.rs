@@ -1,6 +1,6 @@
 //! The stories near to one, and the cheapest schedule of each.
 
-use super::change::Change;
+use super::change::{Change, StepName};
 use super::{NOBODY, Order, State, Story};
 use crate::deviation::Deviation;
 use crate::hash::HashMap;
@@ -16,6 +16,9 @@ use std::collections::VecDeque;
 pub(crate) struct Nearby<'s> {
     story: &'s Story,
     order: Order,
+    names: Vec<StepName>,
+    /// The steps that each step follows and races with.
+    races: Vec<Vec<usize>>,
     nodes: Vec<Node>,
     /// The nodes by state and layer.
     places: HashMap<(State, u32), u32>,
@@ -86,6 +89,8 @@ impl Story {
         let mut nearby = Nearby {
             story: self,
             order: self.order(),
+            names: (0..self.taken).map(|step| self.name(step)).collect(),
+            races: (0..self.taken).map(|then| (0..then).filter(|&first| self.race(first, then)).collect()).collect(),
             nodes: Vec::new(),
             places: HashMap::default(),
             sets: Vec::new(),
@@ -178,19 +183,24 @@ impl Nearby<'_> {
             return None;
         }
         let is_to_come = |first: &usize| state.done[story.steps[*first].task] <= self.order.own[*first];
-        let overtaken = (0..then).filter(|&first| story.race(first, then)).filter(is_to_come);
-        let mut set: Set = overtaken.map(|first| (first, then)).collect();
+        let overtaken = self.races[then].iter().filter(|first| is_to_come(first));
+        let mut set: Set = overtaken.map(|&first| (first, then)).collect();
         if layer >= FIRST_SET {
             set.extend(&self.sets[(layer - FIRST_SET) as usize]);
         }
         set.sort_unstable();
-        let count = self.sets.len() as u32;
+        let (count, names) = (self.sets.len() as u32, &self.names);
         let number = *self.layers.entry(set).or_insert_with_key(|set| {
-            self.likely.push(set.iter().map(|pair| harmless(story.turned(pair))).product());
+            let turned = |&(first, then): &(usize, usize)| Change::Turned(names[first], names[then]);
+            self.likely.push(set.iter().map(|pair| harmless(turned(pair))).product());
             self.sets.push(set.clone());
             count
         });
         (self.likely[number as usize] >= least).then_some(FIRST_SET + number)
+    }
+
+    fn turned(&self, &(first, then): &(usize, usize)) -> Change {
+        Change::Turned(self.names[first], self.names[then])
     }
 
     /// Whether all that was overtaken in this layer has been taken.
@@ -223,7 +233,7 @@ impl Nearby<'_> {
     fn rounds(&self, least: f64, harmless: &mut impl FnMut(Change) -> f64) -> Vec<Round> {
         let mut rounds = Vec::new();
         for steps in self.story.rounds() {
-            let changes: Vec<Change> = steps.iter().map(|&step| Change::LeftOut(self.story.name(step))).collect();
+            let changes: Vec<Change> = steps.iter().map(|&step| Change::LeftOut(self.names[step])).collect();
             if changes.iter().map(|&change| harmless(change)).product::<f64>() >= least {
                 let (from, last) = (steps[0], steps[steps.len() - 1]);
                 let task = self.story.steps[from].task;
@@ -262,7 +272,7 @@ impl Nearby<'_> {
             let cost = node.cost.saturating_add(node.rest);
             let set = (node.layer - FIRST_SET) as usize;
             if of_sets[set].as_ref().map_or(cost <= most, |best| cost < best.cost) {
-                let changes = self.sets[set].iter().map(|pair| self.story.turned(pair)).collect();
+                let changes = self.sets[set].iter().map(|pair| self.turned(pair)).collect();
                 of_sets[set] = Some(Variant { changes, cost, at: at as u32, then: None });
             }
         }
