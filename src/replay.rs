@@ -1,6 +1,8 @@
 //! The one line that replays a run.
 
-use crate::env::{SCHEDULE, SEED, STRATEGY, TRACE};
+#[cfg(feature = "insta")]
+use crate::env::TRACE;
+use crate::env::{SCHEDULE, SEED, STRATEGY};
 use crate::seed::Seed;
 use std::fmt;
 
@@ -29,6 +31,7 @@ impl Replay {
     }
 
     /// The same line for a run that need not fail, so that its interleaving is shown all the same.
+    #[cfg(feature = "insta")]
     pub fn shown(&self, line: String) -> String {
         match &self.command {
             Some(command) if !command.contains(PLACE) => format!("{TRACE}=1 {line}"),

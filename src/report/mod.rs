@@ -351,6 +351,7 @@ impl<T> fmt::Display for Report<T> {
 
 impl<T> Report<T> {
     /// The line that has the run again, and shows it whether it fails or not.
+    #[cfg(feature = "insta")]
     pub(crate) fn line_that_shows(&self) -> String {
         self.replay.shown(self.replay_line())
     }
