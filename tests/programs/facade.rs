@@ -12,9 +12,9 @@ use smol::stream::StreamExt;
 use std::io::{SeekFrom, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +50,7 @@ pub enum Facade {
 }
 
 pub fn make(maker: &mut Maker) -> Option<Facade> {
+    scratch();
     let kind = maker.kind;
     let (ms, flag) = (maker.rng.u8(..4), maker.rng.bool());
     let one = |maker: &mut Maker| vec![maker.block(2)];
@@ -92,11 +93,28 @@ impl Facade {
     }
 }
 
+/// The folder for files of this process's programs, made outside of runs: a run that is over may leave some, and what processes
+/// that are gone have left is removed.
+fn scratch() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let all = Path::new(env!("CARGO_TARGET_TMPDIR")).join("programs");
+        for left in std::fs::read_dir(&all).into_iter().flatten().flatten() {
+            if cfg!(target_os = "linux") && !Path::new("/proc").join(left.file_name()).exists() {
+                let _ = std::fs::remove_dir_all(left.path());
+            }
+        }
+        let own = all.join(std::process::id().to_string());
+        std::fs::create_dir_all(&own).expect("a folder in the target's");
+        own
+    })
+}
+
 /// A file's name that no other run has, and that is nowhere told.
 fn path() -> PathBuf {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, SeqCst);
-    std::env::temp_dir().join(format!("programs-{}-{number:08}", std::process::id()))
+    scratch().join(format!("{}-{number:08}", std::process::id()))
 }
 
 async fn finish(env: &Arc<Env>, who: &Arc<Who>, task: smol::Task<()>, end: End) {
