@@ -35,7 +35,7 @@ fn tells_what_is_left() {
     println!("\n{} programs", programs.len());
     for _ in 0..PASSES {
         for program in &programs {
-            explore(program).seeds(0..4).run(scenario(program, false, &nobody()));
+            explore(program).seeds(0..4).shrink_budget(20).run(scenario(program, false, &nobody()));
         }
         println!("left: {} {}", status("Threads"), status("VmRSS"));
     }
