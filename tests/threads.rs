@@ -435,3 +435,17 @@ fn threads_choose_as_the_loop_does() {
     }
     assert!(seen.len() > 30, "{} orders", seen.len());
 }
+
+/// Nor is it looked for in the seconds in which somebody outside might write: nobody there has the other end.
+#[test]
+fn a_reader_of_its_own_pair_waits_for_ever() {
+    let report = Sim::new().run(|| async {
+        let (mut reader, writer) = std::os::unix::net::UnixStream::pair().unwrap();
+        let job = raddle::unblock(move || std::io::Read::read(&mut reader, &mut [0]).unwrap());
+        std::mem::forget(writer);
+        job.await
+    });
+    assert_eq!(report.finding().unwrap().kind(), FindingKind::Deadlock);
+    let text = report.to_string();
+    assert!(text.contains("worker-1: suspended in job ") && !text.contains("workers.rs"), "{text}");
+}

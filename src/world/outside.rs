@@ -4,12 +4,14 @@
 //! nobody can run. And descriptors that stand for sockets of the run's own network, which are no sockets of the system.
 
 use super::World;
+use crate::boundary::threads::Backend;
+use crate::boundary::zygote;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 #[cfg(all(unix, feature = "smol"))]
-use crate::boundary::descriptor;
+use crate::boundary::{descriptor, kernel};
 
 /// A descriptor, the address of the socket that it stands for, and whom that is connected to.
 pub(super) type StandIn = (i32, SocketAddr, Option<SocketAddr>);
@@ -24,21 +26,38 @@ impl World {
     /// Waits in real time until something outside the world changes; false if nobody waits for that, or nothing does.
     pub(super) fn wait_outside(&self) -> bool {
         let waits_for_words = self.is_any_worker_at_a_word();
-        let is_outside_quiet = self.outside.borrow().is_empty() && !self.is_any_task_outside();
-        let rounds = match (is_outside_quiet, waits_for_words) {
-            (true, false) => return false,
-            (true, true) => 10,
-            (false, _) => 5_000,
+        let is_any_descriptor = !self.outside.borrow().is_empty() || self.is_any_task_outside();
+        let millis = match (is_any_descriptor, waits_for_words) {
+            (false, false) => return false,
+            (true, _) if !self.is_outside_quiet() => 5_000,
+            _ => 10,
         };
-        self.look_outside_for(rounds, &|| self.beacon.called.load(Ordering::Acquire))
+        self.look_outside_for(millis, &|| self.beacon.called.load(Ordering::Acquire))
     }
 
-    /// Looks outside every millisecond of real time, for so many, until something has changed there or `enough`.
+    /// Whether nobody outside can do what is waited for: this run has started no process, and both ends of each descriptor
+    /// are its own.
+    fn is_outside_quiet(&self) -> bool {
+        let alone = self.threads.backend() == Backend::Borrowed && zygote::is_child();
+        !self.has_started_children.get()
+            && self.children.get() == 0
+            && self.outside.borrow().iter().all(|(_, probe)| probe.is_of_the_world(alone))
+            && self.are_tasks_quiet(alone)
+    }
+
+    /// Looks outside for so many milliseconds of real time, until something has changed there or `enough`: in each of them at
+    /// first, then more seldom, since on a machine that is busy each look waits for its turn.
     pub fn look_outside_for(&self, millis: u32, enough: &dyn Fn() -> bool) -> bool {
-        (0..millis).any(|_| {
-            std::thread::sleep(Duration::from_millis(1));
-            self.look_outside() || enough()
-        })
+        let mut waited = 0;
+        while waited < millis {
+            let step = (waited / 16).clamp(1, 20).min(millis - waited);
+            std::thread::sleep(Duration::from_millis(step.into()));
+            waited += step;
+            if self.look_outside() || enough() {
+                return true;
+            }
+        }
+        false
     }
 
     /// Wakes workers whose outside world has changed. False if nothing did.
@@ -96,6 +115,10 @@ impl World {
         !self.tasks_outside.borrow().is_empty()
     }
 
+    fn are_tasks_quiet(&self, alone: bool) -> bool {
+        self.tasks_outside.borrow().iter().all(|&(fd, ..)| kernel::is_ours(fd, alone))
+    }
+
     /// Wakes tasks whose descriptors are ready. False if none is.
     pub(super) fn look_for_tasks_outside(&self) -> bool {
         if !self.is_any_task_outside() {
@@ -120,6 +143,10 @@ impl World {
 impl World {
     pub(super) fn is_any_task_outside(&self) -> bool {
         false
+    }
+
+    fn are_tasks_quiet(&self, _alone: bool) -> bool {
+        true
     }
 
     pub(super) fn look_for_tasks_outside(&self) -> bool {

@@ -29,6 +29,15 @@ impl Probe {
             Probe::Opening(id) => world.fifo_is_open(id),
         }
     }
+
+    /// Whether nobody outside the world can have it happen, as long as this has started no process.
+    pub fn is_of_the_world(self, alone: bool) -> bool {
+        match self {
+            Probe::Descriptor { fd, .. } => kernel::is_ours(fd, alone),
+            Probe::Call(call) => kernel::waits_for_ours(&call, alone),
+            Probe::Opening(_) => false,
+        }
+    }
 }
 
 /// For how many microseconds of real time a run waits for its child processes to come to rest, all in all: one that computes

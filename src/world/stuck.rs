@@ -25,7 +25,7 @@ impl World {
             busiest.sort_by_key(|a| std::cmp::Reverse(a.polls));
             let told = busiest.iter().take(5).map(|a| {
                 let polls = if a.polls == 1 { "poll" } else { "polls" };
-                format!("  {} (spawned at {}): {} {polls}", a.name, At(a.spawned_at), a.polls)
+                format!("  {}: {} {polls}", with_site(a), a.polls)
             });
             finding.details.push(format!("the busiest tasks:\n{}", told.collect::<Vec<_>>().join("\n")));
         }
@@ -122,7 +122,7 @@ impl World {
             if actor.kind == ActorKind::Worker && worker.is_none() {
                 continue; // an idle worker waits by right
             }
-            let mut line = format!("  {} (spawned at {})", actor.name, At(actor.spawned_at));
+            let mut line = format!("  {}", with_site(actor));
             if actor.kind == ActorKind::Job {
                 line += match actor.polls {
                     0 => ": in the pool's queue",
@@ -164,4 +164,12 @@ impl World {
 
 fn self_name(log: &Log, key: Key) -> String {
     log.index(key).map_or_else(|| "a job".into(), |index| log.actors()[index as usize].name.clone())
+}
+
+/// Who it is, and where it was spawned; but for workers, which raddle makes itself.
+fn with_site(actor: &Actor) -> String {
+    match actor.kind {
+        ActorKind::Worker => actor.name.clone(),
+        _ => format!("{} (spawned at {})", actor.name, At(actor.spawned_at)),
+    }
 }

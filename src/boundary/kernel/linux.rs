@@ -18,6 +18,7 @@ pub use super::waits::{
     clear_sets, fire_timer, is_nonblocking, is_over, is_ready, kind_of, name_of, perform, perform_for, perform_now,
     stop_timer, write_part,
 };
+pub use super::within::{is_ours, waits_for_ours};
 use super::{Handler, Selector};
 use std::ffi::{c_int, c_void};
 use std::mem;

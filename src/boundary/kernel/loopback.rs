@@ -9,7 +9,7 @@
 use super::Call;
 use super::arch::raw;
 use super::memory::peek;
-use super::opened::{close, opening, owns};
+use super::opened::{close, opening, owns, owns_end};
 use std::mem;
 use std::ptr;
 
@@ -79,7 +79,7 @@ pub fn divert(fd: i32) -> Option<(i32, i32)> {
             return None;
         }
         replace(fd, pair[0]);
-        owns(pair[1]);
+        owns_end(pair[1]);
         Some((behind, pair[1]))
     })
 }
@@ -109,7 +109,7 @@ fn replace(fd: i32, end: i32) {
     raw(libc::SYS_fcntl, [end.into(), libc::F_SETFL.into(), flags & i64::from(libc::O_NONBLOCK), 0, 0, 0]);
     let closes = if closes & i64::from(libc::FD_CLOEXEC) == 0 { 0 } else { i64::from(libc::O_CLOEXEC) };
     raw(libc::SYS_dup3, [end.into(), fd.into(), closes, 0, 0, 0]);
-    owns(fd);
+    owns_end(fd);
     close(end);
 }
 

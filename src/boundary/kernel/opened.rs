@@ -39,6 +39,9 @@ const MOST: usize = 4096;
 /// one which was closed unseen, and opened again by others, is not taken for it. 0: nobody's.
 static OPEN: [AtomicU64; MOST] = [const { AtomicU64::new(0) }; MOST];
 
+/// Set in [`OPEN`] for one that was made with its other end, so that both are this world's.
+const PAIRED: u64 = 1 << 63;
+
 /// How many there are in [`OPEN`].
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
@@ -48,7 +51,8 @@ static HIGHEST: AtomicU32 = AtomicU32::new(0);
 /// Who notes what it opens: the threads of one world, which have a selector, or several with this number in common.
 pub(super) fn new_owner() -> u32 {
     static LAST: AtomicU32 = AtomicU32::new(0);
-    LAST.fetch_add(1, Ordering::Relaxed) + 1
+    // The highest bit is not its own.
+    (LAST.fetch_add(1, Ordering::Relaxed) + 1) & (u32::MAX >> 1)
 }
 
 /// The calling thread's; 0 if it is of no world.
@@ -64,15 +68,25 @@ fn place(fd: i64) -> Option<&'static AtomicU64> {
     usize::try_from(fd).ok().and_then(|fd| OPEN.get(fd))
 }
 
+/// Whose what is noted as `word` is.
+fn noted_for(word: u64) -> u32 {
+    ((word & !PAIRED) >> 32) as u32
+}
+
 /// Whether `fd` is noted for `owner`.
 fn is_noted(owner: u32, fd: i64) -> bool {
-    place(fd).is_some_and(|place| (place.load(Ordering::Relaxed) >> 32) as u32 == owner)
+    place(fd).is_some_and(|place| noted_for(place.load(Ordering::Relaxed)) == owner)
+}
+
+/// Whether `fd` is an end of what has both in the calling thread's world, as far as it has started no process.
+pub(super) fn is_paired(fd: i64) -> bool {
+    is_noted(this_owner(), fd) && place(fd).is_some_and(|place| place.load(Ordering::Relaxed) & PAIRED != 0)
 }
 
 /// Takes away what is there, if that is `owner`'s.
 fn clear(owner: u32, place: &AtomicU64) {
     let before = place.load(Ordering::Relaxed);
-    let is_owners = before != 0 && (before >> 32) as u32 == owner;
+    let is_owners = before != 0 && noted_for(before) == owner;
     if is_owners && place.compare_exchange(before, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
         COUNT.fetch_sub(1, Ordering::Relaxed);
     }
@@ -108,16 +122,17 @@ fn note(owner: u32, fd: i64) {
     if fd >= 0
         && let Some(thing) = thing(fd)
     {
-        note_as(owner, fd, thing);
+        note_as(owner, fd, thing, false);
     }
 }
 
-fn note_as(owner: u32, fd: i64, thing: u32) {
+fn note_as(owner: u32, fd: i64, thing: u32, is_paired: bool) {
     let Some(place) = place(fd) else { return };
     if HIGHEST.load(Ordering::Relaxed) < fd as u32 {
         HIGHEST.fetch_max(fd as u32, Ordering::Relaxed);
     }
-    if place.swap(u64::from(owner) << 32 | u64::from(thing), Ordering::Relaxed) == 0 {
+    let paired = if is_paired { PAIRED } else { 0 };
+    if place.swap(u64::from(owner) << 32 | u64::from(thing) | paired, Ordering::Relaxed) == 0 {
         COUNT.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -134,6 +149,16 @@ pub fn owns(fd: i32) {
     let owner = this_owner();
     if owner != 0 {
         opening(|| note(owner, fd.into()));
+    }
+}
+
+/// The same for an end of what has both in this world.
+pub(super) fn owns_end(fd: i32) {
+    let owner = this_owner();
+    if owner != 0
+        && let Some(thing) = thing(fd.into())
+    {
+        opening(|| note_as(owner, fd.into(), thing, true));
     }
 }
 
@@ -179,7 +204,7 @@ fn noted(whose: impl Fn(u32) -> bool) -> impl Iterator<Item = (i32, &'static Ato
     let highest = HIGHEST.load(Ordering::Relaxed) as usize;
     let all = OPEN.iter().enumerate().take(highest + 1);
     all.filter(move |(_, place)| {
-        let owner = (place.load(Ordering::Relaxed) >> 32) as u32;
+        let owner = noted_for(place.load(Ordering::Relaxed));
         owner != 0 && whose(owner)
     })
     .map(|(fd, place)| (fd as i32, place))
@@ -245,8 +270,10 @@ fn open_or_close(owner: u32, number: i64, args: [i64; 6]) -> i64 {
                 let fd = perform();
                 if fd >= 0 && fd != a {
                     forget(owner, fd);
-                    if is_noted(owner, a) {
-                        note(owner, fd);
+                    if is_noted(owner, a)
+                        && let Some(thing) = thing(fd)
+                    {
+                        note_as(owner, fd, thing, is_paired(a));
                     }
                 }
                 fd
@@ -287,9 +314,13 @@ fn both(owner: u32, open: impl FnOnce() -> i64, at: i64, are_one: bool) -> i64 {
             let [a, b, c, d, e, f, g, h] = bytes;
             let ends = [[a, b, c, d], [e, f, g, h]].map(|end| i64::from(i32::from_ne_bytes(end)));
             match thing(ends[0]).filter(|_| are_one) {
-                Some(thing) => ends.map(|fd| note_as(owner, fd, thing)),
-                None => ends.map(|fd| note(owner, fd)),
-            };
+                Some(thing) => ends.iter().for_each(|&fd| note_as(owner, fd, thing, true)),
+                None => ends.iter().for_each(|&fd| {
+                    if let Some(thing) = thing(fd) {
+                        note_as(owner, fd, thing, true);
+                    }
+                }),
+            }
         }
         result
     })

@@ -80,7 +80,7 @@ pub fn perform_now(call: &Call) -> i64 {
 }
 
 /// The descriptors of a `select`.
-struct Sets {
+pub(super) struct Sets {
     count: i64,
     /// Where the caller has them, or 0, and copies of them.
     places: [i64; 3],
@@ -89,7 +89,7 @@ struct Sets {
 }
 
 impl Sets {
-    fn of(call: &Call) -> Sets {
+    pub(super) fn of(call: &Call) -> Sets {
         let count = call.args[0].clamp(0, libc::FD_SETSIZE as i64);
         let bytes = (count as usize).div_ceil(64) * 8;
         let mut sets = Sets { count, places: [call.args[1], call.args[2], call.args[3]], copies: [[0; 128]; 3], bytes };
@@ -97,6 +97,12 @@ impl Sets {
             peek(place as usize, &mut copy[..bytes]);
         }
         sets
+    }
+
+    /// Those that are in one of its sets.
+    pub(super) fn members(&self) -> impl Iterator<Item = i32> {
+        let is_in = |fd: usize| self.copies.iter().any(|set| set[fd / 8] & 1 << (fd % 8) != 0);
+        (0..self.count as usize).filter(move |&fd| is_in(fd)).map(|fd| fd as i32)
     }
 
     /// How many are ready now; if some are and it is to `tell`, the caller's sets say which.
