@@ -166,10 +166,10 @@ fn self_name(log: &Log, key: Key) -> String {
     log.index(key).map_or_else(|| "a job".into(), |index| log.actors()[index as usize].name.clone())
 }
 
-/// Who it is, and where it was spawned; but for workers, which raddle makes itself.
+/// Who it is, and where it was spawned. Of threads that is not known.
 fn with_site(actor: &Actor) -> String {
     match actor.kind {
-        ActorKind::Worker => actor.name.clone(),
+        ActorKind::Worker | ActorKind::Thread => actor.name.clone(),
         _ => format!("{} (spawned at {})", actor.name, At(actor.spawned_at)),
     }
 }
