@@ -170,6 +170,7 @@ fn tell_overflow(out: &mut dyn fmt::Write) {
         let job = threads::current().and_then(|index| world.job_at_once(index));
         let site = job.map_or(beacon.site.load(Ordering::Relaxed), |(site, _)| site);
         match sites::site_now(site) {
+            Some(site) if site.is_raddles() => write!(out, "a {}", site.name())?,
             Some(site) => write!(out, "{} (spawned at {})", site.name(), At(site.at))?,
             None => out.write_str("a task")?,
         }

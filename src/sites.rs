@@ -21,6 +21,11 @@ impl Site {
         self.given.unwrap_or_else(|| of_future((self.type_name)()))
     }
 
+    /// Whether raddle has made it itself, a worker or a thread: where that is in its code tells nobody anything.
+    pub fn is_raddles(&self) -> bool {
+        matches!(self.given, Some("worker" | "thread")) && (self.type_name)().starts_with("raddle::")
+    }
+
     fn address(&self) -> (usize, usize, usize) {
         let at: *const Location<'static> = self.at;
         (at as usize, self.type_name as usize, self.given.map_or(0, |g| g.as_ptr() as usize))

@@ -135,6 +135,7 @@ fn report(beacon: &Beacon, still_for: Duration) -> String {
     let steps = beacon.steps.load(Ordering::Relaxed);
     let now = Instant::from_nanos(beacon.now.load(Ordering::Relaxed));
     let task = match sites::site(beacon.site.load(Ordering::Relaxed)) {
+        Some(site) if site.is_raddles() => format!("a {}", site.name()),
         Some(site) => format!("{} (spawned at {})", site.name(), At(site.at)),
         None => "the scenario".into(),
     };
