@@ -40,6 +40,8 @@ pub struct Complete {
     pub finished: bool,
     /// Whether orders of steps that do not race by what tasks [announced](crate::announce) were counted as one.
     pub reduced: bool,
+    /// Whether messages on the run's network took as long as the seed has it, in all runs: other times were not searched.
+    pub one_latency: bool,
     /// Distinct schedules (classes of them, where `reduced`) among the runs.
     pub schedules: u64,
 }
@@ -153,12 +155,13 @@ impl fmt::Display for Coverage {
             return f.write_str("; the run draws nothing from its seed: one schedule is all there is");
         }
         match self.complete {
-            Some(Complete { finished: true, reduced: false, schedules }) => {
+            Some(Complete { finished: true, reduced, one_latency, schedules }) => {
                 let are = if schedules == 1 { "is" } else { "are" };
-                return write!(f, "; exhaustive: there {are} {}", plural(schedules, "schedule"));
-            }
-            Some(Complete { finished: true, reduced: true, schedules }) => {
-                return write!(f, "; exhaustive modulo untracked state: there are {schedules} schedules that differ");
+                let state = if reduced { " modulo untracked state" } else { "" };
+                let times = if one_latency { ", with the latencies of one seed" } else { "" };
+                let differ = if reduced { " that differ" } else { "" };
+                let schedules = plural(schedules, "schedule");
+                return write!(f, "; exhaustive{state}{times}: there {are} {schedules}{differ}");
             }
             Some(Complete { finished: false, .. }) => write!(f, "; not exhaustive: there are more schedules")?,
             None => {}

@@ -236,7 +236,12 @@ impl Search<'_, '_> {
         }
         let complete = tree.as_ref().map(|tree| {
             let tree = tree.lock().unwrap_or_else(PoisonError::into_inner);
-            Complete { finished: tree.is_finished(), reduced: tree.is_reduced(), schedules: self.schedules }
+            Complete {
+                finished: tree.is_finished(),
+                reduced: tree.is_reduced(),
+                one_latency: tree.has_one_latency(),
+                schedules: self.schedules,
+            }
         });
         let outcomes = (self.explored.outcomes.len() + self.explored.failures.len()) as u64;
         let mut count = std::mem::take(&mut self.count);

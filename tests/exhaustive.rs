@@ -17,7 +17,9 @@ where
 }
 
 fn schedules(found: &Found, reduced: bool) -> u64 {
-    let Some(Complete { finished: true, schedules, reduced: was_reduced }) = found.coverage().complete() else {
+    let Some(Complete { finished: true, schedules, reduced: was_reduced, one_latency: false }) =
+        found.coverage().complete()
+    else {
         panic!("not finished: {found}")
     };
     assert_eq!(was_reduced, reduced, "{found}");

@@ -26,6 +26,8 @@ pub(crate) struct Tree {
     redundant: bool,
     /// Two orders were counted as one by what tasks announced.
     reduced: bool,
+    /// Some message took as long as the seed has it, and no other time was tried.
+    one_latency: bool,
     finished: bool,
 }
 
@@ -63,6 +65,11 @@ impl Tree {
     /// Whether every schedule has been run.
     pub fn is_finished(&self) -> bool {
         self.finished
+    }
+
+    /// Whether messages took as long as the seed has it, and no other times were tried.
+    pub fn has_one_latency(&self) -> bool {
+        self.one_latency
     }
 
     /// Whether orders were left out that only matter for state that nobody announced.
@@ -200,13 +207,15 @@ impl Parcel for Tree {
         self.depth.put(sink);
         self.redundant.put(sink);
         self.reduced.put(sink);
+        self.one_latency.put(sink);
         self.finished.put(sink);
     }
 
     fn take(from: &mut Reader<'_>) -> Option<Tree> {
         let (frames, depth) = (Parcel::take(from)?, Parcel::take(from)?);
-        let (redundant, reduced, finished) = (Parcel::take(from)?, Parcel::take(from)?, Parcel::take(from)?);
-        Some(Tree { frames, depth, redundant, reduced, finished, ..Tree::default() })
+        let (redundant, reduced) = (Parcel::take(from)?, Parcel::take(from)?);
+        let (one_latency, finished) = (Parcel::take(from)?, Parcel::take(from)?);
+        Some(Tree { frames, depth, redundant, reduced, one_latency, finished, ..Tree::default() })
     }
 }
 
@@ -300,6 +309,7 @@ impl Strategy for Exhaustive {
 
     /// They are the seed's, the same in all runs: a search through hundreds of times for each message comes to no end.
     fn latency(&mut self, _who: Key, _nth: u32, _n: u32) -> Option<u32> {
+        self.tree().one_latency = true;
         None
     }
 }

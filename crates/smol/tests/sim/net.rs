@@ -421,3 +421,29 @@ fn latencies_are_minimised_to_the_shortest_that_fail() {
     let plain = raddle::Explore::new().strategy(raddle::StrategyKind::Fifo).run(scenario);
     assert!(plain.is_ok(), "in plain order all are as short as they can be: {plain}");
 }
+
+/// An exhaustive search takes the times as they are, the same in all runs, and says so.
+#[test]
+fn an_exhaustive_search_tells_that_times_are_one_seeds() {
+    let explore = || raddle::Explore::new().seeds(0..10_000).strategy(raddle::StrategyKind::Exhaustive);
+    let found = explore().run(|| async {
+        let receiver = UdpSocket::bind("10.0.0.1:5000").await?;
+        let send = |name: &'static str| async move {
+            UdpSocket::bind("10.0.0.2:0").await?.send_to(name.as_bytes(), "10.0.0.1:5000").await.map(drop)
+        };
+        let tasks = ["a", "b"].map(|name| smol::spawn(send(name)));
+        let mut got = String::new();
+        for task in tasks {
+            task.await?;
+            let mut one = [0];
+            receiver.recv(&mut one).await?;
+            got.push(one[0].into());
+        }
+        Result::Ok(got)
+    });
+    let complete = found.coverage().complete().expect("it is exhaustive");
+    assert!(complete.finished && complete.one_latency, "{found}");
+    assert!(found.to_string().contains("exhaustive, with the latencies of one seed: there are "), "{found}");
+    let found = explore().run(|| async { smol::spawn(async {}).await });
+    assert!(found.coverage().complete().is_some_and(|complete| complete.finished && !complete.one_latency), "{found}");
+}
