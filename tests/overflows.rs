@@ -114,7 +114,8 @@ fn the_run_is_told() {
             ("in_a_thread", "thread"),
             ("after_a_standstill", "scenario"),
         ] {
-            let task = format!("deep failed: a stack overflow in {task} (spawned at ");
+            let of = if task == "thread" { "a thread\n".into() } else { format!("{task} (spawned at ") };
+            let task = format!("deep failed: a stack overflow in {of}");
             let parts = ["\n  seed 0x2f, step ", "replay: raddle::Sim::new().seed(0x2f)", "overflowed its stack"];
             let err = told(victim, threads);
             in_order(&err, &[&task[..]]);
