@@ -55,7 +55,9 @@ type Scenario = fn(&dyn Fn()) -> String;
 /// calls what it gets once all is open.
 fn run(seed: u64, scenario: Scenario, meanwhile: impl Fn() + Send + Sync + 'static) -> (raddle::Digest, u64, String) {
     let meanwhile = Arc::new(meanwhile);
-    let report = Sim::new().require_boundary(true).seed(seed).run(move || {
+    // It waits for what is forked beside it, which may have to be forked again.
+    let sim = Sim::new().require_boundary(true).watchdog(Duration::from_secs(60));
+    let report = sim.seed(seed).run(move || {
         let meanwhile = meanwhile.clone();
         async move {
             let others = (0..3).map(|n| {
@@ -306,13 +308,14 @@ fn a_terminal_that_is_hung_up() {
     is_the_same(
         |meanwhile| {
             // SAFETY: plain calls; what they make is nobody else's; a place for a name.
+            // Closed on exec: programs that other tests start are to have none of them.
             let (master, mut terminal) = unsafe {
-                let master = libc::posix_openpt(libc::O_RDWR | libc::O_NOCTTY);
+                let master = libc::posix_openpt(libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC);
                 assert!(master >= 0);
                 assert_eq!((libc::grantpt(master), libc::unlockpt(master)), (0, 0));
                 let mut name = [0; 64];
                 assert_eq!(libc::ptsname_r(master, name.as_mut_ptr(), name.len()), 0);
-                let terminal = libc::open(name.as_ptr(), libc::O_RDWR | libc::O_NOCTTY);
+                let terminal = libc::open(name.as_ptr(), libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC);
                 assert!(terminal >= 0);
                 (OwnedFd::from_raw_fd(master), File::from_raw_fd(terminal))
             };
