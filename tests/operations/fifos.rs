@@ -215,13 +215,13 @@ fn standard_input() {
 
 /// Both ends of a new terminal.
 fn terminal() -> (rustix::fd::OwnedFd, rustix::fd::OwnedFd) {
-    let master = c!(libc::posix_openpt(libc::O_RDWR | libc::O_NOCTTY));
+    let master = c!(libc::posix_openpt(libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC));
     assert!(master >= 0);
     c!(libc::grantpt(master));
     c!(libc::unlockpt(master));
     let mut name = [0; 64];
     c!(libc::ptsname_r(master, name.as_mut_ptr(), name.len()));
-    let terminal = c!(libc::open(name.as_ptr(), libc::O_RDWR | libc::O_NOCTTY));
+    let terminal = c!(libc::open(name.as_ptr(), libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC));
     assert!(terminal >= 0);
     use rustix::fd::{FromRawFd, OwnedFd};
     c!((OwnedFd::from_raw_fd(master), OwnedFd::from_raw_fd(terminal)))
