@@ -436,7 +436,7 @@ fn threads_choose_as_the_loop_does() {
     assert!(seen.len() > 30, "{} orders", seen.len());
 }
 
-/// Nor is it looked for in the seconds in which somebody outside might write: nobody there has the other end.
+/// It is told what waits, and no place in raddle's own code.
 #[test]
 fn a_reader_of_its_own_pair_waits_for_ever() {
     let report = Sim::new().run(|| async {

@@ -48,24 +48,24 @@ fn first_and_later_runs(program: &Program, name: &str) -> Option<String> {
     (found.digest().to_string() != format!("{all:016x}")).then(|| format!("{name}: explored, its digest is another"))
 }
 
-#[test]
-fn first_and_later_runs_with_and_without_a_trace() {
+/// Programs of each kind, each number under another strategy.
+fn first_and_later_runs_of(kinds: [Kind; 2]) {
     for number in numbers(10) {
-        let name = STRATEGIES[number as usize % STRATEGIES.len()];
-        holds(Kind::ALL, number, |program| first_and_later_runs(program, name));
-        let other = STRATEGIES[(number as usize / 10) % STRATEGIES.len()];
-        holds(Kind::TASKS, number, |program| first_and_later_runs(program, other));
+        for (kind, place) in kinds.into_iter().zip([number, number / 2]) {
+            let name = STRATEGIES[place as usize % STRATEGIES.len()];
+            holds(kind, number, |program| first_and_later_runs(program, name));
+        }
     }
 }
 
 #[test]
+fn first_and_later_runs_with_and_without_a_trace() {
+    first_and_later_runs_of([Kind::ALL, Kind::TASKS]);
+}
+
+#[test]
 fn first_and_later_runs_of_all_that_there_is() {
-    for number in numbers(10) {
-        let name = STRATEGIES[number as usize % STRATEGIES.len()];
-        holds(Kind::MORE, number, |program| first_and_later_runs(program, name));
-        let other = STRATEGIES[(number as usize / 2) % STRATEGIES.len()];
-        holds(Kind::FACADE, number, |program| first_and_later_runs(program, other));
-    }
+    first_and_later_runs_of([Kind::MORE, Kind::FACADE]);
 }
 
 /// What each of the programs comes to, one a line.

@@ -12,7 +12,7 @@ pub use super::memory::{backtrace, exported, is_static, peek, poke, word_is};
 pub(super) use super::opened::new_owner;
 pub use super::opened::{close, forget_all};
 #[cfg(feature = "smol")]
-pub use super::opened::{opening, owns, starting};
+pub use super::opened::{opening, owns, owns_end, starting};
 pub use super::settled::settle_children;
 pub use super::waits::{
     clear_sets, fire_timer, is_nonblocking, is_over, is_ready, kind_of, name_of, perform, perform_for, perform_now,

@@ -92,7 +92,7 @@ pub use imp::{
     place_of, poke, settle, settle_children, stop_timer, waits_for_ours, word_is, write_part,
 };
 #[cfg(all(unix, feature = "smol"))]
-pub use imp::{opening, owns, starting};
+pub use imp::{opening, owns, owns_end, starting};
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 pub(super) use opened::{forked, spawned};
 

@@ -78,6 +78,11 @@ fn is_noted(owner: u32, fd: i64) -> bool {
     place(fd).is_some_and(|place| noted_for(place.load(Ordering::Relaxed)) == owner)
 }
 
+/// Whether `fd` is noted for the calling thread's world.
+pub(super) fn is_own(fd: i64) -> bool {
+    is_noted(this_owner(), fd)
+}
+
 /// Whether `fd` is an end of what has both in the calling thread's world, as far as it has started no process.
 pub(super) fn is_paired(fd: i64) -> bool {
     is_noted(this_owner(), fd) && place(fd).is_some_and(|place| place.load(Ordering::Relaxed) & PAIRED != 0)
@@ -153,7 +158,7 @@ pub fn owns(fd: i32) {
 }
 
 /// The same for an end of what has both in this world.
-pub(super) fn owns_end(fd: i32) {
+pub fn owns_end(fd: i32) {
     let owner = this_owner();
     if owner != 0
         && let Some(thing) = thing(fd.into())

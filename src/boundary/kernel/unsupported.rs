@@ -96,15 +96,17 @@ pub fn poke(_: usize, _: &[u8]) -> usize {
     0
 }
 
-/// Whether a wait for descriptors, or for a child, would be over at once.
+/// Whether nobody outside the world can make a descriptor ready.
 pub fn is_ours(_: i32, _: bool) -> bool {
     false
 }
 
+/// The same of all that a call waits for.
 pub fn waits_for_ours(_: &Call, _: bool) -> bool {
     false
 }
 
+/// Whether a wait for descriptors, or for a child, would be over at once.
 pub fn is_over(_: &Call) -> bool {
     true
 }
@@ -163,6 +165,10 @@ pub fn join(_: i32, _: i32) -> Option<i32> {
 /// Notes what was opened for the calling thread's world.
 #[cfg(all(unix, feature = "smol"))]
 pub fn owns(_: i32) {}
+
+/// The same for an end of what has both in this world.
+#[cfg(all(unix, feature = "smol"))]
+pub fn owns_end(_: i32) {}
 
 /// Does what opens descriptors.
 #[cfg(all(unix, feature = "smol"))]

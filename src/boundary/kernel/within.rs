@@ -8,10 +8,11 @@ use super::opened;
 use super::waits::{Sets, name_of};
 
 /// Whether nobody outside of the calling thread's world can make `fd` ready, as long as it has started no process: both ends of
-/// it are this world's, it is a timer, whose time is virtual, or a server's, to which nobody else connects. If the world is
+/// it are this world's, it is a timer, whose time is virtual, or a server's of this world, to which nobody else is taken to
+/// connect. If the world is
 /// `alone` in its process, an event as well.
 pub fn is_ours(fd: i32, alone: bool) -> bool {
-    opened::is_paired(fd.into()) || is_listening(fd) || {
+    opened::is_paired(fd.into()) || opened::is_own(fd.into()) && is_listening(fd) || {
         let mut name = [0; 32];
         let length = name_of(fd, &mut name).min(name.len());
         match &name[..length] {

@@ -323,12 +323,11 @@ fn made<T: AsFd>(make: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     kernel::opening(|| quietly(make).inspect(is_this_runs))
 }
 
-/// The same for two.
+/// The same for two that are connected.
 fn both_made<T: AsFd>(make: impl FnOnce() -> io::Result<(T, T)>) -> io::Result<(T, T)> {
     kernel::opening(|| {
         let (one, two) = quietly(make)?;
-        is_this_runs(&one);
-        is_this_runs(&two);
+        [&one, &two].into_iter().for_each(|end| kernel::owns_end(end.as_fd().as_raw_fd()));
         Ok((one, two))
     })
 }

@@ -4,6 +4,7 @@ use super::command::Plan;
 use super::{ChildStderr, ChildStdin, ChildStdout};
 use crate::beacon::lock;
 use crate::boundary::{child, kernel};
+use crate::context;
 use crate::smol::spawn::unblock;
 use ::smol::Task;
 use ::smol::future;
@@ -93,6 +94,8 @@ impl Child {
             own.into_iter().flatten().for_each(|fd| kernel::owns(fd.as_raw_fd()));
             io::Result::Ok((child, stdin, stdout, stderr))
         })?;
+        // It has copies of what it was given, and does what it likes.
+        context::try_with(|world| world.has_started_children.set(true));
         Ok(Child {
             is_alone: stdin.is_none() && stdout.is_none() && stderr.is_none(),
             stdin: stdin.map(ChildStdin::fresh),

@@ -133,3 +133,24 @@ fn the_end_of_what_a_child_is_told() {
         assert!(child.status().await.unwrap().success());
     });
 }
+
+/// A program that was given an end may be long in using it: whoever waits at the other waits for that.
+#[test]
+fn what_a_child_was_given_is_waited_for() {
+    let report = Sim::new().run(|| async {
+        let (mut ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        let mut plan = Command::new("sh");
+        plan.args(["-c", "sleep 0.3; echo done >&0"]).stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)));
+        let mut child = plan.spawn().unwrap();
+        drop(plan);
+        let read = move || {
+            let mut text = String::new();
+            std::io::Read::read_to_string(&mut ours, &mut text).unwrap();
+            text
+        };
+        let text = smol::unblock(read).await;
+        assert!(child.status().await.unwrap().success());
+        text
+    });
+    assert_eq!(report.unwrap(), "done\n");
+}
