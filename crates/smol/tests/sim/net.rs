@@ -106,8 +106,9 @@ fn the_object_of_an_async_knows_its_addresses() {
             assert_eq!((client.get_ref().local_addr()?, client.get_ref().peer_addr()?), (from, address));
             let number = client.get_ref().as_raw_fd();
             drop(client);
-            // The descriptor's number is free for another, which stands for nothing.
-            let other = std::net::UdpSocket::bind("127.0.0.1:0")?;
+            // The descriptor's number is free for another, which stands for nothing. The system gives it any port, so
+            // its address is one that the run has nothing at.
+            let other = std::net::UdpSocket::bind("127.0.0.2:0")?;
             assert!(other.as_raw_fd() != number || other.local_addr()? != from);
             let bound = Async::<std::net::UdpSocket>::bind((address.ip(), 7000))?;
             assert_eq!(bound.get_ref().local_addr()?.port(), 7000);
