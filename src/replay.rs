@@ -3,7 +3,9 @@
 #[cfg(feature = "insta")]
 use crate::env::TRACE;
 use crate::env::{SCHEDULE, SEED, STRATEGY};
+use crate::schedule::StrategyKind;
 use crate::seed::Seed;
+use std::borrow::Cow;
 use std::fmt;
 
 /// Where the seed goes in a command that takes it as an argument.
@@ -22,6 +24,11 @@ pub(crate) struct Replay {
 }
 
 impl Replay {
+    /// What the strategy is called where a run is told of.
+    pub fn called(&self, strategy: &StrategyKind) -> Cow<'static, str> {
+        if self.is_custom { "custom".into() } else { strategy.to_string().into() }
+    }
+
     /// The line to paste that plays a schedule, by its text.
     pub fn line_of_schedule(&self, schedule: &str) -> String {
         match &self.command {

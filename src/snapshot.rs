@@ -65,16 +65,20 @@ fn file_of(name: &str) -> String {
     format!("snapshots/{name}.snap")
 }
 
+/// What is not in the file yet, or differs from what is there.
+fn against(manifest_dir: &str, file: &str, what: &str, differs: &str, is_new: &str) -> String {
+    match Path::new(manifest_dir).join(file).exists() {
+        true => format!("{what} {differs} {file} has recorded"),
+        false => format!("{what} {is_new} in {file} yet"),
+    }
+}
+
 #[doc(hidden)]
 pub fn of_report<T: Debug>(report: &Report<T>, manifest_dir: &str, here: &str, label: &str) -> Snapshot {
     let name = format!("{}@{}", name_of(here, label), report.seed());
-    let description = format!("seed {}, strategy {}", report.seed(), report.strategy());
-    let file = file_of(&name);
-    let what = if Path::new(manifest_dir).join(&file).exists() {
-        format!("seed {} of {} does not go the way that {file} has recorded", report.seed(), report.name())
-    } else {
-        format!("seed {} of {} is not in {file} yet", report.seed(), report.name())
-    };
+    let description = format!("seed {}, strategy {}", report.seed(), report.strategy_called());
+    let run = format!("seed {} of {}", report.seed(), report.name());
+    let what = against(manifest_dir, &file_of(&name), &run, "does not go the way that", "is not");
     let told = Told { what, replay: report.line_that_shows() };
     Snapshot::new(manifest_dir, name, report.interleaving(), description, told)
 }
@@ -83,15 +87,11 @@ pub fn of_report<T: Debug>(report: &Report<T>, manifest_dir: &str, here: &str, l
 pub fn of_outcomes(found: &Found, manifest_dir: &str, here: &str, label: &str) -> Snapshot {
     let description = format!(
         "every distinct outcome, and the shortest schedule found that leads to it; strategy {}",
-        found.strategy()
+        found.strategy_called()
     );
     let name = format!("{}@outcomes", name_of(here, label));
-    let file = file_of(&name);
-    let what = if Path::new(manifest_dir).join(&file).exists() {
-        format!("the outcomes of {} are not those that {file} has recorded", found.name())
-    } else {
-        format!("the outcomes of {} are not in {file} yet", found.name())
-    };
+    let outcomes = format!("the outcomes of {}", found.name());
+    let what = against(manifest_dir, &file_of(&name), &outcomes, "are not those that", "are not");
     let replay = "this test once more: it tries the same seeds each time".into();
     Snapshot::new(manifest_dir, name, found.outcome_set(), description, Told { what, replay })
 }

@@ -225,6 +225,8 @@ fn a_strategy_of_ones_own() {
         failure.minimised().len() as u64 <= failure.deviations(),
         "a strategy of one's own is minimised as any other"
     );
+    common::in_order(&failure.to_string(), &["seed 0x0 (1 of 3 seeds tried), strategy custom, ", "minimised: "]);
+    assert!(found.to_string().contains(": strategy custom: 1 kind of failure"), "{found}");
     let failing = Sim::new().custom_strategy(|_| Box::new(Newest { decisions: 0, nonsense: false }));
     let text = failing.run(|| async { rounds(3, 2).await.parse::<u32>() }).to_string();
     assert!(text.ends_with("replay: raddle::Sim::new().seed(0x0).custom_strategy(…).run(…)"), "{text}");

@@ -210,7 +210,7 @@ impl Failure {
             _ => String::new(),
         };
         let dealt = if self.is_dealt { " of the portfolio" } else { "" };
-        let seed = format!("seed {}{tried}, strategy {}{dealt}", self.seed(), self.strategy);
+        let seed = format!("seed {}{tried}, strategy {}{dealt}", self.seed(), self.report.strategy_called());
         let own = self.original.finding.as_ref().unwrap_or(finding);
         write_place(f, &seed, own, self.original.steps)?;
         if self.count > 1 {

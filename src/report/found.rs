@@ -10,6 +10,7 @@ use crate::schedule::StrategyKind;
 use crate::seed::Seed;
 use crate::token::Schedule;
 use crate::trace::Trace;
+use std::borrow::Cow;
 use std::fmt;
 
 /// A distinct result of a scenario.
@@ -60,6 +61,8 @@ pub struct Found {
     unused_allowances: Vec<String>,
     long_polls: Vec<String>,
     strategy: StrategyKind,
+    /// What that is called.
+    called: Cow<'static, str>,
     failures: Vec<Failure>,
     outcomes: Vec<OutcomeCount>,
 }
@@ -78,8 +81,14 @@ impl Found {
         let mut outcomes: Vec<OutcomeCount> = outcomes.into_iter().map(outcome).collect();
         outcomes.sort_by(|a, b| a.text.cmp(&b.text));
         let digest = Digest(digest);
-        let name = name.into();
-        Found { name, runs, steps, digest, coverage, unused_allowances, long_polls, strategy, failures, outcomes }
+        let (name, called) = (name.into(), replay.called(&strategy));
+        Found { name, runs, steps, digest, coverage, unused_allowances, long_polls, strategy, called, failures, outcomes }
+    }
+
+    /// What its strategy is called, which may be the user's own.
+    #[cfg(feature = "insta")]
+    pub(crate) fn strategy_called(&self) -> &str {
+        &self.called
     }
 
     /// How many seeds were run.
@@ -212,7 +221,7 @@ impl fmt::Display for Found {
             1 => "1 kind of failure".into(),
             n => format!("{n} kinds of failure"),
         };
-        write!(f, "{}: strategy {}: {kinds}\n  {}", self.name, self.strategy, self.coverage)?;
+        write!(f, "{}: strategy {}: {kinds}\n  {}", self.name, self.called, self.coverage)?;
         if self.coverage.strategies().len() > 1 && !self.failures.is_empty() {
             let failed = self.coverage.strategies().iter().filter(|share| share.failed > 0);
             let told: Vec<_> = failed.map(|s| format!("{} {} of {}", s.strategy, s.failed, s.runs)).collect();

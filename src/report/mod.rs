@@ -14,6 +14,7 @@ use crate::schedule::StrategyKind;
 use crate::seed::Seed;
 use crate::token::Schedule;
 use crate::trace::Trace;
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -354,6 +355,11 @@ impl<T> Report<T> {
     #[cfg(feature = "insta")]
     pub(crate) fn line_that_shows(&self) -> String {
         self.replay.shown(self.replay_line())
+    }
+
+    /// What its strategy is called, which may be the user's own.
+    pub(crate) fn strategy_called(&self) -> Cow<'static, str> {
+        self.replay.called(&self.strategy)
     }
 
     /// The line to paste: the seed where that says all, otherwise the schedule.
