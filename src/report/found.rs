@@ -82,7 +82,19 @@ impl Found {
         outcomes.sort_by(|a, b| a.text.cmp(&b.text));
         let digest = Digest(digest);
         let (name, called) = (name.into(), replay.called(&strategy));
-        Found { name, runs, steps, digest, coverage, unused_allowances, long_polls, strategy, called, failures, outcomes }
+        Found {
+            name,
+            runs,
+            steps,
+            digest,
+            coverage,
+            unused_allowances,
+            long_polls,
+            strategy,
+            called,
+            failures,
+            outcomes,
+        }
     }
 
     /// What its strategy is called, which may be the user's own.

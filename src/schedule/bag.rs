@@ -59,8 +59,10 @@ impl Set {
 /// not exceed: a draw takes a class by what all in it would weigh at most, one of the class evenly, and that one as often as
 /// its weight says; otherwise it begins anew, which is so less often than every second time, whatever the weights.
 pub(crate) struct Bag {
-    /// By place.
-    entries: Vec<Entry>,
+    /// By place. A draw looks at any of them, so they are by themselves and small.
+    weights: Vec<u32>,
+    /// By place, where it lies.
+    seats: Vec<Seat>,
     /// Of all.
     total: u64,
     /// Whether they lie in classes: there are, or have been, many.
@@ -72,10 +74,9 @@ pub(crate) struct Bag {
     top: usize,
 }
 
-/// A place: its weight, and where it lies.
+/// Where a place lies.
 #[derive(Clone, Copy, Default)]
-struct Entry {
-    weight: u64,
+struct Seat {
     /// One more than its class; 0 if it is in none.
     class: u32,
     /// Where it stands there.
@@ -86,20 +87,21 @@ struct Entry {
 const FEW: usize = 16;
 
 /// Weights are at most two to the power of less than this.
-const CLASSES: usize = 48;
+const CLASSES: usize = 32;
 
 /// The most that a place may weigh.
-pub(crate) const HEAVIEST: u64 = (1 << (CLASSES - 1)) - 1;
+pub(crate) const HEAVIEST: u32 = 1 << (CLASSES - 1);
 
 #[inline(always)]
-fn class_of(weight: u64) -> usize {
-    (u64::BITS - (weight - 1).leading_zeros()) as usize
+fn class_of(weight: u32) -> usize {
+    (u32::BITS - (weight - 1).leading_zeros()) as usize
 }
 
 impl Default for Bag {
     fn default() -> Bag {
         Bag {
-            entries: Vec::new(),
+            weights: Vec::new(),
+            seats: Vec::new(),
             total: 0,
             is_classed: false,
             classes: [const { Vec::new() }; CLASSES],
@@ -116,17 +118,17 @@ impl Bag {
     }
 
     #[cfg(test)]
-    pub fn get(&self, place: usize) -> u64 {
-        self.entries.get(place).map_or(0, |entry| entry.weight)
+    pub fn get(&self, place: usize) -> u32 {
+        self.weights.get(place).copied().unwrap_or(0)
     }
 
     /// Gives `place` a weight, which is at most [`HEAVIEST`]; 0 takes it out.
     #[inline(always)]
-    pub fn set(&mut self, place: usize, weight: u64) {
-        let Some(entry) = self.entries.get_mut(place) else { return self.set_behind(place, weight) };
-        let was = std::mem::replace(&mut entry.weight, weight);
-        self.total = self.total.wrapping_add(weight).wrapping_sub(was);
-        if self.is_classed && !(weight > 0 && entry.class as usize == class_of(weight) + 1) {
+    pub fn set(&mut self, place: usize, weight: u32) {
+        let Some(at) = self.weights.get_mut(place) else { return self.set_behind(place, weight) };
+        let was = std::mem::replace(at, weight);
+        self.total = self.total.wrapping_add(weight.into()).wrapping_sub(was.into());
+        if self.is_classed && !(weight > 0 && self.seats[place].class as usize == class_of(weight) + 1) {
             self.move_to_its_class(place);
         }
     }
@@ -134,12 +136,12 @@ impl Bag {
     /// The one in `place`, which weighs 1 at least, weighs one less, but 1 at least.
     #[inline(always)]
     pub fn lessen(&mut self, place: usize) {
-        let Some(entry) = self.entries.get_mut(place) else { return };
-        let weight = entry.weight - 1;
+        let Some(at) = self.weights.get_mut(place) else { return };
+        let weight = *at - 1;
         if weight == 0 {
             return;
         }
-        entry.weight = weight;
+        *at = weight;
         self.total -= 1;
         // A power of two is the heaviest of another class.
         if weight & (weight - 1) == 0 && self.is_classed {
@@ -150,9 +152,10 @@ impl Bag {
     /// As [`set`](Bag::set), of one that is behind all there were before.
     #[cold]
     #[inline(never)]
-    fn set_behind(&mut self, place: usize, weight: u64) {
+    fn set_behind(&mut self, place: usize, weight: u32) {
         let places = place + 1;
-        self.entries.resize(places, Entry::default());
+        self.weights.resize(places, 0);
+        self.seats.resize(places, Seat::default());
         if places > FEW && !self.is_classed {
             self.is_classed = true;
             (0..places).for_each(|place| self.move_to_its_class(place));
@@ -162,8 +165,8 @@ impl Bag {
 
     #[inline(never)]
     fn move_to_its_class(&mut self, place: usize) {
-        let entry = &mut self.entries[place];
-        let (weight, class, at) = (entry.weight, entry.class as usize, entry.at);
+        let (weight, seat) = (self.weights[place], &mut self.seats[place]);
+        let (class, at) = (seat.class as usize, seat.at);
         let to = if weight > 0 { class_of(weight) + 1 } else { 0 };
         if let Some(to) = to.checked_sub(1) {
             let members = &mut self.classes[to];
@@ -171,17 +174,17 @@ impl Bag {
                 // Apart and last, so that the rest saves no registers for it.
                 return self.make_room(to, place);
             }
-            entry.at = members.len() as u32;
+            seat.at = members.len() as u32;
             members.push(place as u32);
             self.most += 1 << to;
             self.top = self.top.max(to);
         }
-        entry.class = to as u32;
+        seat.class = to as u32;
         if let Some(from) = class.checked_sub(1) {
             let members = &mut self.classes[from];
             members.swap_remove(at as usize);
             if let Some(&moved) = members.get(at as usize) {
-                self.entries[moved as usize].at = at;
+                self.seats[moved as usize].at = at;
             }
             self.most -= 1 << from;
             while self.top > 0 && self.classes[self.top].is_empty() {
@@ -208,11 +211,11 @@ impl Bag {
             }
         }
         let mut point = stream.below_wide(self.total);
-        for (place, entry) in self.entries.iter().enumerate() {
-            if point < entry.weight {
+        for (place, &weight) in self.weights.iter().enumerate() {
+            if point < weight.into() {
                 return place;
             }
-            point -= entry.weight;
+            point -= u64::from(weight);
         }
         0
     }
@@ -227,7 +230,7 @@ impl Bag {
             let number = point >> class;
             if let Some(&place) = members.get(number as usize) {
                 let place = place as usize;
-                return (point - (number << class) < self.entries[place].weight).then_some(place);
+                return (point - (number << class) < self.weights[place].into()).then_some(place);
             }
             point -= (members.len() as u64) << class;
             class -= 1;
@@ -247,10 +250,10 @@ mod tests {
     }
 
     fn each_of(places: usize) {
-        let (mut stream, mut bag, mut model) = (Stream::new(1, 0), Bag::default(), vec![0u64; places]);
+        let (mut stream, mut bag, mut model) = (Stream::new(1, 0), Bag::default(), vec![0u32; places]);
         for round in 0..200 {
             for _ in 0..10 {
-                let (place, weight) = (stream.below(places as u32) as usize, u64::from(stream.below(12)));
+                let (place, weight) = (stream.below(places as u32) as usize, stream.below(12));
                 if model[place] > 0 && stream.below(2) == 0 {
                     bag.lessen(place);
                     model[place] = (model[place] - 1).max(1);
@@ -263,11 +266,12 @@ mod tests {
             }
             assert_eq!(bag.is_empty(), model.iter().all(|&weight| weight == 0), "round {round}");
         }
-        let total: u64 = model.iter().sum();
+        let total: u64 = model.iter().copied().map(u64::from).sum();
         let mut drawn = vec![0u64; places];
         let draws = 400 * total;
         (0..draws).for_each(|_| drawn[bag.draw(&mut stream, places)] += 1);
         for (place, (&times, &weight)) in drawn.iter().zip(&model).enumerate() {
+            let weight = u64::from(weight);
             // Twenty times the square root is a standard deviation.
             assert!(
                 times.abs_diff(400 * weight) <= 20 * 6 * (weight.isqrt() + 1),

@@ -9,7 +9,10 @@ use crate::trace::Trace;
 /// whatever other tasks come and go.
 #[derive(Debug, Default)]
 pub(crate) struct Profile {
-    tasks: HashMap<Key, Measured>,
+    /// In the order in which they were first seen: whoever spawns before whom it spawns.
+    tasks: Vec<Measured>,
+    /// Where among them.
+    numbers: HashMap<Key, u32>,
     /// Resources that more than one task was about to touch, in a fixed order.
     shared: Vec<u64>,
     steps: u64,
@@ -18,13 +21,12 @@ pub(crate) struct Profile {
 }
 
 /// What was measured of one task.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Measured {
-    parent: Option<Key>,
+    key: Key,
+    parent: Option<u32>,
     is_parent: bool,
-    /// Its own steps.
-    own: u64,
-    /// Those of the tasks that it spawns, and so on down, with its own.
+    /// Its own steps, with those of the tasks that it spawns, and so on down.
     events: u64,
     /// How often it touches what, its descendants with it.
     touches: HashMap<u64, u64>,
@@ -35,7 +37,6 @@ impl Profile {
     pub fn of(runs: &[&Trace]) -> Profile {
         let mut profile = Profile { races: Races::of(runs), ..Profile::default() };
         let mut users: HashMap<u64, HashSet<Key>> = HashMap::default();
-        let mut order = Vec::new();
         for trace in runs {
             let mut steps = 0;
             let mut touches: HashMap<Key, HashMap<u64, u64>> = HashMap::default();
@@ -45,12 +46,11 @@ impl Profile {
             }
             for actor in &trace.actors {
                 steps += u64::from(actor.polls);
-                if !profile.tasks.contains_key(&actor.key) {
-                    order.push(actor.key);
-                }
-                let task = profile.tasks.entry(actor.key).or_default();
-                task.parent = actor.parent.map(|parent| trace.actors[parent as usize].key);
-                task.own = task.own.max(u64::from(actor.polls));
+                let parent = actor.parent.map(|parent| trace.actors[parent as usize].key);
+                let parent = parent.and_then(|parent| profile.numbers.get(&parent).copied());
+                let task = profile.see(actor.key);
+                task.parent = parent;
+                task.events = task.events.max(u64::from(actor.polls));
                 for (resource, count) in touches.remove(&actor.key).unwrap_or_default() {
                     let most = task.touches.entry(resource).or_default();
                     *most = count.max(*most);
@@ -60,18 +60,23 @@ impl Profile {
         }
         profile.shared = users.into_iter().filter(|(_, by)| by.len() > 1).map(|(resource, _)| resource).collect();
         profile.shared.sort_unstable();
-        // Whoever spawns stands before whom it spawns.
-        for key in order.iter().rev() {
-            let Some(task) = profile.tasks.get_mut(key) else { continue };
-            task.events += task.own;
-            let (events, touches, parent) = (task.events, task.touches.clone(), task.parent);
-            if let Some(parent) = parent.and_then(|parent| profile.tasks.get_mut(&parent)) {
-                parent.is_parent = true;
-                parent.events += events;
-                touches.into_iter().for_each(|(resource, n)| *parent.touches.entry(resource).or_default() += n);
-            }
+        for number in (1..profile.tasks.len()).rev() {
+            let (before, [task, ..]) = profile.tasks.split_at_mut(number) else { break };
+            let Some(parent) = task.parent.and_then(|parent| before.get_mut(parent as usize)) else { continue };
+            parent.is_parent = true;
+            parent.events += task.events;
+            task.touches.iter().for_each(|(&resource, n)| *parent.touches.entry(resource).or_default() += n);
         }
         profile
+    }
+
+    /// What is measured of the task, of which nothing may be known so far.
+    fn see(&mut self, key: Key) -> &mut Measured {
+        let number = *self.numbers.entry(key).or_insert(self.tasks.len() as u32) as usize;
+        if number == self.tasks.len() {
+            self.tasks.push(Measured { key, parent: None, is_parent: false, events: 0, touches: HashMap::default() });
+        }
+        &mut self.tasks[number]
     }
 
     /// The steps of the longest run.
@@ -93,11 +98,6 @@ impl Profile {
     pub fn shared(&self) -> &[u64] {
         &self.shared
     }
-
-    /// What was measured of the task, if it was seen.
-    pub fn task(&self, key: Key) -> Option<&Measured> {
-        self.tasks.get(&key)
-    }
 }
 
 impl Measured {
@@ -110,14 +110,32 @@ impl Measured {
     pub fn touches(&self, resource: u64) -> u64 {
         self.touches.get(&resource).copied().unwrap_or(0)
     }
+}
 
-    /// Who spawns the task.
-    pub fn parent(&self) -> Option<Key> {
-        self.parent
-    }
+/// The tasks of a profile that a run has met, each with a number of the strategy's own.
+#[derive(Default)]
+pub(crate) struct Met {
+    /// By the profile's number one more than the strategy's, of those that spawn others.
+    parents: Vec<u32>,
+    /// Who comes next, if tasks come in the order in which they came when they were measured.
+    next: u32,
+}
 
-    /// Whether it spawns others.
-    pub fn is_parent(&self) -> bool {
-        self.is_parent
+impl Met {
+    /// The task is there, and its number is `own`: what was measured of it, if it was seen, and who spawns it, with that
+    /// one's number, if it was met.
+    pub fn meet<'a>(&mut self, profile: &'a Profile, key: Key, own: u32) -> (Option<&'a Measured>, Option<(Key, u32)>) {
+        let is_next = profile.tasks.get(self.next as usize).is_some_and(|task| task.key == key);
+        let number = if is_next { Some(self.next) } else { profile.numbers.get(&key).copied() };
+        let Some(number) = number else { return (None, None) };
+        self.next = number + 1;
+        let task = &profile.tasks[number as usize];
+        if task.is_parent {
+            self.parents.resize(profile.tasks.len(), 0);
+            self.parents[number as usize] = own + 1;
+        }
+        let parent = task.parent.map(|parent| parent as usize);
+        let number = parent.and_then(|parent| self.parents.get(parent)?.checked_sub(1));
+        (Some(task), parent.map(|parent| profile.tasks[parent].key).zip(number))
     }
 }

@@ -2,10 +2,9 @@
 
 use super::bag::Set;
 use super::follow::{Follow, Follows};
-use super::profile::Profile;
+use super::profile::{Met, Profile};
 use super::tree::Weights;
 use super::{Back, BuiltIn, Other, Urw, View};
-use crate::hash::HashMap;
 use crate::id::Key;
 use crate::operation::Operation;
 use crate::prng::Stream;
@@ -34,8 +33,8 @@ pub(crate) struct Surw {
     left: Weights,
     /// For each task that was met: who, and where among the candidates it stood last.
     tasks: Vec<(Key, u32)>,
-    /// Who was met as which: by key those that spawn others, and all by place in the registry.
-    parents: HashMap<Key, u32>,
+    /// Who was met as which: by what was measured of them, and by place in the registry.
+    met: Met,
     by_slot: Vec<(Key, u32)>,
     /// For each place who stands there.
     standing: Vec<Standing>,
@@ -75,7 +74,7 @@ impl Surw {
             held: Set::default(),
             left: Weights::default(),
             tasks: Vec::new(),
-            parents: HashMap::default(),
+            met: Met::default(),
             by_slot: Vec::new(),
             standing: Vec::new(),
             meant: None,
@@ -121,13 +120,10 @@ impl Surw {
         let task = self.tasks.len() as u32;
         self.tasks.push((key, 0));
         self.by_slot[slot] = (key, task);
-        let measured = self.profile.task(key);
-        if measured.is_some_and(|measured| measured.is_parent()) {
-            self.parents.insert(key, task);
-        }
+        let (measured, parent) = self.met.meet(&self.profile, key, task);
         let own = measured.map_or(0, |measured| measured.touches(self.resource));
         self.left.set(task as usize, own);
-        if let Some(&parent) = measured.and_then(|measured| self.parents.get(&measured.parent()?)) {
+        if let Some((_, parent)) = parent {
             let rest = self.left.get(parent as usize).saturating_sub(own);
             self.left.set(parent as usize, rest);
             if self.meant == Some(parent) && own > 0 {

@@ -2,9 +2,8 @@
 
 use super::bag::{Bag, HEAVIEST, Set};
 use super::follow::{Follow, Follows};
-use super::profile::Profile;
+use super::profile::{Met, Profile};
 use super::{Back, BuiltIn, Candidate, View};
-use crate::hash::HashMap;
 use crate::id::Key;
 use crate::prng::Stream;
 use std::sync::Arc;
@@ -27,8 +26,8 @@ pub(crate) struct Urw {
 #[derive(Default)]
 struct Tasks {
     by_slot: Vec<Left>,
-    /// Where in the registry those are that spawn others.
-    parents: HashMap<Key, u32>,
+    /// Those that were met, by their places in the registry.
+    met: Met,
     /// Where among the candidates those stand whose children were met since they were looked at.
     outdated: Set,
 }
@@ -79,7 +78,7 @@ impl Follows for Urw {
 impl Tasks {
     /// The steps that the one in `place` has left, this one included.
     #[inline(never)]
-    fn left(&mut self, place: usize, candidates: &impl View, profile: &Profile) -> u64 {
+    fn left(&mut self, place: usize, candidates: &impl View, profile: &Profile) -> u32 {
         let Candidate { slot, key, step, .. } = candidates.who(place);
         let slot = slot as usize;
         if self.by_slot.get(slot).is_none_or(|left| left.key != key) {
@@ -88,7 +87,7 @@ impl Tasks {
         self.outdated.remove(place);
         let left = &mut self.by_slot[slot];
         left.place = place as u32;
-        (left.in_all - i64::from(step)).max(1) as u64
+        (left.in_all - i64::from(step)).max(1) as u32
     }
 
     /// A task that was not there before: what is its own is no longer its parent's.
@@ -98,21 +97,16 @@ impl Tasks {
         if slot >= self.by_slot.len() {
             self.by_slot.resize(slot + 1, Left { key: Key::CLOCK, in_all: 0, place: 0 });
         }
-        let measured = profile.task(key);
-        let in_all = measured.map_or(1, |measured| measured.events()).min(HEAVIEST) as i64;
+        let (measured, parent) = self.met.meet(profile, key, slot as u32);
+        let in_all = measured.map_or(1, |measured| measured.events()).min(HEAVIEST.into()) as i64;
         self.by_slot[slot] = Left { key, in_all, place: 0 };
-        if measured.is_some_and(|measured| measured.is_parent()) {
-            self.parents.insert(key, slot as u32);
-        }
-        let parent = measured.and_then(|measured| measured.parent());
-        if let Some((parent, &slot)) = parent.and_then(|parent| Some((parent, self.parents.get(&parent)?))) {
-            let left = &mut self.by_slot[slot as usize];
-            if left.key == parent {
-                left.in_all -= in_all;
-                let place = left.place as usize;
-                if place < candidates.len() && candidates.seat(place).1 == parent {
-                    self.outdated.insert(place);
-                }
+        let Some((parent, slot)) = parent else { return };
+        let left = &mut self.by_slot[slot as usize];
+        if left.key == parent {
+            left.in_all -= in_all;
+            let place = left.place as usize;
+            if place < candidates.len() && candidates.seat(place).1 == parent {
+                self.outdated.insert(place);
             }
         }
     }
