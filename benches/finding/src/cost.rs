@@ -10,6 +10,9 @@ const STEPS: u64 = 20_000;
 /// How often the strategies take turns.
 const ROUNDS: usize = 9;
 
+/// How many runs each time: as many as a test makes by default, of which what a strategy measures before the first is a part.
+const RUNS: u64 = 256;
+
 /// What a strategy is to cost at most, in steps of `random`.
 const AT_MOST: f64 = 1.5;
 
@@ -35,17 +38,20 @@ pub fn table(strategies: &[StrategyKind], instructions: bool) {
     println!("a step, and what that is of a step of random ({unit}); at most {AT_MOST}");
     for tasks in [10, 1_000] {
         println!("{tasks} tasks");
-        let mut all: Vec<Vec<f64>> = vec![Vec::new(); strategies.len() + 1];
+        let mut all: Vec<Vec<[f64; 2]>> = vec![Vec::new(); strategies.len()];
         for _ in 0..if instructions { 1 } else { ROUNDS } {
-            for (strategy, samples) in std::iter::once(&StrategyKind::Random).chain(strategies).zip(&mut all) {
-                samples.push(if instructions { counted(strategy, tasks) } else { timed(strategy, tasks) });
+            for (strategy, samples) in strategies.iter().zip(&mut all) {
+                // Side by side: what else the machine does changes from one tenth of a second to the next.
+                let each = |strategy| if instructions { counted(strategy, tasks) } else { timed(strategy, tasks) };
+                samples.push([&StrategyKind::Random, strategy].map(each));
             }
         }
-        let (random, rest) = all.split_first().expect("random is there");
-        for (strategy, samples) in strategies.iter().zip(rest) {
-            let mut ratios: Vec<f64> = samples.iter().zip(random).map(|(one, random)| one / random).collect();
-            ratios.sort_by(f64::total_cmp);
-            let (each, ratio) = (samples[samples.len() / 2], ratios[ratios.len() / 2]);
+        for (strategy, samples) in strategies.iter().zip(all) {
+            let [each, ratio] = [|[_, own]: &[f64; 2]| *own, |[random, own]: &[f64; 2]| own / random].map(|of| {
+                let mut sorted: Vec<f64> = samples.iter().map(of).collect();
+                sorted.sort_by(f64::total_cmp);
+                sorted[sorted.len() / 2]
+            });
             let missed = if ratio > AT_MOST { "  too much" } else { "" };
             println!("  {:10} {each:>8.1} {ratio:>6.2}{missed}", strategy.to_string());
         }
@@ -55,7 +61,7 @@ pub fn table(strategies: &[StrategyKind], instructions: bool) {
 /// Nanoseconds a step.
 fn timed(strategy: &StrategyKind, tasks: u64) -> f64 {
     let start = Instant::now();
-    let steps = run(strategy, tasks, 20);
+    let steps = run(strategy, tasks, RUNS);
     start.elapsed().as_nanos() as f64 / steps as f64
 }
 
