@@ -143,9 +143,9 @@ impl Bag {
         }
         *at = weight;
         self.total -= 1;
-        // A power of two is the heaviest of another class.
+        // A power of two is the heaviest of the class below.
         if weight & (weight - 1) == 0 && self.is_classed {
-            self.move_to_its_class(place);
+            self.move_down(place);
         }
     }
 
@@ -187,9 +187,38 @@ impl Bag {
                 self.seats[moved as usize].at = at;
             }
             self.most -= 1 << from;
-            while self.top > 0 && self.classes[self.top].is_empty() {
-                self.top -= 1;
-            }
+            self.lower_the_top();
+        }
+    }
+
+    /// As [`move_to_its_class`](Bag::move_to_its_class), of one that belongs in the class below its own.
+    #[inline(never)]
+    fn move_down(&mut self, place: usize) {
+        let seat = &mut self.seats[place];
+        let Some([to, from]) = (seat.class as usize).checked_sub(2).and_then(|to| self.classes.get_mut(to..to + 2))
+        else {
+            return;
+        };
+        if to.len() == to.capacity() {
+            let to = seat.class as usize - 2;
+            return self.make_room(to, place);
+        }
+        seat.class -= 1;
+        let at = std::mem::replace(&mut seat.at, to.len() as u32);
+        self.most -= 1 << (seat.class - 1);
+        to.push(place as u32);
+        from.swap_remove(at as usize);
+        match from.get(at as usize) {
+            Some(&moved) => self.seats[moved as usize].at = at,
+            None => self.lower_the_top(),
+        }
+    }
+
+    /// Until there is somebody.
+    #[inline]
+    fn lower_the_top(&mut self) {
+        while self.top > 0 && self.classes[self.top].is_empty() {
+            self.top -= 1;
         }
     }
 
