@@ -35,21 +35,27 @@ static TELLING: AtomicU32 = AtomicU32::new(0);
 /// How many are about to fork this process, and wait until nobody tells.
 static FORKING: AtomicU32 = AtomicU32::new(0);
 
+/// How long who waits for the others sleeps before looking again.
+const EVERY: Duration = Duration::from_micros(100);
+
 struct Telling;
 
 impl Telling {
     /// Waits for those who fork; `None` if that takes too long: they may wait for this thread.
     fn begin() -> Option<Telling> {
-        const MOST: u32 = 10_000;
+        /// A fork is over much sooner, and so are some that come one after the other.
+        const MOST: u32 = 20_000;
+        /// So often it is not even worth to sleep.
+        const AT_ONCE: u32 = 100;
         let _quiet = kernel::quiet();
-        for _ in 0..MOST {
+        for round in 0..MOST {
             TELLING.fetch_add(1, Ordering::SeqCst);
             let telling = Telling;
             if FORKING.load(Ordering::SeqCst) == 0 {
                 return Some(telling);
             }
             drop(telling);
-            std::thread::yield_now();
+            if round < AT_ONCE { std::thread::yield_now() } else { std::thread::sleep(EVERY) }
         }
         None
     }
@@ -64,7 +70,6 @@ impl Drop for Telling {
 /// For the time of a fork: no thread tells of a panic, so that the new process can. (If one does not come to its end, it is
 /// not waited for for ever.)
 pub(crate) fn hold() -> impl Sized {
-    const EVERY: Duration = Duration::from_micros(100);
     const MOST: u32 = 20_000;
     struct Forking;
     impl Drop for Forking {

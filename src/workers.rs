@@ -60,6 +60,8 @@ fn start(world: &World, number: u32) {
     let _quiet = kernel::quiet();
     let started = world.threads.start(index as usize, &name, Box::new(move || main(turned, number)));
     if let Err(error) = started {
+        // There is no such thread to end.
+        world.worker(index, std::mem::take);
         let message = format!("{name} cannot be started: {error}");
         let hint = "lower the number of threads with `pool_threads`, or raise the system's limit";
         world.find(Finding::new(FindingKind::Setup, message).hint(hint));

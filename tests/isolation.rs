@@ -488,6 +488,40 @@ fn panics_are_told_beside_others() {
     told.says(&[&format!("found: {:?}", [FindingKind::Panic; 8])]);
 }
 
+/// They may be asking for stacks without a panic as well, and nobody knows of that before a process is forked: one that waits
+/// for such a thread is forked anew.
+#[test]
+#[ignore = "a victim"]
+fn panics_beside_others_who_ask_for_stacks() {
+    if !common::is_victim() {
+        return;
+    }
+    let is_over = std::sync::Arc::new(AtomicU32::new(0));
+    let other = std::thread::spawn({
+        let is_over = is_over.clone();
+        move || {
+            while is_over.load(Ordering::Relaxed) == 0 {
+                assert!(!std::backtrace::Backtrace::force_capture().to_string().is_empty());
+            }
+        }
+    });
+    let kinds = [(); 8].map(|()| {
+        let report = dies_within(Duration::from_secs(60), || async { panic!("mine") });
+        found(&report).kind()
+    });
+    is_over.store(1, Ordering::Relaxed);
+    other.join().unwrap();
+    println!("found: {kinds:?}");
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn panics_are_told_beside_others_who_ask_for_stacks() {
+    let mut victim = common::command("panics_beside_others_who_ask_for_stacks");
+    let told = common::run(victim.env("RUST_BACKTRACE", "1"));
+    told.says(&[&format!("found: {:?}", [FindingKind::Panic; 8])]);
+}
+
 // ---- locks that others hold
 
 /// A thread outside the world has a lock in a static while the first two processes are forked for a run: those can never go

@@ -1,6 +1,6 @@
 //! Calls carried out by halves: without waiting, or for a while; and what descriptors are like.
 
-use super::super::zygote;
+use super::super::{watchdog, zygote};
 use super::arch::raw;
 use super::call::{Call, Kind};
 use super::memory::{peek, poke};
@@ -28,7 +28,7 @@ fn wait_for([word, op, value]: [i64; 3], nanos: u64) -> i64 {
 /// Carries a futex's call out that nobody has to see. A process forked for a run may wait for a lock that was held when it
 /// was forked, by a thread that is not there any more: then it starts over.
 pub fn futex_unseen(args: [i64; 6]) -> i64 {
-    /// After so long nobody is taken to hold it who is there.
+    /// After so long nobody is taken to hold it who is there; after longer, where the watchdog is.
     const NANOS: u64 = 20_000_000;
     const TIMED_OUT: i64 = -(libc::ETIMEDOUT as i64);
     let is_private = libc::FUTEX_PRIVATE_FLAG;
@@ -39,14 +39,21 @@ pub fn futex_unseen(args: [i64; 6]) -> i64 {
         _ => false,
     };
     if waits && op as i32 & is_private != 0 && time == 0 && zygote::is_child() {
-        while kernel_threads() == Some(1) {
-            match wait_for([word, op, value], NANOS) {
+        while let Some(others) = others_who_watch() {
+            match wait_for([word, op, value], NANOS << (4 * others)) {
                 TIMED_OUT => zygote::start_over(),
                 result => return result,
             }
         }
     }
     raw(libc::SYS_futex, args)
+}
+
+/// How many threads there are beside the calling one, if it is this process's first and the others only watch.
+fn others_who_watch() -> Option<u64> {
+    let [thread, process] = [libc::SYS_gettid, libc::SYS_getpid].map(|number| raw(number, [0; 6]));
+    let watch = u64::from(watchdog::is_in(process as u32));
+    (thread == process && kernel_threads() == Some(1 + watch)).then_some(watch)
 }
 
 /// How many threads this process has, in the kernel's eyes. No function of libc is asked.

@@ -125,17 +125,18 @@ fn find_tid() -> *mut i32 {
     let tid = unsafe { libc::gettid() };
     // SAFETY: borrowing is only done where the probe found FSGSBASE.
     let block = unsafe { switch::fs_base() } as *mut i32;
-    let mut found: *mut i32 = ptr::null_mut();
-    for word in (0..LOOK / 4).map(|n| block.wrapping_add(n)) {
-        // SAFETY: on x86-64 the thread control block starts at the FS base. Volatile: it is libc's.
-        if unsafe { word.read_volatile() } == tid {
-            if !found.is_null() {
-                return ptr::null_mut();
-            }
-            found = word;
-        }
-    }
-    found
+    // SAFETY: on x86-64 the thread control block starts at the FS base. Volatile: it is libc's.
+    let words: [i32; LOOK / 4] = std::array::from_fn(|n| unsafe { block.wrapping_add(n).read_volatile() });
+    place_of(tid, &words).map_or(ptr::null_mut(), |place| block.wrapping_add(place))
+}
+
+/// Where among these words that number stands, if it can be told. It may be the upper half of a pointer as well (0x7fc3 is
+/// some thread's id), which stands at an odd place; glibc's id stands at an even one.
+fn place_of(number: i32, words: &[i32]) -> Option<usize> {
+    [2, 1].into_iter().find_map(|step| {
+        let mut places = (0..words.len()).step_by(step).filter(|&place| words[place] == number);
+        places.next().filter(|_| places.next().is_none())
+    })
 }
 
 /// Keeps signals away from a kernel thread that sleeps while its thread-locals are in use
@@ -155,4 +156,28 @@ fn block_signals() -> libc::sigset_t {
 fn restore_signals(before: &libc::sigset_t) {
     // SAFETY: `before` is a mask that pthread_sigmask gave out.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before, ptr::null_mut()) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::place_of;
+
+    #[test]
+    fn an_id_is_told_from_half_a_pointer() {
+        const ID: i32 = 0x7f66;
+        let mut words = [0; 256];
+        assert_eq!(place_of(ID, &words), None);
+        words[180] = ID;
+        assert_eq!(place_of(ID, &words), Some(180));
+        // As in 0x00007f66_97000010.
+        for half in [5, 77, 201] {
+            (words[half - 1], words[half]) = (0x9700_0010_u32 as i32, ID);
+        }
+        assert_eq!(place_of(ID, &words), Some(180));
+        words[20] = ID;
+        assert_eq!(place_of(ID, &words), None, "either may be it");
+        let mut words = [0; 256];
+        words[181] = ID;
+        assert_eq!(place_of(ID, &words), Some(181), "of a libc that keeps it elsewhere");
+    }
 }
