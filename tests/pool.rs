@@ -582,3 +582,38 @@ fn a_job_that_waits_for_ever_is_given_up() {
     );
     assert!(found.first_failure().unwrap().to_string().contains("given up: stuck (it waits for ever"), "{found}");
 }
+
+/// Where there is no room for the stacks of so many threads.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+#[ignore = "a victim"]
+fn has_no_room_for_workers() {
+    if !common::is_victim() {
+        return;
+    }
+    // The run's own threads are there.
+    assert!(Sim::new().run(|| async {}).is_ok());
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = pages.split(' ').next().unwrap().parse().unwrap();
+    let limit = libc::rlimit { rlim_cur: pages * 4096 + (900 << 20), rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: a limit of this process, read from a struct that is alive.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
+    for _ in 0..2 {
+        let report = Sim::new().run(|| async {
+            let jobs: Vec<_> = (0..40).map(|_| raddle::unblock(|| thread::sleep(ms(1)))).collect();
+            for job in jobs {
+                job.await;
+            }
+        });
+        let finding = report.finding().expect("not all of them can be started");
+        println!("{:?}: {}", finding.kind(), finding.message());
+    }
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn a_worker_that_cannot_be_started_is_told() {
+    let told = common::run(common::command("has_no_room_for_workers").env("RUST_MIN_STACK", (256 << 20).to_string()));
+    let told_of = "Setup: worker-4 cannot be started: Resource temporarily unavailable";
+    told.says(&[told_of, told_of, "test result: ok"]);
+}
