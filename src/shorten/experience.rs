@@ -91,7 +91,7 @@ mod tests {
         let mut experience = Experience::default();
         experience.learn_harmful(&[one, other]);
         assert_eq!(experience.harmless(one), experience.harmless(other));
-        assert!(experience.harmless(one) > 0.2 && experience.harmless(one) < TURNED);
+        assert!(experience.harmless(one) > TURNED / 2.0 && experience.harmless(one) < TURNED);
         // Until one of them turns out not to matter, and both fail once more.
         experience.learn_harmless(&[one]);
         experience.learn_harmful(&[one, other]);
