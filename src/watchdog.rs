@@ -35,6 +35,8 @@ pub(crate) fn start() {
 pub(crate) fn start_anew() {
     let (begins, has_begun) = mpsc::channel();
     let watch = move || {
+        // Known before anybody waits for what a thread that is not there has: see `waits::futex_unseen`.
+        watchdog::stays();
         drop(begins);
         watch();
     };

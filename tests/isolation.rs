@@ -488,40 +488,6 @@ fn panics_are_told_beside_others() {
     told.says(&[&format!("found: {:?}", [FindingKind::Panic; 8])]);
 }
 
-/// They may be asking for stacks without a panic as well, and nobody knows of that before a process is forked: one that waits
-/// for such a thread is forked anew.
-#[test]
-#[ignore = "a victim"]
-fn panics_beside_others_who_ask_for_stacks() {
-    if !common::is_victim() {
-        return;
-    }
-    let is_over = std::sync::Arc::new(AtomicU32::new(0));
-    let other = std::thread::spawn({
-        let is_over = is_over.clone();
-        move || {
-            while is_over.load(Ordering::Relaxed) == 0 {
-                assert!(!std::backtrace::Backtrace::force_capture().to_string().is_empty());
-            }
-        }
-    });
-    let kinds = [(); 8].map(|()| {
-        let report = dies_within(Duration::from_secs(60), || async { panic!("mine") });
-        found(&report).kind()
-    });
-    is_over.store(1, Ordering::Relaxed);
-    other.join().unwrap();
-    println!("found: {kinds:?}");
-}
-
-#[cfg(target_arch = "x86_64")]
-#[test]
-fn panics_are_told_beside_others_who_ask_for_stacks() {
-    let mut victim = common::command("panics_beside_others_who_ask_for_stacks");
-    let told = common::run(victim.env("RUST_BACKTRACE", "1"));
-    told.says(&[&format!("found: {:?}", [FindingKind::Panic; 8])]);
-}
-
 // ---- locks that others hold
 
 /// A thread outside the world has a lock in a static while the first two processes are forked for a run: those can never go
@@ -558,6 +524,38 @@ fn a_lock_that_a_thread_elsewhere_has() {
         assert!(report.is_ok(), "{report}");
         drop(holder.join().unwrap());
     }
+}
+
+/// Nobody sees a wait of what is asked between two steps: such a process is ended by its own thread, beside the watchdog's.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn a_lock_that_a_strategy_takes_and_a_thread_elsewhere_has() {
+    use raddle::{Candidates, Pick, Strategy};
+    use std::io::{Read, Write};
+    static LOCK: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    struct First;
+    impl Strategy for First {
+        fn pick(&mut self, _: &Candidates<'_>) -> Pick {
+            Pick::Candidate(0)
+        }
+    }
+    let (mut told, tells) = std::io::pipe().unwrap();
+    let (is_held, has_it) = std::sync::mpsc::channel();
+    let holder = std::thread::spawn(move || {
+        let _held = LOCK.lock().unwrap();
+        is_held.send(()).unwrap();
+        told.read_exact(&mut [0; 2]).unwrap();
+        told
+    });
+    has_it.recv().unwrap();
+    let sim = apart().require_boundary(true).watchdog(Duration::from_secs(60)).custom_strategy(move |_| {
+        (&tells).write_all(b".").unwrap();
+        drop(LOCK.lock().unwrap());
+        Box::new(First)
+    });
+    let report = sim.run(|| async {});
+    assert!(report.is_ok(), "{report}");
+    drop(holder.join().unwrap());
 }
 
 /// One that waits for itself, which no other process would change.
