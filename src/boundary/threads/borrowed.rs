@@ -13,6 +13,7 @@
 
 use std::mem::MaybeUninit;
 use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Hand;
 use super::carrier::{self, Carrier, Handle};
@@ -127,16 +128,26 @@ fn find_tid() -> *mut i32 {
     let block = unsafe { switch::fs_base() } as *mut i32;
     // SAFETY: on x86-64 the thread control block starts at the FS base. Volatile: it is libc's.
     let words: [i32; LOOK / 4] = std::array::from_fn(|n| unsafe { block.wrapping_add(n).read_volatile() });
-    place_of(tid, &words).map_or(ptr::null_mut(), |place| block.wrapping_add(place))
+    place_of(tid, &words, &PLACE).map_or(ptr::null_mut(), |place| block.wrapping_add(place))
 }
 
-/// Where among these words that number stands, if it can be told. It may be the upper half of a pointer as well (0x7fc3 is
-/// some thread's id), which stands at an odd place; glibc's id stands at an even one.
-fn place_of(number: i32, words: &[i32]) -> Option<usize> {
-    [2, 1].into_iter().find_map(|step| {
+/// Where an id was found that could be told: it is the same place for all threads. `usize::MAX` if there was none yet.
+static PLACE: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+/// Where among these words that number stands, if it can be told. It may be half a pointer as well. The upper half (0x7fc3 is
+/// some thread's id) stands at an odd place, and glibc's id at an even one; for a lower half it is enough that some other
+/// thread's id could be told.
+fn place_of(number: i32, words: &[i32], known: &AtomicUsize) -> Option<usize> {
+    let place = known.load(Ordering::Relaxed);
+    if words.get(place) == Some(&number) {
+        return Some(place);
+    }
+    let place = [2, 1].into_iter().find_map(|step| {
         let mut places = (0..words.len()).step_by(step).filter(|&place| words[place] == number);
         places.next().filter(|_| places.next().is_none())
-    })
+    })?;
+    known.store(place, Ordering::Relaxed);
+    Some(place)
 }
 
 /// Keeps signals away from a kernel thread that sleeps while its thread-locals are in use
@@ -161,23 +172,36 @@ fn restore_signals(before: &libc::sigset_t) {
 #[cfg(test)]
 mod tests {
     use super::place_of;
+    use std::sync::atomic::AtomicUsize;
 
     #[test]
     fn an_id_is_told_from_half_a_pointer() {
         const ID: i32 = 0x7f66;
+        let place_of = |words: &[i32]| place_of(ID, words, &AtomicUsize::new(usize::MAX));
         let mut words = [0; 256];
-        assert_eq!(place_of(ID, &words), None);
+        assert_eq!(place_of(&words), None);
         words[180] = ID;
-        assert_eq!(place_of(ID, &words), Some(180));
+        assert_eq!(place_of(&words), Some(180));
         // As in 0x00007f66_97000010.
         for half in [5, 77, 201] {
             (words[half - 1], words[half]) = (0x9700_0010_u32 as i32, ID);
         }
-        assert_eq!(place_of(ID, &words), Some(180));
+        assert_eq!(place_of(&words), Some(180));
         words[20] = ID;
-        assert_eq!(place_of(ID, &words), None, "either may be it");
+        assert_eq!(place_of(&words), None, "either may be it");
         let mut words = [0; 256];
         words[181] = ID;
-        assert_eq!(place_of(ID, &words), Some(181), "of a libc that keeps it elsewhere");
+        assert_eq!(place_of(&words), Some(181), "of a libc that keeps it elsewhere");
+    }
+
+    #[test]
+    fn an_id_is_where_another_threads_was() {
+        let (known, mut words) = (AtomicUsize::new(usize::MAX), [0; 256]);
+        (words[20], words[180]) = (3856, 3856);
+        assert_eq!(place_of(3856, &words, &known), None);
+        words[180] = 3857;
+        assert_eq!(place_of(3857, &words, &known), Some(180));
+        words[180] = 3856;
+        assert_eq!(place_of(3856, &words, &known), Some(180), "and not half of 0x00007f66_00000f10");
     }
 }
