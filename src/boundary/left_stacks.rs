@@ -9,14 +9,16 @@
 //! # How
 //! glibc goes by the number of a thread that it keeps in its descriptor (the address that `pthread_self` gives): a stack whose
 //! number is 0 is free (`FREE_P` in nptl/allocatestack.c), and a fork sets it so. Where the number stands is found by looking
-//! for it in the descriptors of two threads, whose numbers the kernel says; if there is not exactly one such place, nothing
-//! is known, and [`are_kept`] says no. In front of it are the links of the list that the thread is in, which leads from one
+//! for it in the descriptors of threads, whose numbers the kernel says. It may stand elsewhere by chance (0x7f66, the upper half
+//! of a pointer, is some thread's), but not at the same place in another's: each thread that is looked at leaves fewer places.
+//! Until one is left, nothing is known, and [`are_kept`] says no. In front of it are the links of the list that the thread is in, which leads from one
 //! thread that is known, the watchdog, to all others (x86-64 only, where a descriptor can be told from the head of a list: it has
 //! its own address in it).
 
 use super::bare;
 use std::cell::Cell;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A thread: the address of its descriptor, and the kernel's number for it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,7 +46,7 @@ static RESIDENT: OnceLock<Thread> = OnceLock::new();
 
 /// The calling thread ends with its process, and libc has allocated its stack.
 pub fn stays() {
-    RESIDENT.get_or_init(Thread::this);
+    RESIDENT.get_or_init(look_at_this);
 }
 
 /// What the calling thread does from here on may use what is on the stack of `lender`, which waits for it. Finds out how stacks
@@ -52,17 +54,25 @@ pub fn stays() {
 /// another's.
 pub fn lent_by(lender: Thread) {
     LENDER.set(Some(lender));
-    PLACE.get_or_init(|| place_of_number(lender, Thread::this()));
+    look_at(lender);
+    look_at_this();
+}
+
+/// The calling thread, which runs on its own stack; from here on it helps to tell where numbers stand.
+pub fn look_at_this() -> Thread {
+    let this = Thread::this();
+    look_at(this);
+    this
 }
 
 /// Whether [`keep`] will do what it is for in a process that is forked by this thread.
 pub fn are_kept() -> bool {
-    LENDER.get().is_none() || PLACE.get().is_some_and(Option::is_some)
+    LENDER.get().is_none() || PLACES.only().is_some()
 }
 
 /// In a process that this thread has forked, before it makes a thread: no stack of another thread is anybody else's.
 pub fn keep() {
-    let Some(&Some(place)) = PLACE.get() else { return };
+    let Some(place) = PLACES.only() else { return };
     for Thread { descriptor, .. } in LENDER.get().into_iter().chain(RESIDENT.get().copied()) {
         // SAFETY: both were alive when the process was forked, the lender since it waits for this thread, or in a process that
         // this one was forked from, where they were marked; and nobody has freed their stacks in the child, whose only thread
@@ -74,21 +84,59 @@ pub fn keep() {
     }
 }
 
-/// How far into a descriptor the number of its thread stands, if that is known: the same for all of a process.
-static PLACE: OnceLock<Option<usize>> = OnceLock::new();
+/// The same for the stack of one thread. Whether that could be done.
+///
+/// # Safety
+/// It did not come along when this process was forked, nobody has freed its stack since, and there is no other thread here.
+#[cfg(target_arch = "x86_64")]
+pub unsafe fn keep_one(thread: Thread) -> bool {
+    // SAFETY: as the caller says.
+    PLACES.only().map(|place| unsafe { mark(thread.descriptor + place) }).is_some()
+}
 
-/// Looks for it in the descriptors of two threads.
-fn place_of_number(lender: Thread, this: Thread) -> Option<usize> {
-    /// As far as that is looked for, in bytes: less than a descriptor has.
-    const WITHIN: usize = 1024;
-    let stands_at = |thread: Thread, place: usize| {
-        // SAFETY: both threads are alive: the calling one, and one that waits for it; their descriptors have more bytes, and
-        // begin where a word may. A number does not change in the life of its thread; what else is looked at may, and is only
-        // compared.
-        unsafe { ((thread.descriptor + place) as *const i32).read_volatile() == thread.number }
-    };
-    let mut places = (0..WITHIN).step_by(4).filter(|&place| stands_at(lender, place) && stands_at(this, place));
-    places.next().filter(|_| places.next().is_none())
+/// So many words of a descriptor are looked at: it has more.
+const WORDS: usize = 256;
+
+/// Where in a descriptor the number of its thread may stand: a bit for each word.
+struct Places([AtomicU64; WORDS / 64]);
+
+static PLACES: Places = Places::new();
+
+impl Places {
+    const fn new() -> Places {
+        Places([const { AtomicU64::new(u64::MAX) }; WORDS / 64])
+    }
+
+    /// Leaves those at which a thread of that number has it.
+    fn look(&self, number: i32, word: impl Fn(usize) -> i32) {
+        for (index, places) in self.0.iter().enumerate() {
+            let has_it = (0..64).filter(|bit| word(64 * index + bit) == number).fold(0, |all, bit| all | 1 << bit);
+            places.fetch_and(has_it, Ordering::Relaxed);
+        }
+    }
+
+    /// The one that is left, in bytes.
+    fn only(&self) -> Option<usize> {
+        let mut left = None;
+        for (index, places) in self.0.iter().enumerate() {
+            let places = places.load(Ordering::Relaxed);
+            match (places.count_ones(), left) {
+                (0, _) => {}
+                (1, None) => left = Some(4 * (64 * index + places.trailing_zeros() as usize)),
+                _ => return None,
+            }
+        }
+        left
+    }
+}
+
+/// Looks at a thread, if that is needed still.
+fn look_at(thread: Thread) {
+    if PLACES.only().is_none() {
+        // SAFETY: the thread is alive: the calling one, or one that waits for it; its descriptor has more words, and begins
+        // where a word may. A number does not change in the life of its thread; what else is looked at may, and is only compared.
+        PLACES.look(thread.number, |word| unsafe { (thread.descriptor as *const i32).add(word).read_volatile() });
+    }
 }
 
 /// Marks a descriptor by its number's place.
@@ -154,10 +202,24 @@ mod tests {
             scope.spawn(|| {
                 lent_by(lender);
                 assert!(are_kept());
-                assert!(place_of_number(lender, Thread::this()).is_some_and(|place| place >= 16));
+                assert!(PLACES.only().is_some_and(|place| place >= 16));
             });
         });
         assert!(are_kept(), "nobody has lent anything");
+    }
+
+    #[test]
+    fn what_is_there_by_chance_is_nowhere_else() {
+        let places = Places::new();
+        assert_eq!(places.only(), None);
+        // Half of 0x00007f66_97000010, and of 0x00007f66_00000f10.
+        let halves = |word: usize| if word % 2 == 1 { 0x7f66 } else { 3856 };
+        places.look(0x7f66, |word| if word == 180 { 0x7f66 } else { halves(word) });
+        assert_eq!(places.only(), None);
+        places.look(3856, |word| if word == 180 { 3856 } else { halves(word) });
+        assert_eq!(places.only(), Some(720));
+        places.look(1, |_| 0);
+        assert_eq!(places.only(), None, "none is better than one that is wrong");
     }
 
     /// As many threads as there are stacks left, in a process that was forked while two other threads stood on theirs.

@@ -13,8 +13,8 @@
 
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::super::left_stacks;
 use super::Hand;
 use super::carrier::{self, Carrier, Handle};
 use super::switch_x86_64 as switch;
@@ -22,10 +22,6 @@ use super::switch_x86_64 as switch;
 /// Bytes of the carrier's stack on which its kernel thread sleeps: room for a signal frame (up to
 /// some 11 KiB with all of AMX) and glibc's own handler, the only one not blocked there.
 pub(super) const BERTH: usize = 32 * 1024;
-
-/// The thread id that says "in use" of a stack whose kernel thread is not in this process. Any
-/// positive number does: there is nobody it could be taken for.
-const KEPT: i32 = i32::MAX;
 
 /// See [`BERTH`]; the stack pointer must be aligned when the kernel lays a frame below it.
 #[repr(C, align(16))]
@@ -38,7 +34,7 @@ impl Hand for Borrowed {
     /// Starts and ends on its own kernel thread; in between, `park` has returned on the loop's.
     fn live(&self, carrier: Handle) {
         let before = block_signals();
-        carrier.tid.set(find_tid());
+        carrier.stack.set(Some(left_stacks::look_at_this()));
         let mut berth = Berth(MaybeUninit::uninit());
         let top = ptr::from_mut(&mut berth).wrapping_add(1).cast::<u8>();
         // SAFETY: `top` is the aligned end of a berth that lives until after `run_bodies`, that is as long as the kernel
@@ -82,15 +78,9 @@ impl Hand for Borrowed {
     }
 
     fn adopt(&self, carrier: &Carrier) -> bool {
-        let tid = carrier.tid.get();
-        if tid.is_null() {
-            return false;
-        }
-        // SAFETY: the word was found in the carrier's thread control block, which is in its stack's
-        // mapping: there as long as libc has not unmapped it, and this is called before it has a
-        // reason to. In the child nobody else reads it now, as this is the only thread.
-        unsafe { tid.write(KEPT) };
-        true
+        // SAFETY: its stack is there as long as libc has not unmapped it, and this is called in a child that is alone, before
+        // libc has a reason to.
+        carrier.stack.get().is_some_and(|stack| unsafe { left_stacks::keep_one(stack) })
     }
 }
 
@@ -116,40 +106,6 @@ impl Borrowed {
     }
 }
 
-/// Where libc keeps the calling thread's kernel id, by which it tells used stacks from free ones.
-/// In `fork`'s child glibc sets it to 0 for every other thread; see [`Hand::adopt`]. Null if it is
-/// not where it can be told for sure.
-fn find_tid() -> *mut i32 {
-    /// Bytes of glibc's `struct pthread` looked through: it has 2304, the id at 720 ever since.
-    const LOOK: usize = 1024;
-    // SAFETY: gettid cannot fail.
-    let tid = unsafe { libc::gettid() };
-    // SAFETY: borrowing is only done where the probe found FSGSBASE.
-    let block = unsafe { switch::fs_base() } as *mut i32;
-    // SAFETY: on x86-64 the thread control block starts at the FS base. Volatile: it is libc's.
-    let words: [i32; LOOK / 4] = std::array::from_fn(|n| unsafe { block.wrapping_add(n).read_volatile() });
-    place_of(tid, &words, &PLACE).map_or(ptr::null_mut(), |place| block.wrapping_add(place))
-}
-
-/// Where an id was found that could be told: it is the same place for all threads. `usize::MAX` if there was none yet.
-static PLACE: AtomicUsize = AtomicUsize::new(usize::MAX);
-
-/// Where among these words that number stands, if it can be told. It may be half a pointer as well. The upper half (0x7fc3 is
-/// some thread's id) stands at an odd place, and glibc's id at an even one; for a lower half it is enough that some other
-/// thread's id could be told.
-fn place_of(number: i32, words: &[i32], known: &AtomicUsize) -> Option<usize> {
-    let place = known.load(Ordering::Relaxed);
-    if words.get(place) == Some(&number) {
-        return Some(place);
-    }
-    let place = [2, 1].into_iter().find_map(|step| {
-        let mut places = (0..words.len()).step_by(step).filter(|&place| words[place] == number);
-        places.next().filter(|_| places.next().is_none())
-    })?;
-    known.store(place, Ordering::Relaxed);
-    Some(place)
-}
-
 /// Keeps signals away from a kernel thread that sleeps while its thread-locals are in use
 /// elsewhere. (glibc keeps its two internal ones open: `setuid` needs them.) Returns the old mask.
 fn block_signals() -> libc::sigset_t {
@@ -167,41 +123,4 @@ fn block_signals() -> libc::sigset_t {
 fn restore_signals(before: &libc::sigset_t) {
     // SAFETY: `before` is a mask that pthread_sigmask gave out.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before, ptr::null_mut()) };
-}
-
-#[cfg(test)]
-mod tests {
-    use super::place_of;
-    use std::sync::atomic::AtomicUsize;
-
-    #[test]
-    fn an_id_is_told_from_half_a_pointer() {
-        const ID: i32 = 0x7f66;
-        let place_of = |words: &[i32]| place_of(ID, words, &AtomicUsize::new(usize::MAX));
-        let mut words = [0; 256];
-        assert_eq!(place_of(&words), None);
-        words[180] = ID;
-        assert_eq!(place_of(&words), Some(180));
-        // As in 0x00007f66_97000010.
-        for half in [5, 77, 201] {
-            (words[half - 1], words[half]) = (0x9700_0010_u32 as i32, ID);
-        }
-        assert_eq!(place_of(&words), Some(180));
-        words[20] = ID;
-        assert_eq!(place_of(&words), None, "either may be it");
-        let mut words = [0; 256];
-        words[181] = ID;
-        assert_eq!(place_of(&words), Some(181), "of a libc that keeps it elsewhere");
-    }
-
-    #[test]
-    fn an_id_is_where_another_threads_was() {
-        let (known, mut words) = (AtomicUsize::new(usize::MAX), [0; 256]);
-        (words[20], words[180]) = (3856, 3856);
-        assert_eq!(place_of(3856, &words, &known), None);
-        words[180] = 3857;
-        assert_eq!(place_of(3857, &words, &known), Some(180));
-        words[180] = 3856;
-        assert_eq!(place_of(3856, &words, &known), Some(180), "and not half of 0x00007f66_00000f10");
-    }
 }

@@ -61,9 +61,9 @@ pub(super) struct Carrier {
     pub(super) native: Cell<Option<super::native::Native>>,
     /// The word its kernel thread sleeps on; each back end has values of its own for it.
     pub(super) gate: Gate,
-    /// Where libc keeps the thread's id, or null.
+    /// The thread whose stack it is, once that has begun.
     #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
-    pub(super) tid: Cell<*mut i32>,
+    pub(super) stack: Cell<Option<super::super::left_stacks::Thread>>,
     /// Where the carrier stands while the loop runs.
     #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
     pub(super) own: UnsafeCell<super::switch_x86_64::Context>,
@@ -149,7 +149,7 @@ impl Carrier {
             native: Cell::new(None),
             gate: Gate::new(),
             #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
-            tid: Cell::new(ptr::null_mut()),
+            stack: Cell::new(None),
             #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
             own: UnsafeCell::default(),
             #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
