@@ -38,13 +38,14 @@ static FORKING: AtomicU32 = AtomicU32::new(0);
 /// How long who waits for the others sleeps before looking again.
 const EVERY: Duration = Duration::from_micros(100);
 
+/// So often at most: a fork is over much sooner, and so is a panic's telling.
+const MOST: u32 = 20_000;
+
 struct Telling;
 
 impl Telling {
     /// Waits for those who fork; `None` if that takes too long: they may wait for this thread.
     fn begin() -> Option<Telling> {
-        /// A fork is over much sooner, and so are some that come one after the other.
-        const MOST: u32 = 20_000;
         /// So often it is not even worth to sleep.
         const AT_ONCE: u32 = 100;
         let _quiet = kernel::quiet();
@@ -70,7 +71,6 @@ impl Drop for Telling {
 /// For the time of a fork: no thread tells of a panic, so that the new process can. (If one does not come to its end, it is
 /// not waited for for ever.)
 pub(crate) fn hold() -> impl Sized {
-    const MOST: u32 = 20_000;
     struct Forking;
     impl Drop for Forking {
         fn drop(&mut self) {

@@ -134,10 +134,11 @@ fn minimised(
     let mut reruns = 0;
     let mut fails = |kept: &[Deviation]| try_again(lab, &mut reruns, |lab| same(&play(lab, seed, kept, false)));
     // Where another schedule may be found, most is left for that.
-    let first = if original.ended.trace.as_ref().is_some_and(tells_a_story) { (budget / 3).max(2) } else { budget };
+    let told = original.ended.trace.as_ref().filter(|trace| tells_a_story(trace));
+    let first = if told.is_some() { (budget / 3).max(2) } else { budget };
     let (mut kept, calls) = minimise(deviations, first, &mut fails)?;
     if kept.len() > FEW {
-        let other = relaxed(lab, original, &mut reruns, budget, &same);
+        let other = told.and_then(|trace| relaxed(lab, seed, trace, &mut reruns, budget, &same));
         kept = other.filter(|other| other.len() < kept.len()).unwrap_or(kept);
     }
     if kept.len() > FEW {
@@ -214,18 +215,18 @@ fn fitting(
 /// Another schedule than leaving out comes to, in the story of which less matters.
 fn relaxed(
     lab: &mut Lab<'_>,
-    original: &RunResult,
+    seed: Seed,
+    trace: &Trace,
     reruns: &mut usize,
     budget: usize,
     same: impl Fn(&RunResult) -> bool,
 ) -> Option<Vec<Deviation>> {
-    let trace = original.ended.trace.as_ref().filter(|trace| tells_a_story(trace))?;
     relax(trace, |deviations| {
         if *reruns >= budget || lab.has_taken_all() {
             return None;
         }
         *reruns += 1;
-        let run = play(lab, original.seed, deviations, true);
+        let run = play(lab, seed, deviations, true);
         if same(&run) { run.ended.trace } else { None }
     })
 }

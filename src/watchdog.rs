@@ -26,7 +26,10 @@ pub(crate) fn start() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // Without it a poll that does not come back hangs, as it would without raddle.
-        let _ = thread::Builder::new().name("raddle watchdog".into()).spawn(watch);
+        let _ = thread::Builder::new().name("raddle watchdog".into()).spawn(|| {
+            watchdog::stays();
+            watch();
+        });
     });
 }
 
@@ -91,7 +94,6 @@ fn look_at_budget(beacon: &Beacon, now: Seen, long: &mut Long) {
 }
 
 fn watch() {
-    watchdog::stays();
     let mut seen: Vec<(Seen, Duration, Long)> = Vec::new();
     loop {
         thread::sleep(PERIOD);

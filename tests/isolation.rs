@@ -491,71 +491,70 @@ fn panics_are_told_beside_others() {
 // ---- locks that others hold
 
 /// A thread outside the world has a lock in a static while the first two processes are forked for a run: those can never go
-/// on, and a third one is forked in their place.
+/// on, and a third one is forked in their place. `make` gets what takes the lock, and gives the run that does.
+#[cfg(target_arch = "x86_64")]
+#[track_caller]
+fn gets_a_lock_that_a_thread_elsewhere_has(
+    lock: &'static std::sync::Mutex<()>,
+    make: impl FnOnce(Box<dyn Fn() + Send + Sync>) -> Report<()>,
+) {
+    use std::io::{Read, Write};
+    let (mut told, tells) = std::io::pipe().unwrap();
+    let (is_held, has_it) = std::sync::mpsc::channel();
+    let holder = std::thread::spawn(move || {
+        let _held = lock.lock().unwrap();
+        is_held.send(()).unwrap();
+        told.read_exact(&mut [0; 2]).unwrap();
+        told
+    });
+    has_it.recv().unwrap();
+    let report = make(Box::new(move || {
+        (&tells).write_all(b".").unwrap();
+        drop(lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }));
+    assert!(report.is_ok(), "{report}");
+    drop(holder.join().unwrap());
+}
+
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn a_lock_that_a_thread_elsewhere_has() {
-    use std::io::{Read, Write};
-    use std::sync::{Mutex, PoisonError};
-    static LOCK: Mutex<()> = Mutex::new(());
-    fn takes_it(mut tells: std::io::PipeWriter) {
-        tells.write_all(b".").unwrap();
-        drop(LOCK.lock().unwrap_or_else(PoisonError::into_inner));
-    }
+    static LOCK: std::sync::Mutex<()> = std::sync::Mutex::new(());
     for on_the_loop in [false, true] {
-        let (mut told, tells) = std::io::pipe().unwrap();
-        let (is_held, has_it) = std::sync::mpsc::channel();
-        let holder = std::thread::spawn(move || {
-            let _held = LOCK.lock().unwrap();
-            is_held.send(()).unwrap();
-            told.read_exact(&mut [0; 2]).unwrap();
-            told
-        });
-        has_it.recv().unwrap();
-        let report = apart().require_boundary(true).run(move || {
-            let tells = tells.try_clone().unwrap();
-            async move {
-                match on_the_loop {
-                    true => raddle::allow_blocking("to wait for a lock", || takes_it(tells)),
-                    false => raddle::unblock(|| takes_it(tells)).await,
+        gets_a_lock_that_a_thread_elsewhere_has(&LOCK, |takes_it| {
+            let takes_it = std::sync::Arc::new(takes_it);
+            apart().require_boundary(true).run(move || {
+                let takes_it = takes_it.clone();
+                async move {
+                    match on_the_loop {
+                        true => raddle::allow_blocking("to wait for a lock", || takes_it()),
+                        false => raddle::unblock(move || takes_it()).await,
+                    }
                 }
-            }
+            })
         });
-        assert!(report.is_ok(), "{report}");
-        drop(holder.join().unwrap());
     }
 }
 
-/// Nobody sees a wait of what is asked between two steps: such a process is ended by its own thread, beside the watchdog's.
+/// Nobody sees the wait of what is asked for a strategy: such a process is ended by its own thread, beside the watchdog's.
 #[cfg(target_arch = "x86_64")]
 #[test]
-fn a_lock_that_a_strategy_takes_and_a_thread_elsewhere_has() {
+fn a_lock_that_a_strategy_wants_and_a_thread_elsewhere_has() {
     use raddle::{Candidates, Pick, Strategy};
-    use std::io::{Read, Write};
-    static LOCK: std::sync::Mutex<()> = std::sync::Mutex::new(());
     struct First;
     impl Strategy for First {
         fn pick(&mut self, _: &Candidates<'_>) -> Pick {
             Pick::Candidate(0)
         }
     }
-    let (mut told, tells) = std::io::pipe().unwrap();
-    let (is_held, has_it) = std::sync::mpsc::channel();
-    let holder = std::thread::spawn(move || {
-        let _held = LOCK.lock().unwrap();
-        is_held.send(()).unwrap();
-        told.read_exact(&mut [0; 2]).unwrap();
-        told
+    static LOCK: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    gets_a_lock_that_a_thread_elsewhere_has(&LOCK, |takes_it| {
+        let sim = apart().require_boundary(true).watchdog(Duration::from_secs(60)).custom_strategy(move |_| {
+            takes_it();
+            Box::new(First)
+        });
+        sim.run(|| async {})
     });
-    has_it.recv().unwrap();
-    let sim = apart().require_boundary(true).watchdog(Duration::from_secs(60)).custom_strategy(move |_| {
-        (&tells).write_all(b".").unwrap();
-        drop(LOCK.lock().unwrap());
-        Box::new(First)
-    });
-    let report = sim.run(|| async {});
-    assert!(report.is_ok(), "{report}");
-    drop(holder.join().unwrap());
 }
 
 /// One that waits for itself, which no other process would change.

@@ -28,8 +28,6 @@ fn wait_for([word, op, value]: [i64; 3], nanos: u64) -> i64 {
 /// Carries a futex's call out that nobody has to see. A process forked for a run may wait for a lock that was held when it
 /// was forked, by a thread that is not there any more: then it starts over.
 pub fn futex_unseen(args: [i64; 6]) -> i64 {
-    /// After so long nobody is taken to hold it who is there; after longer, where the watchdog is.
-    const NANOS: u64 = 20_000_000;
     const TIMED_OUT: i64 = -(libc::ETIMEDOUT as i64);
     let is_private = libc::FUTEX_PRIVATE_FLAG;
     let [word, op, value, time, _, set] = args;
@@ -39,8 +37,8 @@ pub fn futex_unseen(args: [i64; 6]) -> i64 {
         _ => false,
     };
     if waits && op as i32 & is_private != 0 && time == 0 && zygote::is_child() {
-        while let Some(others) = others_who_watch() {
-            match wait_for([word, op, value], NANOS << (4 * others)) {
+        while let Some(patience) = patience() {
+            match wait_for([word, op, value], patience) {
                 TIMED_OUT => zygote::start_over(),
                 result => return result,
             }
@@ -49,11 +47,17 @@ pub fn futex_unseen(args: [i64; 6]) -> i64 {
     raw(libc::SYS_futex, args)
 }
 
-/// How many threads there are beside the calling one, if it is this process's first and the others only watch.
-fn others_who_watch() -> Option<u64> {
+/// After so many nanoseconds nobody is taken to hold a lock who is there, if the calling thread is this process's only one, or
+/// there is nobody else but the watchdog, who holds one for a moment.
+fn patience() -> Option<u64> {
+    const ALONE: u64 = 20_000_000;
+    const WATCHED: u64 = 300_000_000;
     let [thread, process] = [libc::SYS_gettid, libc::SYS_getpid].map(|number| raw(number, [0; 6]));
-    let watch = u64::from(watchdog::is_in(process as u32));
-    (thread == process && kernel_threads() == Some(1 + watch)).then_some(watch)
+    match kernel_threads() {
+        Some(1) => Some(ALONE),
+        Some(2) if thread == process && watchdog::is_in(process as u32) => Some(WATCHED),
+        _ => None,
+    }
 }
 
 /// How many threads this process has, in the kernel's eyes. No function of libc is asked.

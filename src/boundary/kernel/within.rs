@@ -9,8 +9,7 @@ use super::waits::{Sets, name_of};
 
 /// Whether nobody outside of the calling thread's world can make `fd` ready, as long as it has started no process: both ends of
 /// it are this world's, it is a timer, whose time is virtual, or a server's of this world, to which nobody else is taken to
-/// connect. If the world is
-/// `alone` in its process, an event as well.
+/// connect. If the world is `alone` in its process, an event as well.
 pub fn is_ours(fd: i32, alone: bool) -> bool {
     opened::is_paired(fd.into()) || opened::is_own(fd.into()) && is_listening(fd) || {
         let mut name = [0; 32];
