@@ -35,6 +35,9 @@ pub(crate) type Runnable = async_task::Runnable<TaskMeta>;
 /// Names a run: a tag of its world.
 pub(crate) type RunTag = Tag<RunMark>;
 
+/// The same, with a number.
+pub(crate) type RunLabel = Labelled<RunMark>;
+
 /// What a [`RunTag`] is drawn from is a host.
 #[derive(Debug)]
 pub(crate) enum RunMark {}
@@ -44,7 +47,7 @@ pub(crate) trait Host: Mourner + 'static {
     /// Runs `f` with the world of this thread, if it is inside one.
     fn with<R>(f: impl FnOnce(&Self) -> R) -> Option<R>;
     /// Makes a task ready, if this thread is in the world that makes `run`, and that keeps no trace; otherwise gives it back.
-    fn push_plain(run: RunTag, runnable: Runnable) -> Option<Runnable>;
+    fn push_plain(run: RunLabel, runnable: Runnable) -> Option<Runnable>;
     /// The run that goes on.
     fn run_tag(&self) -> RunTag;
     /// A task is ready.
@@ -64,17 +67,34 @@ pub(crate) trait Host: Mourner + 'static {
     fn panicked_with(&self, payload: &(dyn Any + Send));
 }
 
-/// One bit of [`TaskMeta::place`]: half as many tasks at a time are still two thousand million.
-const OF_A_THREAD: u32 = 1 << 31;
+/// A place in the registry, and whether it is a sim thread's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place(u32);
+
+impl Place {
+    /// None.
+    pub const NONE: Place = Place(Place::OF_A_THREAD - 1);
+    /// One bit: half as many tasks at a time are still two thousand million.
+    const OF_A_THREAD: u32 = 1 << 31;
+
+    #[inline(always)]
+    pub fn slot(self) -> u32 {
+        self.0 & !Place::OF_A_THREAD
+    }
+
+    #[inline(always)]
+    pub fn is_of_a_thread(self) -> bool {
+        self.0 & Place::OF_A_THREAD != 0
+    }
+}
 
 /// What raddle keeps with each task. Opaque.
 #[derive(Debug)]
 pub struct TaskMeta {
     /// The run it belongs to, and the number of the site that it was spawned at.
-    run: Labelled<RunMark>,
+    run: RunLabel,
     pub(crate) key: Key,
-    /// Its place in the registry, and whether it is a sim thread's.
-    place: u32,
+    place: Place,
     /// Its own steps: how often it has been taken out of a ready set to run. Not counted where nobody asks, which is in a
     /// random walk without a trace.
     steps: AtomicU32,
@@ -82,25 +102,25 @@ pub struct TaskMeta {
 
 impl TaskMeta {
     pub(crate) fn new(run: RunTag, slot: u32, key: Key, site: SiteId) -> TaskMeta {
-        debug_assert!(slot & OF_A_THREAD == 0);
-        TaskMeta { run: run.with(site), place: slot, key, steps: AtomicU32::new(0) }
+        debug_assert!(slot < Place::NONE.0);
+        TaskMeta { run: run.with(site), place: Place(slot), key, steps: AtomicU32::new(0) }
     }
 
     /// The same for what stands for a sim thread in the ready set: see [`stand_in`].
     pub(crate) fn of_a_thread(self) -> TaskMeta {
-        TaskMeta { place: self.place | OF_A_THREAD, ..self }
+        TaskMeta { place: Place(self.place.0 | Place::OF_A_THREAD), ..self }
     }
 
     /// Its place in the registry.
     #[inline(always)]
     pub(crate) fn slot(&self) -> u32 {
-        self.place & !OF_A_THREAD
+        self.place.slot()
     }
 
-    /// Whether it stands for a sim thread.
+    /// The same, and whether it stands for a sim thread.
     #[inline(always)]
-    pub(crate) fn is_of_a_thread(&self) -> bool {
-        self.place & OF_A_THREAD != 0
+    pub(crate) fn place(&self) -> Place {
+        self.place
     }
 
     /// The task as a strategy sees it.
@@ -114,6 +134,12 @@ impl TaskMeta {
     #[cfg(feature = "smol")]
     pub(crate) fn run_number(&self) -> u64 {
         self.run.tag().number()
+    }
+
+    /// Which run it belongs to, and the number of the site that it was spawned at.
+    #[inline(always)]
+    pub(crate) fn label(&self) -> &RunLabel {
+        &self.run
     }
 
     /// The number of the site that it was spawned at.
@@ -149,7 +175,7 @@ impl Payload for Runnable {
 impl<F: Future, H: Host> Future for Tracked<F, H> {
     type Output = F::Output;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let mut reach = self.reach();
         let panics = Panics::<H>(PhantomData);
@@ -230,7 +256,7 @@ fn poll_traced<F: Future, H: Host>(slot: u32, future: Pin<&mut F>, cx: &mut Cont
 
 /// Where a woken task goes: into its world's ready set, if this thread is in that world.
 fn schedule<H: Host>(runnable: Runnable) {
-    if let Some(runnable) = H::push_plain(runnable.metadata().run.tag(), runnable) {
+    if let Some(runnable) = H::push_plain(runnable.metadata().run, runnable) {
         schedule_otherwise::<H>(runnable);
     }
 }

@@ -173,7 +173,7 @@ fn tell_overflow(out: &mut dyn fmt::Write) {
         let seed = Seed::from(beacon.seed.load(Ordering::Relaxed));
         write!(out, "\n{} failed: a stack overflow in ", story.scenario)?;
         let job = threads::current().and_then(|index| world.job_at_once(index));
-        let site = job.map_or(beacon.site.load(Ordering::Relaxed), |(site, _)| site);
+        let site = job.map_or(beacon.site(), |(site, _)| site);
         match sites::site_now(site) {
             Some(site) if site.is_raddles() => write!(out, "a {}", site.name())?,
             Some(site) => write!(out, "{} (spawned at {})", site.name(), At(site.at))?,

@@ -1,5 +1,6 @@
 //! Randomness: ChaCha8 streams, all from one seed, told apart by number.
 
+use crate::boundary::word::Drawn;
 use crate::id::mix;
 
 /// The streams of a run. A draw on one never re-deals another.
@@ -63,23 +64,10 @@ impl Stream {
         u64::from(self.next_u32()) << 32 | low
     }
 
-    /// A number below `n` (at least 1), by one draw and a multiplication (Lemire 2019 without rejection: the bias is at
-    /// most n / 2³²).
+    /// A number below `n` (at least 1), by one draw: [`Drawn::below`].
     #[inline]
     pub fn below(&mut self, n: u32) -> u32 {
-        Stream::word_below(self.next_u32(), n)
-    }
-
-    /// What [`below`](Stream::below) makes of the word it draws.
-    #[inline(always)]
-    pub fn word_below(word: u32, n: u32) -> u32 {
-        // Two words of 32 bits cannot overflow.
-        (u64::from(word).wrapping_mul(u64::from(n)) >> 32) as u32
-    }
-
-    /// The next words, as many as the cipher makes at once.
-    pub fn block(&mut self) -> [u32; BLOCK] {
-        self.0.block()
+        Drawn(self.next_u32()).below(n as usize) as u32
     }
 
     /// A number below `n` (at least 1), which may be large: by one draw where 32 bits hold it, otherwise by two.
@@ -99,6 +87,27 @@ impl Stream {
     }
 }
 
+/// The words of a stream, as many at a time as the cipher makes at once.
+pub struct Blocks(InnerBlocks);
+
+#[cfg(debug_assertions)]
+use scalar::Blocks as InnerBlocks;
+#[cfg(not(debug_assertions))]
+use simd::Blocks as InnerBlocks;
+
+impl Blocks {
+    /// Those of stream number 0 of `seed`.
+    pub fn new(seed: u64) -> Blocks {
+        Blocks(InnerBlocks::new(key(seed)))
+    }
+
+    /// The next words.
+    #[inline(always)]
+    pub fn next(&mut self, words: &mut [u32; BLOCK]) {
+        self.0.make(words);
+    }
+}
+
 fn key(seed: u64) -> [u32; 8] {
     let mut words = [0; 8];
     let mut state = seed;
@@ -115,19 +124,16 @@ fn key(seed: u64) -> [u32; 8] {
 
 #[cfg(any(not(debug_assertions), test))]
 mod simd {
-    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::block::Generator;
     use rand_chacha::rand_core::{Rng, SeedableRng};
+    use rand_chacha::{ChaCha8Core, ChaCha8Rng};
 
     #[derive(Clone)]
     pub struct ChaCha8(ChaCha8Rng);
 
     impl ChaCha8 {
         pub fn new(key: [u32; 8], stream: u64) -> ChaCha8 {
-            let mut bytes = [0; 32];
-            for (chunk, word) in bytes.chunks_mut(4).zip(key) {
-                chunk.copy_from_slice(&word.to_le_bytes());
-            }
-            let mut rng = ChaCha8Rng::from_seed(bytes);
+            let mut rng = ChaCha8Rng::from_seed(bytes(key));
             if stream != 0 {
                 rng.set_stream(stream);
             }
@@ -138,19 +144,28 @@ mod simd {
         pub fn next_u32(&mut self) -> u32 {
             self.0.next_u32()
         }
+    }
 
-        pub fn block<const N: usize>(&mut self) -> [u32; N] {
-            let mut words = [0; N];
-            let mut bytes = [0; 256];
-            for words in words.chunks_mut(64) {
-                let bytes = &mut bytes[..4 * words.len()];
-                self.0.fill_bytes(bytes);
-                for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
-                    *word = u32::from_le_bytes(*bytes);
-                }
-            }
-            words
+    pub struct Blocks(ChaCha8Core);
+
+    impl Blocks {
+        #[inline]
+        pub fn new(key: [u32; 8]) -> Blocks {
+            Blocks(ChaCha8Core::from_seed(bytes(key)))
         }
+
+        #[inline]
+        pub fn make(&mut self, words: &mut [u32; 64]) {
+            self.0.generate(words);
+        }
+    }
+
+    fn bytes(key: [u32; 8]) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        for (chunk, word) in bytes.chunks_mut(4).zip(key) {
+            chunk.copy_from_slice(&word.to_le_bytes());
+        }
+        bytes
     }
 }
 
@@ -185,16 +200,6 @@ mod scalar {
             word
         }
 
-        pub fn block(&mut self) -> [u32; 16] {
-            let mut words = [0; 16];
-            if self.used == 16 {
-                self.make(&mut words);
-            } else {
-                words.iter_mut().for_each(|word| *word = self.next_u32());
-            }
-            words
-        }
-
         #[inline(never)]
         fn refill(&mut self) {
             let mut block = [0; 16];
@@ -213,6 +218,19 @@ mod scalar {
             let counter = (u64::from(self.input[13]) << 32 | u64::from(self.input[12])).wrapping_add(1);
             self.input[12] = counter as u32;
             self.input[13] = (counter >> 32) as u32;
+        }
+    }
+
+    pub struct Blocks(ChaCha8);
+
+    impl Blocks {
+        pub fn new(key: [u32; 8]) -> Blocks {
+            Blocks(ChaCha8::new(key, 0))
+        }
+
+        #[inline(always)]
+        pub fn make(&mut self, words: &mut [u32; 16]) {
+            self.0.make(words);
         }
     }
 
@@ -290,12 +308,16 @@ mod tests {
                 for draw in 0..1_000 {
                     assert_eq!(scalar.next_u32(), simd.next_u32(), "seed {seed} stream {stream} draw {draw}");
                 }
-                // Blocks begin wherever the last draw was.
-                for block in 0..40 {
-                    assert_eq!(scalar.block(), simd.block(), "seed {seed} stream {stream} block {block}");
-                    if block % 3 == 0 {
-                        assert_eq!(scalar.next_u32(), simd.next_u32(), "seed {seed} stream {stream} block {block}");
-                    }
+            }
+            let mut stream = simd::ChaCha8::new(key(seed), 0);
+            let (mut scalar, mut simd) = (scalar::Blocks::new(key(seed)), simd::Blocks::new(key(seed)));
+            for block in 0..40 {
+                let (mut many, mut few) = ([0; 64], [0; 16]);
+                simd.make(&mut many);
+                for words in many.chunks(16) {
+                    scalar.make(&mut few);
+                    assert_eq!(words, few, "seed {seed} block {block}");
+                    assert_eq!(few, few.map(|_| stream.next_u32()), "seed {seed} block {block}");
                 }
             }
         }

@@ -3,7 +3,7 @@
 use crate::boundary::tracked::Mourner;
 use crate::boundary::{threads, turn};
 use crate::context;
-use crate::executor::{Host, RunTag, Runnable, Task};
+use crate::executor::{Host, RunLabel, RunTag, Runnable, Task};
 use crate::sites::Site;
 use crate::trace::{ActorKind, PollEnd};
 use crate::workers;
@@ -20,8 +20,8 @@ impl Host for World {
         context::try_with(f)
     }
     #[inline(always)]
-    fn push_plain(run: RunTag, runnable: Runnable) -> Option<Runnable> {
-        turn::give_tagged(run, runnable)
+    fn push_plain(run: RunLabel, runnable: Runnable) -> Option<Runnable> {
+        turn::give_labelled(run, runnable)
     }
     #[inline]
     fn run_tag(&self) -> RunTag {

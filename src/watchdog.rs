@@ -76,7 +76,7 @@ fn look_at_budget(beacon: &Beacon, now: Seen, long: &mut Long) {
     let Some(thread) = *beacon::lock(&beacon.locked.thread) else { return };
     let Some(used) = processor_time(thread) else { return };
     let before = *long.before.get_or_insert(used);
-    let site = beacon.site.load(Ordering::Relaxed);
+    let site = beacon.site();
     // A job may take as long as it likes: that is what it is for.
     let is_on_the_loop = sites::site(site).is_some_and(|site| !matches!(site.given, Some("worker" | "thread")));
     if used - before < budget || !is_on_the_loop {
@@ -138,7 +138,7 @@ fn report(beacon: &Beacon, still_for: Duration) -> String {
     let seed = Seed::from(beacon.seed.load(Ordering::Relaxed));
     let steps = beacon.steps.load(Ordering::Relaxed);
     let now = Instant::from_nanos(beacon.now.load(Ordering::Relaxed));
-    let task = match sites::site(beacon.site.load(Ordering::Relaxed)) {
+    let task = match sites::site(beacon.site()) {
         Some(site) if site.is_raddles() => format!("a {}", site.name()),
         Some(site) => format!("{} (spawned at {})", site.name(), At(site.at)),
         None => "the scenario".into(),

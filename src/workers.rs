@@ -243,7 +243,7 @@ fn begins_queued(world: &World, index: u32, job: Runnable) -> Runnable {
 #[inline]
 fn running_in(job: &Runnable) -> Running {
     let meta = job.metadata();
-    Running { slot: meta.slot(), key: meta.key }
+    Running::of(meta)
 }
 
 /// `worker` is in `job` from now on.

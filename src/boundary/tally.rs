@@ -17,7 +17,9 @@ struct Numbers {
     decisions: u64,
     // Between the two counts, so that nobody takes them for a pair to be added to at once: that is more work.
     digest: u64,
-    deviations: u64,
+    /// How many decisions there were beyond the deviations, which may be less than none: it wraps. In a random walk the plain
+    /// answer is the rare one, so that this is what costs least to count.
+    plain: u64,
 }
 
 impl Tally {
@@ -37,7 +39,8 @@ impl Tally {
     /// How often the answer was not the plain one.
     pub fn deviations(&self) -> u64 {
         // SAFETY: as in `restart`.
-        unsafe { (*self.0.get()).deviations }
+        let numbers = unsafe { &*self.0.get() };
+        numbers.decisions.wrapping_sub(numbers.plain)
     }
 
     /// The rolling hash of what happened.
@@ -55,9 +58,9 @@ impl Tally {
         unsafe {
             std::arch::asm!(
                 "inc qword ptr [{numbers}]",
-                "add qword ptr [{numbers} + 16], {deviated}",
+                "add qword ptr [{numbers} + 16], {plainly}",
                 numbers = in(reg) self.0.get(),
-                deviated = in(reg) !plainly as u64,
+                plainly = in(reg) plainly as u64,
                 options(nostack),
             );
         }
@@ -66,15 +69,32 @@ impl Tally {
             // SAFETY: as in `restart`.
             let numbers = unsafe { &mut *self.0.get() };
             numbers.decisions += 1;
-            numbers.deviations += !plainly as u64;
+            numbers.plain += plainly as u64;
         }
+    }
+
+    /// There was a decision, and its answer was not the plain one, or [`plainly`](Tally::plainly) is told.
+    #[inline(always)]
+    pub fn decision(&self) {
+        // SAFETY: as in `restart`.
+        let numbers = unsafe { &mut *self.0.get() };
+        numbers.decisions = numbers.decisions.wrapping_add(1);
+    }
+
+    /// The answer to the last [`decision`](Tally::decision) was the plain one.
+    #[inline(always)]
+    pub fn plainly(&self) {
+        // SAFETY: as in `restart`.
+        let numbers = unsafe { &mut *self.0.get() };
+        numbers.plain = numbers.plain.wrapping_add(1);
     }
 
     /// There was a deviation that is no decision among candidates.
     #[inline(always)]
     pub fn deviated(&self) {
         // SAFETY: as in `restart`.
-        unsafe { (*self.0.get()).deviations += 1 }
+        let numbers = unsafe { &mut *self.0.get() };
+        numbers.plain = numbers.plain.wrapping_sub(1);
     }
 
     /// `value` happened.
@@ -137,6 +157,10 @@ mod tests {
         [true, false, false].into_iter().for_each(|plainly| tally.decided(plainly));
         tally.deviated();
         assert_eq!((tally.decisions(), tally.deviations(), tally.digest()), (3, 3, 0));
+        tally.decision();
+        tally.decision();
+        tally.plainly();
+        assert_eq!((tally.decisions(), tally.deviations(), tally.digest()), (5, 4, 0));
         tally.mix(7);
         let once = tally.digest();
         tally.mix(7);

@@ -75,7 +75,7 @@ pub struct Turned<T> {
 /// Says which type the [`Turned`] is that a [`Tag`] was drawn from, and what such a tag lets in.
 pub trait Mark {
     type Of: 'static;
-    /// What [`give_tagged`] takes.
+    /// What [`give_labelled`] takes.
     type Given;
 
     /// Takes what was given with the newest tag.
@@ -119,9 +119,30 @@ impl<M> Labelled<M> {
     /// The number.
     #[inline(always)]
     pub fn number(&self) -> u32 {
-        (self.0 >> Tag::<M>::BITS) as u32
+        Self::number_in(self.upper_half())
+    }
+
+    /// Half of it, which has all of the number in it: see [`number_in`](Labelled::number_in).
+    #[inline(always)]
+    pub fn upper_half(&self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    /// The number in an upper half.
+    #[inline(always)]
+    pub fn number_in(upper_half: u32) -> u32 {
+        upper_half >> (Tag::<M>::BITS - 32)
     }
 }
+
+impl<M> Clone for Labelled<M> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for Labelled<M> {}
 
 impl<M> fmt::Debug for Labelled<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -143,14 +164,16 @@ impl<M> fmt::Debug for Tag<M> {
     }
 }
 
-/// Gives `given` to what the calling thread holds the turn of, if that is the [`Turned`] whose newest tag is `tag`;
+/// Gives `given` to what the calling thread holds the turn of, if that is the [`Turned`] whose newest tag is that of `label`;
 /// otherwise gives it back. (Not a closure, so that a build without optimisation has no call to make.)
 #[inline(always)]
-pub fn give_tagged<M: Mark>(tag: Tag<M>, given: M::Given) -> Option<M::Given> {
+pub fn give_labelled<M: Mark>(label: Labelled<M>, given: M::Given) -> Option<M::Given> {
     let head = held::get();
     // SAFETY: `held` points to NOBODYS or to the head of a `Turned` that this thread is inside of, which lives as long as the
     // process (`enter` takes a `&'static`).
-    if shown::load(unsafe { &(*head).tag }) != tag.0 {
+    let tag = shown::load(unsafe { &(*head).tag });
+    // A tag has BITS bits: what is shifted out is the number beside it.
+    if (tag ^ label.0) << (64 - Tag::<M>::BITS) != 0 {
         return Some(given);
     }
     // SAFETY: no two tags have the same number, none has NOBODYS' 0, and a tag of mark M is drawn
@@ -162,7 +185,7 @@ pub fn give_tagged<M: Mark>(tag: Tag<M>, given: M::Given) -> Option<M::Given> {
     None
 }
 
-// SAFETY: a shared `Turned` gives access to `inner` in two ways only. `with` (and `give_tagged`, by
+// SAFETY: a shared `Turned` gives access to `inner` in two ways only. `with` (and `give_labelled`, by
 // a number that stands for it) compares `held` with this turn, and that is set to it by `enter`, which at most one thread can be inside of (the
 // `claimed` exchange), and by `threads`, which sets it on a sim thread only while the thread that
 // was inside `enter` is stopped in `resume`. So at any moment one thread at most can have
@@ -351,7 +374,7 @@ mod tests {
         }
         let look = |tag: Tag<Numbers>| {
             let seen: &'static Cell<i32> = Box::leak(Box::new(Cell::new(0)));
-            match give_tagged(tag, seen) {
+            match give_labelled(tag.with(5), seen) {
                 Some(back) => Err(std::ptr::eq(back, seen)),
                 None => Ok(seen.get()),
             }

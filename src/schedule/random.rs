@@ -1,7 +1,7 @@
 //! A uniform random walk.
 
-use crate::boundary::word::{Ahead, Refill, Word};
-use crate::prng::{BLOCK, Stream, StreamId};
+use crate::boundary::word::{Ahead, Drawn, Refill, Word};
+use crate::prng::{BLOCK, Blocks, StreamId};
 use std::cell::RefCell;
 
 /// At every decision each candidate is as likely as any other. Finds shallow bugs fast; a bug that needs one task to be
@@ -11,27 +11,35 @@ pub(crate) struct Random {
     ahead: Ahead<BLOCK>,
     /// Whose stream they are from.
     seed: Word<u64>,
-    /// That stream, once a word was wanted.
-    stream: RefCell<Option<Stream>>,
+    /// What is left of that stream, once a word was wanted.
+    blocks: RefCell<Option<Blocks>>,
 }
+
+const _: () = assert!(StreamId::Schedule as u64 == 0, "that is the one which comes in blocks");
 
 impl Random {
     /// One that is to be [restarted](Random::restart) before it is asked.
     pub fn new() -> Random {
-        Random { ahead: Ahead::new(), seed: Word::new(0), stream: RefCell::new(None) }
+        Random { ahead: Ahead::new(), seed: Word::new(0), blocks: RefCell::new(None) }
     }
 
     /// Draws from the stream of `seed` from now on.
     pub fn restart(&self, seed: u64) {
         self.ahead.clear();
         self.seed.set(seed);
-        *self.stream.borrow_mut() = None;
+        *self.blocks.borrow_mut() = None;
     }
 
-    /// A number below `n` (at least 1): [`Stream::below`].
+    /// The words that the next numbers are made of.
+    #[inline(always)]
+    pub fn words(&self) -> &Ahead<BLOCK> {
+        &self.ahead
+    }
+
+    /// A number below `n` (at least 1): [`Drawn::below`].
     #[inline(always)]
     pub fn below(&self, n: usize) -> usize {
-        Stream::word_below(self.ahead.next(self), n as u32) as usize
+        Drawn(self.ahead.next(self)).below(n)
     }
 
     /// Whether the clock runs next, where `n` candidates could: it is one more candidate.
@@ -45,17 +53,16 @@ impl Refill for Random {
     #[cold]
     #[inline(never)]
     fn refill(&self) -> u32 {
-        let mut stream = self.stream.borrow_mut();
-        let stream = stream.get_or_insert_with(|| Stream::new(self.seed.get(), StreamId::Schedule as u64));
-        let words = stream.block();
-        self.ahead.fill(words, true);
-        words[0]
+        let mut blocks = self.blocks.borrow_mut();
+        let blocks = blocks.get_or_insert_with(|| Blocks::new(self.seed.get()));
+        self.ahead.fill(|words| blocks.next(words))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prng::Stream;
 
     #[test]
     fn draws_what_its_stream_does() {

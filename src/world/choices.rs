@@ -139,7 +139,7 @@ impl World {
     /// Whoever runs says what its next step does.
     pub fn announce(&self, operation: Operation) {
         let running = self.running.get();
-        self.ready.announce(running.slot, running.key, operation);
+        self.ready.announce(running.slot(), running.key, operation);
     }
 }
 

@@ -4,7 +4,6 @@ use super::World;
 use crate::boundary::threads;
 use crate::parcel::{Parcel, Sink};
 use crate::sites::{self, SiteId};
-use std::sync::atomic::Ordering;
 
 impl World {
     /// Where the job was spawned that sim thread `index` is in, and the number of that worker, if it is one in a job.
@@ -21,7 +20,7 @@ impl World {
             .into_iter()
             .for_each(|number| number.put(sink));
         let job = threads::current().and_then(|index| self.job_at_once(index)).map(|(site, _)| site);
-        let site = sites::site_at_once(job.unwrap_or_else(|| self.beacon.site.load(Ordering::Relaxed)));
+        let site = sites::site_at_once(job.unwrap_or_else(|| self.beacon.site()));
         let name = site.map_or("", |site| site.name());
         // As a String is put.
         name.len().put(sink);

@@ -227,7 +227,7 @@ impl World {
         } else {
             // Dropping a runnable cancels its task, and drops its future here and now.
             self.dropped.set(Some(runnable.metadata().key));
-            self.beacon.site.store(runnable.metadata().site(), Ordering::Relaxed);
+            self.beacon.set_site(runnable.metadata().label());
             kernel::watch(self.selector.get());
             drop(runnable);
             kernel::look_away(self.selector.get());
@@ -259,7 +259,7 @@ impl World {
     fn run_workers(&self, leak: bool, budget: &mut u32) {
         while *budget > 0 {
             match self.pop_ready() {
-                Some(runnable) if runnable.metadata().is_of_a_thread() => {
+                Some(runnable) if runnable.metadata().place().is_of_a_thread() => {
                     *budget -= 1;
                     self.beacon.winds_on();
                     self.give_turn_between(runnable);

@@ -49,7 +49,7 @@ use crate::boundary::threads::Threads;
 use crate::boundary::turn;
 use crate::boundary::word::Word;
 use crate::clock::{Clock, TimerId};
-use crate::executor::{RunMark, RunTag, Runnable};
+use crate::executor::{Place, RunMark, RunTag, Runnable, TaskMeta};
 use crate::finding::Finding;
 use crate::id::Key;
 use crate::instant::Instant;
@@ -202,14 +202,37 @@ pub(crate) struct Worker {
     pub waits_for: Option<&'static str>,
 }
 
+/// Who runs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Running {
-    pub slot: u32,
+    place: Place,
     pub key: Key,
 }
 
+impl Running {
+    /// The one that `meta` is about.
+    #[inline(always)]
+    pub fn of(meta: &TaskMeta) -> Running {
+        Running { place: meta.place(), key: meta.key }
+    }
+
+    /// Its place in the registry, which nobody else has.
+    #[inline(always)]
+    pub fn slot(self) -> u32 {
+        self.place.slot()
+    }
+
+    /// Whether it is a sim thread.
+    #[inline(always)]
+    pub fn is_of_a_thread(self) -> bool {
+        self.place.is_of_a_thread()
+    }
+}
+
 const NO_THREAD: u32 = u32::MAX;
-const NOBODY: Running = Running { slot: u32::MAX, key: Key::ROOT };
+const NOBODY: Running = Running { place: Place::NONE, key: Key::ROOT };
+/// Time has come for somebody.
+const CLOCK: Running = Running { place: Place::NONE, key: Key::CLOCK };
 
 /// How far the clock may still slip while tasks are ready.
 #[derive(Clone, Copy, Default)]

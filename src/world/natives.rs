@@ -48,7 +48,7 @@ impl World {
     /// The identity of the next child of whoever is running.
     pub fn next_child_key(&self) -> Key {
         let running = self.running.get();
-        running.key.child(self.registry.borrow_mut().next_child(running.slot))
+        running.key.child(self.registry.borrow_mut().next_child(running.slot()))
     }
 
     /// Makes a native thread's sim thread: its index.

@@ -50,13 +50,13 @@ impl World {
         impl Drop for Back<'_> {
             fn drop(&mut self) {
                 self.0.running.set(self.1);
-                self.0.beacon.site.store(self.2, Ordering::Relaxed);
+                self.0.beacon.label.store(self.2, Ordering::Relaxed);
             }
         }
-        let _back = Back(self, self.running.get(), self.beacon.site.load(Ordering::Relaxed));
+        let _back = Back(self, self.running.get(), self.beacon.label.load(Ordering::Relaxed));
         self.count_step(self.beacon);
-        self.beacon.site.store(meta.site(), Ordering::Relaxed);
-        self.running.set(Running { slot: meta.slot(), key: meta.key });
+        self.beacon.set_site(meta.label());
+        self.running.set(Running::of(meta));
         self.tally.mix(meta.key.get());
         poll();
         if self.traced.get() {

@@ -66,7 +66,7 @@ impl World {
         let parent = self.running.get();
         self.counted.borrow_mut().insert(slot, (key, None));
         self.record(|log| {
-            let parent = (parent.slot != NOBODY.slot && birth.kind != ActorKind::Worker).then_some(parent.key);
+            let parent = (parent.slot() != NOBODY.slot() && birth.kind != ActorKind::Worker).then_some(parent.key);
             let name = birth.name.unwrap_or_else(|| birth.site.name());
             let actor = log.actor(key, birth.kind, name, birth.name.is_some(), birth.site.at, parent);
             let by = parent.and_then(|p| log.index(p));
@@ -82,7 +82,7 @@ impl World {
         self.record(|log| {
             let source = match by.key {
                 Key::CLOCK => Some(Source::Clock),
-                other if by.slot != NOBODY.slot => log.index(other).map(Source::Actor),
+                other if by.slot() != NOBODY.slot() => log.index(other).map(Source::Actor),
                 _ => None,
             };
             log.readied(key);

@@ -116,7 +116,7 @@ impl World {
             frames: [0; crate::sentinel::DEPTH],
             depth: 0,
             who: self.dropped.get().unwrap_or(self.running.get().key),
-            site: self.beacon.site.load(Ordering::Relaxed),
+            site: self.beacon.site(),
             step: self.steps(),
             at: self.now(),
             count: 1,

@@ -1,6 +1,6 @@
 //! The loop: which step is next, and when time moves.
 
-use super::{Running, Stall, World};
+use super::{CLOCK, Running, Stall, World};
 use crate::beacon::{self, Beacon};
 use crate::boundary::{kernel, shown};
 use crate::deviation::Deviation;
@@ -15,6 +15,16 @@ use std::sync::atomic::Ordering;
 
 /// With spans the loop has something to do behind each step.
 const THREADS_MAY_CHOOSE: bool = !cfg!(feature = "tracing");
+
+/// What the loop does.
+enum Next {
+    /// A step of this one.
+    Runs(Runnable),
+    /// Whatever it does between two steps, and goes on.
+    LooksUp,
+    /// Nothing more.
+    IsOver,
+}
 
 impl World {
     /// Moves the clock to the next deadline and wakes who waits for it. False if nothing waits.
@@ -36,7 +46,7 @@ impl World {
         let mut stall = self.stall.get();
         stall.left = stall.most;
         self.stall.set(stall);
-        self.running.set(Running { slot: u32::MAX, key: Key::CLOCK });
+        self.running.set(CLOCK);
         self.ready.clock_wakes();
         due.drain(..).for_each(|(_, waker)| waker.wake());
         self.clock.borrow_mut().recycle(due);
@@ -119,23 +129,26 @@ impl World {
             if steps >= shown::load(&beacon.look_up_at) && !self.look_up() {
                 return;
             }
-            let count = self.ready.settle();
-            if count == 0 {
-                if self.nobody_is_ready() {
-                    continue;
-                }
-                return;
-            }
-            self.step(
-                beacon,
-                steps,
-                if count > 1 {
-                    self.ready.take_chosen(walk.below(count), count, &self.tally)
-                } else {
-                    self.ready.take_by_stamps(0)
+            let runnable = match self.ready.take_by_word(walk.words(), &self.tally) {
+                Some(runnable) => runnable,
+                None => match self.walk_otherwise(walk) {
+                    Next::Runs(runnable) => runnable,
+                    Next::LooksUp => continue,
+                    Next::IsOver => return,
                 },
-                THREADS_MAY_CHOOSE,
-            );
+            };
+            self.step(beacon, steps, runnable, THREADS_MAY_CHOOSE);
+        }
+    }
+
+    /// The random walk where there is more to do, or less to choose, than at most steps.
+    #[inline(always)]
+    fn walk_otherwise(&self, walk: &Random) -> Next {
+        match self.ready.settle() {
+            0 if self.nobody_is_ready() => Next::LooksUp,
+            0 => Next::IsOver,
+            1 => Next::Runs(self.ready.take_by_stamps(0)),
+            count => Next::Runs(self.ready.take_chosen(walk.below(count), count, &self.tally)),
         }
     }
 
@@ -230,11 +243,11 @@ impl World {
     fn step_begins(&self, beacon: &Beacon, steps: u64, meta: &TaskMeta) -> bool {
         // No run takes so many that it would overflow; a build that checks would look each time.
         shown::store(&beacon.steps, steps.wrapping_add(1));
-        let (slot, key, is_of_a_thread) = (meta.slot(), meta.key, meta.is_of_a_thread());
-        shown::store_u32(&beacon.site, meta.site());
-        self.running.set(Running { slot, key });
-        self.tally.mix(key.get());
-        is_of_a_thread
+        beacon.set_site(meta.label());
+        let running = Running::of(meta);
+        self.running.set(running);
+        self.tally.mix(running.key.get());
+        running.is_of_a_thread()
     }
 
     /// Gives the turn to the thread that `runnable` stands for, and runs whom it chooses, as long as somebody chooses.
@@ -318,8 +331,8 @@ impl World {
     #[inline(always)]
     fn take_step_by<B: BuiltIn>(&self, beacon: &Beacon, steps: u64, count: usize, is_back: bool) -> bool {
         let runnable = if count > 1 {
-            let Running { slot, key } = self.running.get();
-            let back = is_back.then_some(Back { slot, key });
+            let last = self.running.get();
+            let back = is_back.then_some(Back { slot: last.slot(), key: last.key });
             let index = self.strategy.pick_by::<B, _>(&self.ready, count, back);
             self.ready.take_decided::<B>(index, count, &self.tally)
         } else {

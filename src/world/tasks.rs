@@ -102,7 +102,7 @@ impl World {
             Some(key) => key,
             None => {
                 let running = self.running.get();
-                running.key.child(registry.next_child(running.slot))
+                running.key.child(registry.next_child(running.slot()))
             }
         };
         (registry.reserve(), key)
@@ -138,7 +138,7 @@ impl World {
         let birth = Birth { kind: ActorKind::Scenario, site, name: Some("scenario"), key: Some(Key::ROOT) };
         let meta = self.prepare(&birth);
         let slot = meta.slot();
-        self.running.set(Running { slot, key: Key::ROOT });
+        self.running.set(Running::of(&meta));
         let future = match catch_unwind(AssertUnwindSafe(scenario)) {
             Ok(future) => future,
             Err(payload) => {

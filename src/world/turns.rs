@@ -120,7 +120,7 @@ impl World {
         let index = self.threads.last() as u32;
         if let Some(stand_in) = self.stand_in.take() {
             let meta = stand_in.metadata();
-            self.running.set(Running { slot: meta.slot(), key: meta.key });
+            self.running.set(Running::of(meta));
             self.stand_in.set(Some(stand_in));
         }
         if let Some(ends) = self.worker(index, |worker| worker.ends) {
@@ -164,7 +164,7 @@ impl World {
     #[inline]
     pub(super) fn thread_behind(&self, runnable: &Runnable) -> Option<u32> {
         let meta = runnable.metadata();
-        if meta.is_of_a_thread() { self.registry.borrow().thread(meta.slot()) } else { None }
+        if meta.place().is_of_a_thread() { self.registry.borrow().thread(meta.slot()) } else { None }
     }
 
     /// Sim thread `index` has its turn from now on.
@@ -180,7 +180,7 @@ impl World {
     pub(super) fn turn_is_over(&self) {
         let Some(stand_in) = self.stand_in.take() else { return };
         let meta = stand_in.metadata();
-        self.running.set(Running { slot: meta.slot(), key: meta.key });
+        self.running.set(Running::of(meta));
         let index = self.turn_of.get();
         self.turn_of.set(NO_THREAD);
         if self.woken.get() {
@@ -194,7 +194,7 @@ impl World {
     pub(super) fn give_turn_between(&self, stand_in: Runnable) {
         let own = self.running.get();
         let meta = stand_in.metadata();
-        self.running.set(Running { slot: meta.slot(), key: meta.key });
+        self.running.set(Running::of(meta));
         self.give_turn(stand_in);
         self.running.set(own);
     }

@@ -22,17 +22,26 @@ pub struct Places<P>(UnsafeCell<Row<P>>);
 
 struct Row<P> {
     places: Box<[Place<P>]>,
-    /// The last place in use, the gap included.
+    /// The last place in use, the gap included. Always less than `places.len()`, but while the row is [apart](Places::apart).
     used: usize,
-    /// The place among them that was left last, unless somebody has filled it; 0 if there is none.
+    /// Which place among them was left last, unless somebody has filled it: one less than its number, which is an instruction
+    /// less wherever it is used. [`NONE`] if there is none, and [`APART`]; otherwise there is that place.
     gap: usize,
-    /// How many places [`put_youngest`](Places::put_youngest) has: all, or 0 if somebody else is to see to them.
+    /// How many places [`put_youngest`](Places::put_youngest) has: all but the first, or 0 if somebody else is to see to them.
     stamped: usize,
+    /// Whether it has any.
+    by_stamps: bool,
     /// The age of whoever comes next, where ages are stamps.
     next_stamp: u64,
-    /// The place with the least stamp; 0 if it is to be looked for.
+    /// Where ages are stamps, and more than [`FEW`](stamps::FEW) places are in use: the one with the least; one less than its
+    /// number, too.
     oldest: usize,
 }
+
+/// No gap: one less than place 0.
+const NONE: usize = usize::MAX;
+/// What stands for a gap while a row is made longer or shorter: nobody finds a place in it.
+const APART: usize = usize::MAX - 1;
 
 struct Place<P> {
     /// Dropped by [`Places`] only.
@@ -46,36 +55,53 @@ impl<P> Place<P> {
     }
 }
 
-/// Makes the functions that read and write a word of the row.
-macro_rules! words {
-    ($($get:ident, $set:ident, $what:literal;)*) => {
-        $(
-            #[doc = $what]
-            #[inline(always)]
-            pub fn $get(&self) -> usize {
-                // SAFETY: as in `at`.
-                unsafe { (*self.0.get()).$get }
-            }
-
-            #[inline(always)]
-            pub fn $set(&self, value: usize) {
-                // SAFETY: as in `at`.
-                unsafe { (*self.0.get()).$get = value }
-            }
-        )*
-    };
-}
-
 impl<P> Places<P> {
     /// A row of one empty place.
     pub fn new(age: u64) -> Places<P> {
         let places = Box::new([Place::empty(age)]);
-        Places(UnsafeCell::new(Row { places, used: 0, gap: 0, stamped: 0, next_stamp: 0, oldest: 0 }))
+        Places(UnsafeCell::new(Row {
+            places,
+            used: 0,
+            gap: NONE,
+            stamped: 0,
+            by_stamps: false,
+            next_stamp: 0,
+            oldest: 0,
+        }))
     }
 
-    words! {
-        used, set_used, "The last place in use, the gap included.";
-        gap, set_gap, "The place that was left last, unless somebody has filled it; 0 if there is none.";
+    /// The last place in use, the gap included.
+    #[inline(always)]
+    pub fn used(&self) -> usize {
+        // SAFETY: as in `at`.
+        unsafe { (*self.0.get()).used }
+    }
+
+    /// The place that was left last, unless somebody has filled it; 0 if there is none.
+    #[inline(always)]
+    pub fn gap(&self) -> usize {
+        // SAFETY: as in `at`.
+        unsafe { (*self.0.get()).gap.wrapping_add(1) }
+    }
+
+    /// Closes the gap, if there is one: whoever stands last moves there. Returns from where to where somebody moved.
+    #[inline(always)]
+    pub fn close(&self) -> Option<(usize, usize)> {
+        // SAFETY: as in `at`.
+        let row = unsafe { &mut *self.0.get() };
+        let (gap, last) = (row.gap, row.used);
+        if gap >= last {
+            return None;
+        }
+        let at = gap + 1;
+        row.used = last - 1;
+        row.gap = NONE;
+        // The gap holds nobody: where it goes is free from now on.
+        row.places.swap(at, last);
+        if row.oldest == last - 1 {
+            row.oldest = gap;
+        }
+        (at != last).then_some((last, at))
     }
 
     /// The same whatever [`restart`](Places::restart) was told, with an age in the ring if they are not to be `stamped`. Gives
@@ -85,12 +111,13 @@ impl<P> Places<P> {
         // SAFETY: as in `at`.
         let row = unsafe { &mut *self.0.get() };
         let places = &mut row.places[..];
-        let at = if row.gap == 0 { row.used + 1 } else { row.gap };
+        let at = if row.gap == NONE { row.used + 1 } else { row.gap + 1 };
         if at >= places.len() {
             return Some(payload);
         }
+        let is_one_more = at > row.used;
         row.used = row.used.max(at);
-        row.gap = 0;
+        row.gap = NONE;
         if stamped {
             places[at].age = row.next_stamp;
             row.next_stamp += 1;
@@ -98,6 +125,9 @@ impl<P> Places<P> {
             Self::link(places, at);
         }
         places[at].payload = ManuallyDrop::new(Some(ManuallyDrop::into_inner(payload)));
+        if is_one_more && stamped && at == stamps::FEW + 1 {
+            Self::look_for_the_oldest(row);
+        }
         None
     }
 
@@ -107,6 +137,9 @@ impl<P> Places<P> {
         // SAFETY: as in `at`.
         let row = unsafe { &mut *self.0.get() };
         if stamped {
+            if row.next_stamp == 0 {
+                row.oldest = at.wrapping_sub(1);
+            }
             row.places[at].age = row.next_stamp;
             row.next_stamp += 1;
         } else {
@@ -119,7 +152,7 @@ impl<P> Places<P> {
     pub fn whole(&self) -> usize {
         // SAFETY: as in `at`.
         let row = unsafe { &*self.0.get() };
-        if row.gap == 0 { row.used } else { 0 }
+        if row.gap == NONE { row.used } else { 0 }
     }
 
     /// How many places there are, empty ones included.
@@ -192,7 +225,8 @@ impl<P> Places<P> {
     }
 
     /// What is in one place goes to the other, ages included.
-    pub fn swap(&self, one: usize, other: usize) {
+    #[cfg(test)]
+    fn swap(&self, one: usize, other: usize) {
         // SAFETY: as in `at`: this moves plain words.
         let row = unsafe { &mut *self.0.get() };
         row.places.swap(one, other);
@@ -210,8 +244,11 @@ impl<P> Places<P> {
         });
     }
 
-    /// Leaves `len` places, if those behind them are empty, and gives the room of the others back.
+    /// Leaves `len` places, if those behind them are empty and there is no gap, and gives the room of the others back.
     pub fn shorten(&self, len: usize) {
+        if self.used() >= len || self.gap() != 0 {
+            return;
+        }
         self.apart(|places| {
             if places.iter().skip(len).all(|place| place.payload.is_none()) {
                 let mut shorter = mem::take(places).into_vec();
@@ -228,8 +265,11 @@ impl<P> Places<P> {
 
     /// Runs `f` on the row while nobody else can reach it: an allocator is anybody's code.
     fn apart(&self, f: impl FnOnce(&mut Box<[Place<P>]>)) {
-        // SAFETY: as in `at`: the reference ends with the move of the row's words.
-        let mut places = mem::take(unsafe { &mut (*self.0.get()).places });
+        // SAFETY: as in `at`: the references end with the moves of the row's words.
+        let (mut places, gap) = unsafe {
+            let row = &mut *self.0.get();
+            (mem::take(&mut row.places), mem::replace(&mut row.gap, APART))
+        };
         f(&mut places);
         // SAFETY: as above.
         let nothing = mem::replace(unsafe { &mut (*self.0.get()).places }, places);
@@ -237,8 +277,9 @@ impl<P> Places<P> {
         drop(nothing);
         // SAFETY: as above.
         let row = unsafe { &mut *self.0.get() };
-        if row.stamped != 0 {
-            row.stamped = row.places.len();
+        row.gap = gap;
+        if row.by_stamps {
+            row.stamped = row.places.len().saturating_sub(1);
         }
     }
 }

@@ -53,7 +53,7 @@ impl<P> Places<P> {
         // SAFETY: what is read is overwritten at once, so that it is not in two places.
         let payload = unsafe { ptr::read(&place.payload) };
         place.payload = ManuallyDrop::new(None);
-        row.gap = at;
+        row.gap = at.wrapping_sub(1);
         match ManuallyDrop::into_inner(payload) {
             Some(payload) => payload,
             None => nobody(),

@@ -1,14 +1,15 @@
 //! Ages as stamps: numbers, the greater the younger. Whoever comes costs next to nothing; that the oldest is taken means that
 //! it has to be looked for.
 
-use super::{Places, Row, nobody};
+use super::{NONE, Place, Places, Row, nobody};
 use crate::boundary::tally::Tally;
+use crate::boundary::word::Ahead;
 use std::hint::select_unpredictable;
 use std::mem::ManuallyDrop;
 use std::ptr;
 
 /// So many are few.
-const FEW: usize = 4;
+pub(super) const FEW: usize = 4;
 
 impl<P> Places<P> {
     /// The age of whoever comes next, where ages are stamps.
@@ -22,33 +23,52 @@ impl<P> Places<P> {
     pub fn restart(&self, stamped: bool) {
         // SAFETY: as in `at`.
         let row = unsafe { &mut *self.0.get() };
-        row.stamped = if stamped { row.places.len() } else { 0 };
+        row.by_stamps = stamped;
+        row.stamped = if stamped { row.places.len().saturating_sub(1) } else { 0 };
         row.next_stamp = 0;
         row.oldest = 0;
     }
 
-    /// Fills the gap, or the first place behind those in use, with the youngest: its age is the next stamp. Gives `payload`
-    /// back if there is no such place, or if it is not to.
+    /// Fills the gap, or the first place behind those in use, with the youngest: its age is the next stamp. Gives `payload` back
+    /// if there is no such place, or if it is not to.
     #[inline(always)]
     pub fn put_youngest(&self, payload: ManuallyDrop<P>) -> Option<ManuallyDrop<P>> {
         // SAFETY: as in `at`.
         let row = unsafe { &mut *self.0.get() };
-        let mut at = row.gap;
-        if at == 0 {
-            at = row.used + 1;
+        let gap = row.gap;
+        if gap >= row.stamped {
+            return Self::put_behind(row, payload);
         }
-        if at >= row.stamped {
+        row.gap = NONE;
+        let stamp = row.next_stamp;
+        // It cannot overflow; a build that checks takes twice as long to find that out.
+        row.next_stamp = stamp.wrapping_add(1);
+        let places = (&raw mut *row.places).cast::<Place<P>>();
+        // SAFETY: there is that place: a gap has one unless it is NONE or APART, which are no less than `stamped`. Nothing is
+        // dropped: what is overwritten is a `ManuallyDrop`.
+        unsafe {
+            let place = places.wrapping_add(gap).wrapping_add(1);
+            (*place).age = stamp;
+            (*place).payload = ManuallyDrop::new(Some(ManuallyDrop::into_inner(payload)));
+        }
+        None
+    }
+
+    /// The same where there is no gap.
+    #[inline(never)]
+    fn put_behind(row: &mut Row<P>, payload: ManuallyDrop<P>) -> Option<ManuallyDrop<P>> {
+        let used = row.used;
+        if used >= row.stamped || row.gap != NONE {
             return Some(payload);
         }
-        if row.gap == 0 {
-            row.used = at;
-        }
-        row.gap = 0;
-        let place = &mut row.places[at];
+        let place = &mut row.places[used + 1];
+        row.used = used + 1;
         place.age = row.next_stamp;
-        // It cannot overflow; a build that checks takes twice as long to find that out.
         row.next_stamp = row.next_stamp.wrapping_add(1);
         place.payload = ManuallyDrop::new(Some(ManuallyDrop::into_inner(payload)));
+        if used == FEW {
+            Self::look_for_the_oldest(row);
+        }
         None
     }
 
@@ -64,9 +84,9 @@ impl<P> Places<P> {
         // SAFETY: what is read is overwritten at once, so that it is not in two places.
         let payload = unsafe { ptr::read(&place.payload) };
         place.payload = ManuallyDrop::new(None);
-        row.gap = at;
-        if row.oldest == at {
-            row.oldest = 0;
+        row.gap = at.wrapping_sub(1);
+        if row.oldest == row.gap && row.used > FEW {
+            Self::look_for_the_next_oldest(row);
         }
         match ManuallyDrop::into_inner(payload) {
             Some(payload) => payload,
@@ -86,22 +106,65 @@ impl<P> Places<P> {
             // guess.
             Self::is_least_of_few(row, at, count)
         } else {
-            if row.oldest == 0 {
-                Self::look_for_the_oldest(row);
+            let is_oldest = row.oldest == at.wrapping_sub(1);
+            if is_oldest {
+                Self::look_for_the_next_oldest(row);
             }
-            row.oldest == at
+            is_oldest
         };
         tally.decided(plainly);
         let place = &mut row.places[at];
         // SAFETY: what is read is overwritten at once, so that it is not in two places.
         let payload = unsafe { ptr::read(&place.payload) };
         place.payload = ManuallyDrop::new(None);
-        row.gap = at;
-        if row.oldest == at {
-            row.oldest = 0;
-        }
+        row.gap = at.wrapping_sub(1);
         match ManuallyDrop::into_inner(payload) {
             Some(payload) => payload,
+            None => nobody(),
+        }
+    }
+
+    /// The same for a place that the next of `words` chooses among all. `None`, and nothing is done, if there is a gap, if there
+    /// is nothing to choose, or if there are no words left. What most steps of a random walk are is done here, with few
+    /// instructions.
+    ///
+    /// # Panics
+    /// If the place is empty.
+    #[inline(always)]
+    pub fn take_by_word<const N: usize>(&self, words: &Ahead<N>, tally: &Tally) -> Option<P> {
+        // SAFETY: as in `at`; the tally and the words are somewhere else, and call nobody.
+        let row = unsafe { &mut *self.0.get() };
+        if row.gap != NONE {
+            return None;
+        }
+        let count = row.used;
+        let index;
+        if count > FEW {
+            index = words.next_if_any()?.below(count);
+            tally.decision();
+            if row.oldest == index {
+                tally.plainly();
+                Self::look_for_the_next_oldest(row);
+            }
+        } else {
+            if count <= 1 {
+                return None;
+            }
+            index = words.next_if_any()?.below(count);
+            tally.decided(Self::is_least_of_few(row, index.wrapping_add(1), count));
+        }
+        let places = (&raw mut *row.places).cast::<Place<P>>();
+        // SAFETY: there is that place: `index` is less than `count`, and that is less than `places.len()`, since the row is not
+        // apart: its gap would be APART. What is read is overwritten at once, so that it is not in two places.
+        let payload = unsafe {
+            let place = places.wrapping_add(index).wrapping_add(1);
+            let payload = ptr::read(&raw const (*place).payload);
+            (*place).payload = ManuallyDrop::new(None);
+            payload
+        };
+        row.gap = index;
+        match ManuallyDrop::into_inner(payload) {
+            Some(payload) => Some(payload),
             None => nobody(),
         }
     }
@@ -110,25 +173,22 @@ impl<P> Places<P> {
     #[inline(always)]
     pub fn oldest(&self) -> usize {
         // SAFETY: as in `at`.
-        let row = unsafe { &mut *self.0.get() };
-        if row.oldest == 0 {
-            Self::look_for_the_oldest(row);
-        }
-        row.oldest
+        let row = unsafe { &*self.0.get() };
+        if row.used <= FEW { Self::least(row, row.used) } else { row.oldest.wrapping_add(1) }
     }
 
-    /// Whoever was in the place `from` is in the place `to`.
-    pub fn moved(&self, from: usize, to: usize) {
-        // SAFETY: as in `at`.
-        let row = unsafe { &mut *self.0.get() };
-        if row.oldest == from {
-            row.oldest = to;
-        }
-    }
-
+    /// Looks for the oldest, none in use being empty.
     #[inline(never)]
-    fn look_for_the_oldest(row: &mut Row<P>) {
-        row.oldest = Self::least(row, row.used);
+    pub(super) fn look_for_the_oldest(row: &mut Row<P>) {
+        row.oldest = Self::least(row, row.used).wrapping_sub(1);
+    }
+
+    /// The oldest is taken: looks for the one that is the oldest then.
+    #[inline(never)]
+    fn look_for_the_next_oldest(row: &mut Row<P>) {
+        // Whoever comes next to its place has a stamp again.
+        row.places[row.oldest.wrapping_add(1)].age = u64::MAX;
+        Self::look_for_the_oldest(row);
     }
 
     /// Of the places `1..=last`, the one with the least age; 0 if there is none.
@@ -136,22 +196,34 @@ impl<P> Places<P> {
     pub(super) fn least(row: &Row<P>, last: usize) -> usize {
         let (mut found, mut least) = (0, u64::MAX);
         let places = &row.places[..=last];
-        let mut index = 1;
-        while index < places.len() {
-            let age = places[index].age;
-            if cfg!(debug_assertions) {
+        if cfg!(debug_assertions) {
+            let mut index = 1;
+            while index < places.len() {
+                let age = places[index].age;
                 if age < least {
                     (found, least) = (index, age);
                 }
-            } else {
-                // Without a jump, which the processor would guess wrong now and then.
-                let is_older = age < least;
-                found = select_unpredictable(is_older, index, found);
-                least = select_unpredictable(is_older, age, least);
+                index += 1;
             }
-            index += 1;
+            return found;
         }
-        found
+        // Without a jump that the processor would guess wrong now and then: among which eight the least is, and then, which is
+        // one such jump, where among these.
+        let (eights, rest) = places[1..].as_chunks::<8>();
+        let mut older = |nth: usize, own: u64| {
+            let is_older = own < least;
+            found = select_unpredictable(is_older, nth, found);
+            least = select_unpredictable(is_older, own, least);
+        };
+        for (nth, eight) in eights.iter().enumerate() {
+            older(nth, eight.iter().fold(u64::MAX, |least, place| least.min(place.age)));
+        }
+        older(eights.len(), rest.iter().fold(u64::MAX, |least, place| least.min(place.age)));
+        let mut at = 8 * found + 1;
+        while at < places.len() && places[at].age != least {
+            at += 1;
+        }
+        if at < places.len() { at } else { 0 }
     }
 
     /// Whether of the places from 1 to `last`, which is 1 to [`FEW`], none has an age less than the place `at`: without a

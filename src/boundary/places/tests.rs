@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::boundary::tally::Tally;
+use crate::boundary::word::{Ahead, Drawn};
 use std::rc::Rc;
 
 #[test]
@@ -33,12 +34,7 @@ fn the_youngest_fills_the_gap_and_a_choice_is_counted() {
     let (row, tally) = (Places::new(0), Tally::default());
     assert!(row.put_youngest(ManuallyDrop::new(0)).is_some());
     row.restart(true);
-    let fill = |n| {
-        if let Some(payload) = row.put_youngest(ManuallyDrop::new(n)) {
-            row.lengthen(0);
-            assert!(row.put_youngest(payload).is_none());
-        }
-    };
+    let fill = |n| come(&row, n);
     (0..6).for_each(fill);
     assert_eq!((row.used(), row.gap(), row.oldest()), (6, 0, 1));
     assert_eq!(row.take_chosen(3, 6, &tally), 2);
@@ -54,6 +50,72 @@ fn the_youngest_fills_the_gap_and_a_choice_is_counted() {
     row.restart(false);
     let again = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| row.take_stamped(4)));
     assert!(again.is_err());
+}
+
+/// Whoever comes next, wherever there is a place.
+fn come<P>(row: &Places<P>, payload: P) {
+    let Some(payload) = row.put_youngest(ManuallyDrop::new(payload)) else { return };
+    let Some(payload) = row.put_newest(payload, true) else { return };
+    row.lengthen(0);
+    assert!(row.put_newest(payload, true).is_none());
+}
+
+/// Against the obvious model: whoever is there by place, each with when it came. What is taken by words is what
+/// they choose, and the oldest is known whatever happens.
+#[test]
+fn the_oldest_is_known_and_a_word_chooses() {
+    let (row, tally, words) = (Places::new(0), Tally::default(), Ahead::<2>::new());
+    // Knuth's multiplier; the upper bits are good enough to choose by.
+    let mut state = 1_u64;
+    let mut draw = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        Drawn((state >> 32) as u32)
+    };
+    row.restart(true);
+    let (mut model, mut now, mut deviations, mut by_words) = (Vec::<u32>::new(), 0, 0, 0);
+    for round in 0..20_000 {
+        let most = 1 + round / 1_000;
+        let oldest = |model: &[u32]| (0..model.len()).min_by_key(|&index| model[index]).unwrap();
+        if !model.is_empty() && draw().below(3) != 0 {
+            let index = if draw().below(2) == 0 {
+                let word = draw();
+                words.fill(|words| words[1] = word.0);
+                let index = word.below(model.len());
+                let taken = row.take_by_word(&words, &tally);
+                assert_eq!(taken, (model.len() > 1).then(|| model[index]));
+                if taken.is_none() {
+                    continue;
+                }
+                (deviations, by_words) = (deviations + u64::from(index != oldest(&model)), by_words + 1);
+                index
+            } else {
+                let index = draw().below(model.len());
+                assert_eq!(row.take_stamped(index + 1), model[index]);
+                index
+            };
+            // Somebody else comes to its place, or whoever is last.
+            if draw().below(2) == 0 {
+                come(&row, now);
+                model[index] = now;
+                now += 1;
+            } else {
+                assert!(row.take_by_word(&words, &tally).is_none(), "there is a gap");
+                let moved = row.close();
+                assert_eq!(moved, (index + 1 < model.len()).then_some((model.len(), index + 1)));
+                model.swap_remove(index);
+            }
+        } else if model.len() < most {
+            come(&row, now);
+            model.push(now);
+            now += 1;
+        }
+        assert_eq!((row.used(), row.gap(), row.whole()), (model.len(), 0, model.len()));
+        if !model.is_empty() {
+            assert_eq!(row.oldest(), oldest(&model) + 1, "{model:?}");
+        }
+    }
+    assert_eq!((tally.decisions(), tally.deviations()), (by_words, deviations));
+    assert!(by_words > 1_000 && deviations < by_words);
 }
 
 #[test]

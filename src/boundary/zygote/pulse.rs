@@ -1,6 +1,8 @@
 //! How far a run is, and what it came to: a page of its own, so that it can be shared with the process that the run takes
 //! place in.
 
+use crate::boundary::shown;
+use crate::boundary::turn::Labelled;
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64};
 
@@ -18,8 +20,8 @@ pub struct Pulse {
     pub seed: AtomicU64,
     /// How many bytes the answer has, and one more; 0 while there is none.
     pub(super) answered: AtomicU64,
-    /// The spawn site of the task that runs.
-    pub site: AtomicU32,
+    /// The spawn site of the task that runs: half of the label that it is the number of.
+    pub label: AtomicU32,
     /// The process that the run takes place in, by its own account: what code under test forks from it is another.
     pub(super) process: AtomicI32,
     /// One more than the descriptor that its last words go to; 0 when there are none to say.
@@ -57,7 +59,7 @@ impl Default for Pulse {
             now: AtomicU64::default(),
             seed: AtomicU64::default(),
             answered: AtomicU64::default(),
-            site: AtomicU32::default(),
+            label: AtomicU32::default(),
             process: AtomicI32::default(),
             line: AtomicI32::default(),
             shared: AtomicBool::default(),
@@ -68,6 +70,17 @@ impl Default for Pulse {
 }
 
 impl Pulse {
+    /// The spawn site of the task that runs.
+    pub fn site(&self) -> u32 {
+        Labelled::<()>::number_in(shown::load_u32(&self.label))
+    }
+
+    /// The task that runs was spawned at the site that is the number of `label`.
+    #[inline(always)]
+    pub fn set_site<M>(&self, label: &Labelled<M>) {
+        shown::store_u32(&self.label, label.upper_half());
+    }
+
     /// Has processes that are forked from now on share the page with this one, in both directions. Where that is
     /// impossible they have a copy.
     pub fn share(&'static self) {

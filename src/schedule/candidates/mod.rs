@@ -15,7 +15,7 @@ use super::announced::Operations;
 use super::view::{Candidate, Candidates, View};
 use crate::boundary::places::Places;
 use crate::boundary::tally::Tally;
-use crate::boundary::word::Word;
+use crate::boundary::word::{Ahead, Word};
 use crate::id::Key;
 use crate::operation::Operation;
 use std::mem::ManuallyDrop;
@@ -228,28 +228,21 @@ impl<T: Payload> Ready<T> {
 
     #[inline(never)]
     fn close(&self) -> usize {
-        let (at, last) = (self.places.gap(), self.places.used());
-        if at == 0 {
-            return last;
+        if self.places.gap() == 0 {
+            return self.places.used();
         }
-        self.places.set_used(last - 1);
-        self.places.set_gap(0);
-        if at != last {
-            // The gap holds nobody: where it goes is free from now on.
-            self.places.swap(at, last);
-            if self.has_stamps() {
-                // Whoever moved may have been the oldest.
-                self.places.moved(last, at);
-            } else {
-                let age = self.age(at);
-                self.set_newer(age.older, at as u32);
-                self.set_older(age.newer, at as u32);
-            }
+        if let Some((_, at)) = self.places.close()
+            && !self.has_stamps()
+        {
+            let age = self.age(at);
+            self.set_newer(age.older, at as u32);
+            self.set_older(age.newer, at as u32);
         }
-        if self.places.len() > 4096 && last <= self.places.len() / 16 {
+        let count = self.places.used();
+        if self.places.len() > 4096 && count < self.places.len() / 16 {
             self.shrink();
         }
-        last - 1
+        count
     }
 
     /// After a burst: what is kept for good is a small part of what one task takes.
@@ -272,6 +265,16 @@ impl<T: Payload> Ready<T> {
     #[inline(always)]
     pub fn take_chosen(&self, index: usize, count: usize, tally: &Tally) -> T {
         self.places.take_chosen(index + 1, count, tally)
+    }
+
+    /// Takes out the one that the next of `words` chooses, where it is known that stamps are kept; `tally` learns of the
+    /// decision. `None` if there is nothing to choose, or no word.
+    #[inline(always)]
+    pub fn take_by_word<const N: usize>(&self, words: &Ahead<N>, tally: &Tally) -> Option<T> {
+        if self.places.gap() != 0 {
+            self.close();
+        }
+        self.places.take_by_word(words, tally)
     }
 
     /// Takes the candidate at `index` out, where it is known that stamps are kept.
