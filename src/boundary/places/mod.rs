@@ -104,33 +104,6 @@ impl<P> Places<P> {
         (at != last).then_some((last, at))
     }
 
-    /// The same whatever [`restart`](Places::restart) was told, with an age in the ring if they are not to be `stamped`. Gives
-    /// `payload` back if there is no such place.
-    #[inline(always)]
-    pub fn put_newest(&self, payload: ManuallyDrop<P>, stamped: bool) -> Option<ManuallyDrop<P>> {
-        // SAFETY: as in `at`.
-        let row = unsafe { &mut *self.0.get() };
-        let places = &mut row.places[..];
-        let at = if row.gap == NONE { row.used + 1 } else { row.gap + 1 };
-        if at >= places.len() {
-            return Some(payload);
-        }
-        let is_one_more = at > row.used;
-        row.used = row.used.max(at);
-        row.gap = NONE;
-        if stamped {
-            places[at].age = row.next_stamp;
-            row.next_stamp += 1;
-        } else {
-            Self::link(places, at);
-        }
-        places[at].payload = ManuallyDrop::new(Some(ManuallyDrop::into_inner(payload)));
-        if is_one_more && stamped && at == stamps::FEW + 1 {
-            Self::look_for_the_oldest(row);
-        }
-        None
-    }
-
     /// The place `at`, which is filled, is the youngest from now on: its age is the next stamp, or in the ring it is the newest.
     /// For all places one after the other, in the order of their ages, none of which counts any more.
     pub fn renew(&self, at: usize, stamped: bool) {

@@ -1,6 +1,6 @@
 //! Ages in a ring: constant time, whoever is taken.
 
-use super::{Place, Places, nobody};
+use super::{NONE, Place, Places, nobody};
 use std::mem::ManuallyDrop;
 use std::ptr;
 
@@ -33,6 +33,23 @@ impl<P> Places<P> {
         let newest = &mut places[before.older as usize];
         newest.age = Neighbours { newer: at as u32, ..Neighbours::of(newest.age) }.age();
         places[at].age = Neighbours { older: before.older, newer: 0 }.age();
+    }
+
+    /// Fills the gap, or the first place behind those in use, with the newest. Gives `payload` back if there is no such place.
+    #[inline(always)]
+    pub fn put_newest(&self, payload: ManuallyDrop<P>) -> Option<ManuallyDrop<P>> {
+        // SAFETY: as in `at`.
+        let row = unsafe { &mut *self.0.get() };
+        let places = &mut row.places[..];
+        let at = if row.gap == NONE { row.used + 1 } else { row.gap + 1 };
+        if at >= places.len() {
+            return Some(payload);
+        }
+        row.used = row.used.max(at);
+        row.gap = NONE;
+        Self::link(places, at);
+        places[at].payload = ManuallyDrop::new(Some(ManuallyDrop::into_inner(payload)));
+        None
     }
 
     /// Empties a place, which is the gap from then on, and no longer in the ring.

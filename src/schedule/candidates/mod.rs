@@ -196,7 +196,13 @@ impl<T: Payload> Ready<T> {
         if way == OPERATIONS && self.operations.is_by_another(payload.seat().0) {
             return self.push_woken(payload);
         }
-        if let Some(payload) = self.places.put_newest(payload, way & STAMPS != 0) {
+        self.push_newest(payload);
+    }
+
+    /// Adds the newest candidate, in a ring, or where there may be no place for it.
+    #[inline(always)]
+    fn push_newest(&self, payload: ManuallyDrop<T>) {
+        if let Some(payload) = self.put_newest(payload) {
             self.push_behind(payload);
         }
     }
@@ -206,8 +212,14 @@ impl<T: Payload> Ready<T> {
     #[inline(never)]
     fn push_behind(&self, payload: ManuallyDrop<T>) {
         self.places.lengthen(0);
-        let left = self.places.put_newest(payload, self.has_stamps());
+        let left = self.put_newest(payload);
         debug_assert!(left.is_none());
+    }
+
+    /// Fills the gap or the next place. Gives `payload` back if there is none.
+    #[inline(always)]
+    fn put_newest(&self, payload: ManuallyDrop<T>) -> Option<ManuallyDrop<T>> {
+        if self.has_stamps() { self.places.put_youngest(payload) } else { self.places.put_newest(payload) }
     }
 
     /// Closes the gap that [`take`](Ready::take) left, if nobody has: whoever stands last moves there. Returns how many

@@ -18,9 +18,7 @@ impl<T: Payload> Ready<T> {
     pub(super) fn push_woken(&self, payload: ManuallyDrop<T>) {
         let (slot, key) = payload.seat();
         self.operations.is_woken(slot, key);
-        if let Some(payload) = self.places.put_newest(payload, self.has_stamps()) {
-            self.push_behind(payload);
-        }
+        self.push_newest(payload);
     }
 
     /// Notes of all who came since somebody was taken out that whoever runs has woken them. Where ages are stamps, this is put
