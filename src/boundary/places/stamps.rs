@@ -101,18 +101,13 @@ impl<P> Places<P> {
     pub fn take_chosen(&self, at: usize, count: usize, tally: &Tally) -> P {
         // SAFETY: as in `at`; the tally is somewhere else.
         let row = unsafe { &mut *self.0.get() };
-        let plainly = if count <= FEW {
+        if count <= FEW {
             // The oldest of few would have to be looked for every other time, which is more work, and a jump that nobody can
             // guess.
-            Self::is_least_of_few(row, at, count)
+            tally.decided(Self::is_least_of_few(row, at, count));
         } else {
-            let is_oldest = row.oldest == at.wrapping_sub(1);
-            if is_oldest {
-                Self::look_for_the_next_oldest(row);
-            }
-            is_oldest
-        };
-        tally.decided(plainly);
+            Self::decides(row, at.wrapping_sub(1), tally);
+        }
         let place = &mut row.places[at];
         // SAFETY: what is read is overwritten at once, so that it is not in two places.
         let payload = unsafe { ptr::read(&place.payload) };
@@ -141,11 +136,7 @@ impl<P> Places<P> {
         let index;
         if count > FEW {
             index = words.next_if_any()?.below(count);
-            tally.decision();
-            if row.oldest == index {
-                tally.plainly();
-                Self::look_for_the_next_oldest(row);
-            }
+            Self::decides(row, index, tally);
         } else {
             if count <= 1 {
                 return None;
@@ -166,6 +157,16 @@ impl<P> Places<P> {
         match ManuallyDrop::into_inner(payload) {
             Some(payload) => Some(payload),
             None => nobody(),
+        }
+    }
+
+    /// The one behind place `index` is chosen among many, and about to be taken.
+    #[inline(always)]
+    fn decides(row: &mut Row<P>, index: usize, tally: &Tally) {
+        tally.decision();
+        if row.oldest == index {
+            tally.plainly();
+            Self::look_for_the_next_oldest(row);
         }
     }
 
