@@ -16,16 +16,6 @@ use std::sync::atomic::Ordering;
 /// With spans the loop has something to do behind each step.
 const THREADS_MAY_CHOOSE: bool = !cfg!(feature = "tracing");
 
-/// What the loop does.
-enum Next {
-    /// A step of this one.
-    Runs(Runnable),
-    /// Whatever it does between two steps, and goes on.
-    LooksUp,
-    /// Nothing more.
-    IsOver,
-}
-
 impl World {
     /// Moves the clock to the next deadline and wakes who waits for it. False if nothing waits.
     #[inline(never)]
@@ -129,26 +119,24 @@ impl World {
             if steps >= shown::load(&beacon.look_up_at) && !self.look_up() {
                 return;
             }
-            let runnable = match self.ready.take_by_word(walk.words(), &self.tally) {
-                Some(runnable) => runnable,
-                None => match self.walk_otherwise(walk) {
-                    Next::Runs(runnable) => runnable,
-                    Next::LooksUp => continue,
-                    Next::IsOver => return,
-                },
-            };
-            self.step(beacon, steps, runnable, THREADS_MAY_CHOOSE);
+            match self.chosen_by(walk) {
+                Some(runnable) => _ = self.step(beacon, steps, runnable, THREADS_MAY_CHOOSE),
+                None if self.nobody_is_ready() => {}
+                None => return,
+            }
         }
     }
 
-    /// The random walk where there is more to do, or less to choose, than at most steps.
+    /// Whom the random walk chooses, who is taken out; `None` if nobody is ready.
     #[inline(always)]
-    fn walk_otherwise(&self, walk: &Random) -> Next {
+    fn chosen_by(&self, walk: &Random) -> Option<Runnable> {
+        if let Some(runnable) = self.ready.take_by_word(walk.words(), &self.tally) {
+            return Some(runnable);
+        }
         match self.ready.settle() {
-            0 if self.nobody_is_ready() => Next::LooksUp,
-            0 => Next::IsOver,
-            1 => Next::Runs(self.ready.take_by_stamps(0)),
-            count => Next::Runs(self.ready.take_chosen(walk.below(count), count, &self.tally)),
+            0 => None,
+            1 => Some(self.ready.take_by_stamps(0)),
+            count => Some(self.ready.take_chosen(walk.below(count), count, &self.tally)),
         }
     }
 
@@ -290,11 +278,7 @@ impl World {
         if steps >= shown::load(&beacon.look_up_at) {
             return false;
         }
-        let chosen = match self.ready.settle() {
-            0 => return false,
-            1 => self.ready.take_by_stamps(0),
-            count => self.ready.take_chosen(walk.below(count), count, &self.tally),
-        };
+        let Some(chosen) = self.chosen_by(walk) else { return false };
         let next = self.thread_behind(&chosen);
         if let Some(next) = next
             && (next == from || self.threads.passes_to(next as usize))
