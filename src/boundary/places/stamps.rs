@@ -43,11 +43,11 @@ impl<P> Places<P> {
         let stamp = row.next_stamp;
         // It cannot overflow; a build that checks takes twice as long to find that out.
         row.next_stamp = stamp.wrapping_add(1);
-        let places = (&raw mut *row.places).cast::<Place<P>>();
+        let places = &raw mut *row.places as *mut Place<P>;
         // SAFETY: there is that place: a gap has one unless it is NONE or APART, which are no less than `stamped`. Nothing is
         // dropped: what is overwritten is a `ManuallyDrop`.
         unsafe {
-            let place = places.wrapping_add(gap).wrapping_add(1);
+            let place = places.wrapping_add(gap.wrapping_add(1));
             (*place).age = stamp;
             (*place).payload = ManuallyDrop::new(Some(ManuallyDrop::into_inner(payload)));
         }
@@ -125,6 +125,8 @@ impl<P> Places<P> {
     ///
     /// # Panics
     /// If the place is empty.
+    // `?` is a call in a build without optimisation.
+    #[allow(clippy::question_mark)]
     #[inline(always)]
     pub fn take_by_word<const N: usize>(&self, words: &Ahead<N>, tally: &Tally) -> Option<P> {
         // SAFETY: as in `at`; the tally and the words are somewhere else, and call nobody.
@@ -135,20 +137,22 @@ impl<P> Places<P> {
         let count = row.used;
         let index;
         if count > FEW {
-            index = words.next_if_any()?.below(count);
+            let Some(word) = words.next_if_any() else { return None };
+            index = word.below(count);
             Self::decides(row, index, tally);
         } else {
             if count <= 1 {
                 return None;
             }
-            index = words.next_if_any()?.below(count);
+            let Some(word) = words.next_if_any() else { return None };
+            index = word.below(count);
             tally.decided(Self::is_least_of_few(row, index.wrapping_add(1), count));
         }
-        let places = (&raw mut *row.places).cast::<Place<P>>();
+        let places = &raw mut *row.places as *mut Place<P>;
         // SAFETY: there is that place: `index` is less than `count`, and that is less than `places.len()`, since the row is not
         // apart: its gap would be APART. What is read is overwritten at once, so that it is not in two places.
         let payload = unsafe {
-            let place = places.wrapping_add(index).wrapping_add(1);
+            let place = places.wrapping_add(index.wrapping_add(1));
             let payload = ptr::read(&raw const (*place).payload);
             (*place).payload = ManuallyDrop::new(None);
             payload
