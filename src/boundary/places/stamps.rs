@@ -29,15 +29,14 @@ impl<P> Places<P> {
         row.oldest = 0;
     }
 
-    /// Fills the gap, or the first place behind those in use, with the youngest: its age is the next stamp. Gives `payload` back
-    /// if there is no such place, or if it is not to.
+    /// Fills the gap with the youngest: its age is the next stamp. Gives `payload` back if there is no gap, or if it is not to.
     #[inline(always)]
     pub fn put_youngest(&self, payload: ManuallyDrop<P>) -> Option<ManuallyDrop<P>> {
         // SAFETY: as in `at`.
         let row = unsafe { &mut *self.0.get() };
         let gap = row.gap;
         if gap >= row.stamped {
-            return Self::put_behind(row, payload);
+            return Some(payload);
         }
         row.gap = NONE;
         let stamp = row.next_stamp;
@@ -54,9 +53,11 @@ impl<P> Places<P> {
         None
     }
 
-    /// The same where there is no gap.
-    #[inline(never)]
-    fn put_behind(row: &mut Row<P>, payload: ManuallyDrop<P>) -> Option<ManuallyDrop<P>> {
+    /// The same where there is no gap: fills the first place behind those in use. Gives `payload` back if there is none.
+    #[inline(always)]
+    pub fn put_behind(&self, payload: ManuallyDrop<P>) -> Option<ManuallyDrop<P>> {
+        // SAFETY: as in `at`.
+        let row = unsafe { &mut *self.0.get() };
         let used = row.used;
         if used >= row.stamped || row.gap != NONE {
             return Some(payload);

@@ -55,8 +55,9 @@ fn the_youngest_fills_the_gap_and_a_choice_is_counted() {
 /// Whoever comes next, wherever there is a place.
 fn come<P>(row: &Places<P>, payload: P) {
     let Some(payload) = row.put_youngest(ManuallyDrop::new(payload)) else { return };
+    let Some(payload) = row.put_behind(payload) else { return };
     row.lengthen(0);
-    assert!(row.put_youngest(payload).is_none());
+    assert!(row.put_behind(payload).is_none());
 }
 
 /// Against the obvious model: whoever is there by place, each with when it came. What is taken by words is what

@@ -192,14 +192,13 @@ impl<T: Payload> Ready<T> {
 
     #[inline(never)]
     fn push_otherwise(&self, payload: ManuallyDrop<T>) {
-        let way = self.way.get();
-        if way == OPERATIONS && self.operations.is_by_another(payload.seat().0) {
+        if self.way.get() == OPERATIONS && self.operations.is_by_another(payload.seat().0) {
             return self.push_woken(payload);
         }
         self.push_newest(payload);
     }
 
-    /// Adds the newest candidate, in a ring, or where there may be no place for it.
+    /// Adds the newest candidate, in a ring, or where there is no gap for it.
     #[inline(always)]
     fn push_newest(&self, payload: ManuallyDrop<T>) {
         if let Some(payload) = self.put_newest(payload) {
@@ -216,10 +215,10 @@ impl<T: Payload> Ready<T> {
         debug_assert!(left.is_none());
     }
 
-    /// Fills the gap or the next place. Gives `payload` back if there is none.
+    /// Fills the next place, or in a ring the gap. Gives `payload` back if there is none.
     #[inline(always)]
     fn put_newest(&self, payload: ManuallyDrop<T>) -> Option<ManuallyDrop<T>> {
-        if self.has_stamps() { self.places.put_youngest(payload) } else { self.places.put_newest(payload) }
+        if self.has_stamps() { self.places.put_behind(payload) } else { self.places.put_newest(payload) }
     }
 
     /// Closes the gap that [`take`](Ready::take) left, if nobody has: whoever stands last moves there. Returns how many
