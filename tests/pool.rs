@@ -519,6 +519,10 @@ fn a_schedule_tells_a_worker_that_ended_from_the_next_of_its_number() {
 #[test]
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 fn what_is_queued_as_a_run_ends_is_no_later_runs() {
+    // Where it is off, as under a sanitizer, who waits for ever does.
+    if Sim::new().run(|| async {}).boundary() != "on" {
+        return;
+    }
     let other = || Sim::new().pool_threads(2).run(|| async { raddle::unblock(|| 1).await }).digest();
     let exhausted = || {
         let report = Sim::new().pool_threads(2).run(|| async {
