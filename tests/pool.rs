@@ -618,6 +618,7 @@ fn has_no_room_for_workers() {
 #[test]
 fn a_worker_that_cannot_be_started_is_told() {
     let told = common::run(common::command("has_no_room_for_workers").env("RUST_MIN_STACK", (256 << 20).to_string()));
-    let told_of = "Setup: worker-4 cannot be started: Resource temporarily unavailable";
-    told.says(&[told_of, told_of, "test result: ok"]);
+    // Which one it is depends on what the allocator has taken for itself.
+    let told_of = " cannot be started: Resource temporarily unavailable";
+    told.says(&["Setup: worker-", told_of, "Setup: worker-", told_of, "test result: ok"]);
 }

@@ -1,10 +1,12 @@
 //! Threads that code under test starts itself are threads of its world.
 
+mod common;
+
 use raddle::{Class, Explore, FindingKind, Policy, Report, Sim};
 use std::cell::RefCell;
 use std::fmt::Debug;
 use std::future::Future;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -207,6 +209,44 @@ fn a_panic_goes_to_whoever_joins() {
     });
     assert!(report.is_ok(), "{report}");
     assert_eq!(report.value(), Some(&Some("on purpose")));
+}
+
+/// While other threads of the process come and go: std has a lock for that, which a thread on its way out takes as well.
+#[test]
+#[ignore = "a victim"]
+fn panics_beside_threads_that_come_and_go() {
+    if !common::is_victim() {
+        return;
+    }
+    let is_over = AtomicBool::new(false);
+    let found = thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    thread::spawn(|| ()).join().unwrap();
+                }
+            });
+        }
+        let found = (0..2_000).filter(|_| {
+            let report = run(|| async {
+                drop(thread::spawn(|| panic!("on purpose")));
+                raddle::sleep(MS).await;
+            });
+            report.finding().is_some()
+        });
+        let found = found.count();
+        is_over.store(true, Ordering::Relaxed);
+        found
+    });
+    println!("{found} of 2000 were told");
+}
+
+/// That a thread meets a lock of std's on its way out is nothing it does.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn a_panic_is_told_whatever_lock_is_met_after_it() {
+    let told = common::run(&mut common::command("panics_beside_threads_that_come_and_go"));
+    told.says(&["2000 of 2000 were told", "test result: ok"]);
 }
 
 #[test]

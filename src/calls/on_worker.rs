@@ -14,8 +14,18 @@ use crate::world::{Probe, World, is_native};
 /// then its world holds it, and from then on it is not waited for in real time.
 const SHARED: u32 = 100;
 
+/// Whether whoever makes `call` shows by it that it goes on after a panic. A wait for one of libc's locks (the allocator's, say),
+/// or for one in a static (as std's own are, one of which each thread takes on its way out), shows that others have it, who may
+/// be outside the world: whether there is such a wait is no seed's business.
+fn is_own_doing(call: &Call) -> bool {
+    match call.op {
+        Op::FutexWait { word, .. } | Op::FutexWake { word, .. } => !call.is_libcs && !kernel::is_static(word),
+        _ => !call.is_libcs,
+    }
+}
+
 pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
-    if is_native(index) && !std::thread::panicking() {
+    if is_native(index) && is_own_doing(call) && !std::thread::panicking() {
         world.native_goes_on(index);
     }
     match call.op {
