@@ -58,8 +58,8 @@ pub(crate) fn resolve(addresses: &[usize]) -> Symbols {
 
 fn look_up(address: usize) -> Symbols {
     let mut symbols = Vec::new();
-    // A return address is behind its call, which may be another line, or another function.
-    backtrace::resolve(address.wrapping_sub(1) as *mut c_void, |symbol| {
+    // A return address is behind its call, which may be another line, or another function: the library takes one off.
+    backtrace::resolve(address as *mut c_void, |symbol| {
         let name = symbol.name().map(|n| format!("{n:#}")).unwrap_or_default();
         let name = frames::with_path(name, symbol.filename().and_then(Path::to_str));
         let place = symbol.filename().zip(symbol.lineno()).map(|(file, line)| format!("{}:{line}", shorten(file)));
@@ -137,6 +137,18 @@ pub(crate) fn users(symbols: &[(String, Option<String>)]) -> Told {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Where a thread was interrupted is told as one more, as if it were behind a call: at the first instruction, too.
+    #[test]
+    fn a_function_is_known_by_its_first_instruction() {
+        #[inline(never)]
+        fn is_looked_for() {
+            std::hint::black_box(());
+        }
+        let first = std::hint::black_box(is_looked_for as fn()) as usize;
+        let symbols = resolve(&[first + 1]);
+        assert!(symbols.iter().any(|(name, _)| name.ends_with("is_looked_for")), "{symbols:?}");
+    }
 
     #[test]
     fn a_stack_is_told_from_the_library_to_the_users_own_line() {
