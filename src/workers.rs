@@ -217,7 +217,7 @@ fn next_job(number: u32, own: Running, ended: Option<Running>) -> Option<(Runnab
                 }
             },
         };
-        let running = running_in(&job);
+        let running = Running::of(job.metadata());
         world.set_running(running);
         if world.is_traced() {
             record_begin(world, running);
@@ -239,17 +239,10 @@ fn begins_queued(world: &World, index: u32, job: Runnable) -> Runnable {
     job
 }
 
-/// Who runs in `job`.
-#[inline]
-fn running_in(job: &Runnable) -> Running {
-    let meta = job.metadata();
-    Running::of(meta)
-}
-
 /// `worker` is in `job` from now on.
 #[inline]
 fn begins(worker: &mut Worker, job: &Runnable) {
-    (worker.job, worker.job_site) = (Some(running_in(job)), Some(job.metadata().site()));
+    (worker.job, worker.job_site) = (Some(Running::of(job.metadata())), Some(job.metadata().site()));
 }
 
 /// Worker `index` is in no job, and waits for one, as long as it is kept alive. Whether it is to end instead.

@@ -496,7 +496,7 @@ fn panics_are_told_beside_others() {
 #[track_caller]
 fn gets_a_lock_that_a_thread_elsewhere_has(
     lock: &'static std::sync::Mutex<()>,
-    make: impl FnOnce(Box<dyn Fn() + Send + Sync>) -> Report<()>,
+    make: impl FnOnce(std::sync::Arc<dyn Fn() + Send + Sync>) -> Report<()>,
 ) {
     use std::io::{Read, Write};
     let (mut told, tells) = std::io::pipe().unwrap();
@@ -508,7 +508,7 @@ fn gets_a_lock_that_a_thread_elsewhere_has(
         told
     });
     has_it.recv().unwrap();
-    let report = make(Box::new(move || {
+    let report = make(std::sync::Arc::new(move || {
         (&tells).write_all(b".").unwrap();
         drop(lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
     }));
@@ -522,7 +522,6 @@ fn a_lock_that_a_thread_elsewhere_has() {
     static LOCK: std::sync::Mutex<()> = std::sync::Mutex::new(());
     for on_the_loop in [false, true] {
         gets_a_lock_that_a_thread_elsewhere_has(&LOCK, |takes_it| {
-            let takes_it = std::sync::Arc::new(takes_it);
             apart().require_boundary(true).run(move || {
                 let takes_it = takes_it.clone();
                 async move {

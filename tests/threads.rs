@@ -242,7 +242,6 @@ fn panics_beside_threads_that_come_and_go() {
 }
 
 /// That a thread meets a lock of std's on its way out is nothing it does.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[test]
 fn a_panic_is_told_whatever_lock_is_met_after_it() {
     let told = common::run(&mut common::command("panics_beside_threads_that_come_and_go"));

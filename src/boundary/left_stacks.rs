@@ -11,9 +11,9 @@
 //! number is 0 is free (`FREE_P` in nptl/allocatestack.c), and a fork sets it so. Where the number stands is found by looking
 //! for it in the descriptors of threads, whose numbers the kernel says. It may stand elsewhere by chance (0x7f66, the upper half
 //! of a pointer, is some thread's), but not at the same place in another's: each thread that is looked at leaves fewer places.
-//! Until one is left, nothing is known, and [`are_kept`] says no. In front of it are the links of the list that the thread is in, which leads from one
-//! thread that is known, the watchdog, to all others (x86-64 only, where a descriptor can be told from the head of a list: it has
-//! its own address in it).
+//! Until one is left, nothing is known, and [`are_kept`] says no. In front of it are the links of the list that the thread is in,
+//! which leads from one thread that is known, the watchdog, to all others (x86-64 only, where a descriptor can be told from the
+//! head of a list: it has its own address in it).
 
 use super::bare;
 use std::cell::Cell;

@@ -77,13 +77,10 @@ impl<const N: usize> Ahead<N> {
     /// The next one; if all have been used, what `refill` gives.
     #[inline(always)]
     pub fn next(&self, refill: &impl Refill) -> u32 {
-        let next = self.next.get();
-        if next >= N {
-            return refill.refill();
+        match self.next_if_any() {
+            Some(Drawn(word)) => word,
+            None => refill.refill(),
         }
-        self.next.set(next.wrapping_add(1));
-        // SAFETY: as in `Word::get`, this thread alone is here; and nobody is writing, which by `next` is not the case.
-        unsafe { (*self.words.get())[next] }
     }
 
     /// The next one, if there is any, to choose with.
@@ -94,7 +91,7 @@ impl<const N: usize> Ahead<N> {
             return None;
         }
         self.next.set(next.wrapping_add(1));
-        // SAFETY: as in `next`.
+        // SAFETY: as in `Word::get`, this thread alone is here; and nobody is writing: `next` would be FILLED.
         Some(Drawn(unsafe { (*self.words.get())[next] }))
     }
 
@@ -107,7 +104,7 @@ impl<const N: usize> Ahead<N> {
         assert!(self.next.get() != Self::FILLED, "filled while it is filled");
         self.next.set(Self::FILLED);
         // SAFETY: whatever `make` calls, nobody else has a reference to the words as long as `next` is FILLED, which only this
-        // function changes: for `next` there is none to be used, `clear` leaves it, and this one is not entered twice.
+        // function changes: for `next_if_any` there is none to be used, `clear` leaves it, and this one is not entered twice.
         let words = unsafe { &mut *self.words.get() };
         make(words);
         let first = words[0];

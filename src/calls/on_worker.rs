@@ -25,7 +25,7 @@ fn is_own_doing(call: &Call) -> bool {
 }
 
 pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
-    if is_native(index) && is_own_doing(call) && !std::thread::panicking() {
+    if is_native(index) && !std::thread::panicking() && is_own_doing(call) {
         world.native_goes_on(index);
     }
     match call.op {

@@ -84,9 +84,9 @@ impl<P> Places<P> {
         unsafe { (*self.0.get()).gap.wrapping_add(1) }
     }
 
-    /// Closes the gap, if there is one: whoever stands last moves there. Returns from where to where somebody moved.
+    /// Closes the gap, if there is one: whoever stands last moves there. Returns where to, if somebody did.
     #[inline(always)]
-    pub fn close(&self) -> Option<(usize, usize)> {
+    pub fn close(&self) -> Option<usize> {
         // SAFETY: as in `at`.
         let row = unsafe { &mut *self.0.get() };
         let (gap, last) = (row.gap, row.used);
@@ -101,7 +101,7 @@ impl<P> Places<P> {
         if row.oldest == last - 1 {
             row.oldest = gap;
         }
-        (at != last).then_some((last, at))
+        (at != last).then_some(at)
     }
 
     /// The place `at`, which is filled, is the youngest from now on: its age is the next stamp, or in the ring it is the newest.

@@ -202,19 +202,25 @@ impl<P> Places<P> {
     pub(super) fn least(row: &Row<P>, last: usize) -> usize {
         let (mut found, mut least) = (0, u64::MAX);
         let places = &row.places[..=last];
-        if cfg!(debug_assertions) {
-            let mut index = 1;
-            while index < places.len() {
-                let age = places[index].age;
-                if age < least {
-                    (found, least) = (index, age);
-                }
-                index += 1;
-            }
-            return found;
+        if !cfg!(debug_assertions) {
+            return Self::least_without_jumps(places);
         }
-        // Without a jump that the processor would guess wrong now and then: among which eight the least is, and then, which is
-        // one such jump, where among these.
+        let mut index = 1;
+        while index < places.len() {
+            let age = places[index].age;
+            if age < least {
+                (found, least) = (index, age);
+            }
+            index += 1;
+        }
+        found
+    }
+
+    /// The same without a jump that the processor would guess wrong now and then: among which eight the least is, and then,
+    /// which is one such jump, where among these. Place 0 does not count.
+    #[inline(always)]
+    pub(super) fn least_without_jumps(places: &[Place<P>]) -> usize {
+        let (mut found, mut least) = (0, u64::MAX);
         let (eights, rest) = places[1..].as_chunks::<8>();
         let mut older = |nth: usize, own: u64| {
             let is_older = own < least;

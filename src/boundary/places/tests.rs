@@ -52,6 +52,29 @@ fn the_youngest_fills_the_gap_and_a_choice_is_counted() {
     assert!(again.is_err());
 }
 
+/// Among any number of places, with ages that differ: the least of them is found by either way of looking.
+#[test]
+fn the_least_is_the_least_however_it_is_looked_for() {
+    for count in 0..70 {
+        for turn in [0, 1, 7, 31, 64] {
+            let age = |at: usize| (at as u64 * 37 + turn) % 71;
+            let places: Vec<Place<u32>> = (0..=count).map(|at| Place::empty(age(at))).collect();
+            let least = (1..=count).min_by_key(|&at| age(at)).unwrap_or(0);
+            let row = Row {
+                places: places.into(),
+                used: count,
+                gap: NONE,
+                stamped: 0,
+                by_stamps: false,
+                next_stamp: 0,
+                oldest: 0,
+            };
+            let found = [Places::least(&row, count), Places::least_without_jumps(&row.places)];
+            assert_eq!(found, [least; 2], "{count} {turn}");
+        }
+    }
+}
+
 /// Whoever comes next, wherever there is a place.
 fn come<P>(row: &Places<P>, payload: P) {
     let Some(payload) = row.put_youngest(ManuallyDrop::new(payload)) else { return };
@@ -101,7 +124,7 @@ fn the_oldest_is_known_and_a_word_chooses() {
             } else {
                 assert!(row.take_by_word(&words, &tally).is_none(), "there is a gap");
                 let moved = row.close();
-                assert_eq!(moved, (index + 1 < model.len()).then_some((model.len(), index + 1)));
+                assert_eq!(moved, (index + 1 < model.len()).then_some(index + 1));
                 model.swap_remove(index);
             }
         } else if model.len() < most {

@@ -242,7 +242,7 @@ impl<T: Payload> Ready<T> {
         if self.places.gap() == 0 {
             return self.places.used();
         }
-        if let Some((_, at)) = self.places.close()
+        if let Some(at) = self.places.close()
             && !self.has_stamps()
         {
             let age = self.age(at);
