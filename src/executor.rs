@@ -101,6 +101,7 @@ pub struct TaskMeta {
 }
 
 impl TaskMeta {
+    #[inline]
     pub(crate) fn new(run: RunTag, slot: u32, key: Key, site: SiteId) -> TaskMeta {
         debug_assert!(slot < Place::NONE.0);
         TaskMeta { run: run.with(site), place: Place(slot), key, steps: AtomicU32::new(0) }

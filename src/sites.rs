@@ -26,6 +26,7 @@ impl Site {
         matches!(self.given, Some("worker" | "thread")) && (self.type_name)().starts_with("raddle::")
     }
 
+    #[inline]
     fn address(&self) -> (usize, usize, usize) {
         let at: *const Location<'static> = self.at;
         (at as usize, self.type_name as usize, self.given.map_or(0, |g| g.as_ptr() as usize))
@@ -69,7 +70,7 @@ impl Sites {
 
     /// The number of `site`, if this world has met it lately.
     #[inline]
-    pub fn known(&self, site: Site) -> Option<SiteId> {
+    pub fn known(&self, site: &Site) -> Option<SiteId> {
         let address = site.address();
         let Known(known, id) = self.place(address).get();
         (known == address).then_some(id)

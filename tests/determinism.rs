@@ -4,7 +4,7 @@ mod common;
 
 use common::scenarios;
 
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 100;
 
 /// One line a scenario: what its runs over all seeds came to.
 fn digests() -> String {

@@ -227,7 +227,7 @@ fn panics_beside_threads_that_come_and_go() {
                 }
             });
         }
-        let found = (0..2_000).filter(|_| {
+        let found = (0..1_000).filter(|_| {
             let report = run(|| async {
                 drop(thread::spawn(|| panic!("on purpose")));
                 raddle::sleep(MS).await;
@@ -238,14 +238,14 @@ fn panics_beside_threads_that_come_and_go() {
         is_over.store(true, Ordering::Relaxed);
         found
     });
-    println!("{found} of 2000 were told");
+    println!("{found} of 1000 were told");
 }
 
 /// That a thread meets a lock of std's on its way out is nothing it does.
 #[test]
 fn a_panic_is_told_whatever_lock_is_met_after_it() {
     let told = common::run(&mut common::command("panics_beside_threads_that_come_and_go"));
-    told.says(&["2000 of 2000 were told", "test result: ok"]);
+    told.says(&["1000 of 1000 were told", "test result: ok"]);
 }
 
 #[test]

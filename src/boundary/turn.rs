@@ -98,6 +98,7 @@ impl<M> Tag<M> {
     const BITS: u32 = 40;
 
     /// This tag and a number of 24 bits in one word; a greater number is kept as the greatest.
+    #[inline]
     pub fn with(self, number: u32) -> Labelled<M> {
         Labelled(self.0 | u64::from(number.min(Labelled::<M>::GREATEST)) << Self::BITS, PhantomData)
     }

@@ -70,7 +70,7 @@ impl World {
 
     #[inline(always)]
     fn prepare_plain(&self, birth: &Birth<'_>) -> TaskMeta {
-        let site = match self.sites.known(birth.site) {
+        let site = match self.sites.known(&birth.site) {
             Some(site) => site,
             None => self.new_site(birth.site),
         };
@@ -89,7 +89,7 @@ impl World {
 
     /// Looks `site` up before there is a run: for the processes that runs have to themselves.
     pub fn learn_site(&self, site: Site) {
-        if self.sites.known(site).is_none() {
+        if self.sites.known(&site).is_none() {
             self.sites.look_up(site);
         }
     }

@@ -62,7 +62,7 @@ fn spins_when_the_run_is_over() {
             raddle::task("spinner")
                 .unblock(|| {
                     raddle::thread::sleep(Duration::from_millis(1));
-                    never_comes_back();
+                    waits_for_ever();
                 })
                 .detach();
             raddle::timeout(Duration::from_micros(500), std::future::pending::<()>()).await.unwrap_err();
@@ -75,6 +75,31 @@ fn spins_when_the_run_is_over() {
 fn never_comes_back() {
     loop {
         std::hint::spin_loop();
+    }
+}
+
+/// The same with no use of the processor: by a call that raddle leaves to the kernel.
+#[inline(never)]
+fn waits_for_ever() {
+    loop {
+        #[cfg(unix)]
+        // SAFETY: waits for a signal.
+        unsafe {
+            libc::pause()
+        };
+        #[cfg(not(unix))]
+        std::hint::spin_loop();
+    }
+}
+
+#[test]
+#[ignore = "a victim"]
+fn waits_in_a_job() {
+    if is_victim() {
+        let report = Sim::new().name("wait").seed(0x2f).run(|| async {
+            raddle::task("waiter").unblock(waits_for_ever).await;
+        });
+        println!("came back: {report}");
     }
 }
 
@@ -161,12 +186,13 @@ fn a_poll_that_never_returns() {
 
 #[test]
 fn a_job_that_never_returns() {
-    for threads in ["borrowed", "baton"] {
-        let told = victim("spins_in_a_job", &[("RADDLE_WATCHDOG", "1"), ("RADDLE_THREADS", threads)]);
+    for (threads, name, function) in [("borrowed", "spin", "never_comes_back"), ("baton", "wait", "waits_for_ever")] {
+        let told = victim(&format!("{name}s_in_a_job"), &[("RADDLE_WATCHDOG", "1"), ("RADDLE_THREADS", threads)]);
         assert_eq!(told.code, Some(101), "{told:?}");
-        in_order(&told.err, &["spin failed: a poll that does not come back", "seed 0x2f", "stack:", "replay: "]);
+        let failed = format!("{name} failed: a poll that does not come back");
+        in_order(&told.err, &[&failed, "seed 0x2f", "stack:", "replay: "]);
         if threads == "borrowed" && cfg!(all(target_os = "linux", target_arch = "x86_64")) {
-            in_order(&told.err, &["stack:", "process::never_comes_back"]);
+            in_order(&told.err, &["stack:", &format!("process::{function}")]);
         }
     }
 }

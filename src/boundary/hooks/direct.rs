@@ -4,7 +4,7 @@
 //! Only what blocking code calls most, and only while the calling thread is watched; otherwise, and for all other ways to
 //! make the same calls, it is as if these were not here.
 
-use super::super::kernel::{self, Op};
+use super::super::kernel::{self, Call, Op};
 use super::original::Original;
 use std::ffi::{c_int, c_long, c_void};
 use std::mem;
@@ -77,13 +77,16 @@ macro_rules! transfer {
             type Transfer = unsafe extern "C" fn(c_int, $pointer, usize $(, $type)?) -> isize;
             static ORIGINAL: Original = Original::new($text);
             let more = 0i64 $(+ i64::from($more))?;
-            let args = [fd.into(), buffer as i64, length as i64, more, 0, 0];
             if let Some(selector) = kernel::watched() {
+                // (Written in its place, once: what is copied as soon as it has been written is waited for.)
+                let args = [fd.into(), buffer as i64, length as i64, more, 0, 0];
+                let call = Call::new($op(fd, more), $number, args);
                 // SAFETY: as the original.
-                return with_errno(unsafe { kernel::seen(selector, $number, args, $op(fd, more)) }) as isize;
+                return with_errno(unsafe { kernel::seen(selector, &call) }) as isize;
             }
             let original = ORIGINAL.address();
             if original.is_null() {
+                let args = [fd.into(), buffer as i64, length as i64, more, 0, 0];
                 // SAFETY: as the original.
                 return with_errno(unsafe { kernel::direct($number, args) }) as isize;
             }

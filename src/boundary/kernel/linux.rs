@@ -59,7 +59,7 @@ pub(super) fn process_ended() {
 
 fn tell(op: Op) {
     if let Some(selector) = super::SELECTOR.get() {
-        answer(selector, &Call { op, is_libcs: false, number: libc::SYS_vfork, args: [0; 6] });
+        answer(selector, &Call::new(op, libc::SYS_vfork, [0; 6]));
     }
 }
 

@@ -104,7 +104,7 @@ mod tests {
 
     fn waits(number: i64, args: [i64; 3]) -> bool {
         let [a, b, c] = args;
-        waits_for_ours(&Call { op: Op::Other, is_libcs: false, number, args: [a, b, c, 0, 0, 0] }, false)
+        waits_for_ours(&Call::new(Op::Other, number, [a, b, c, 0, 0, 0]), false)
     }
 
     #[test]

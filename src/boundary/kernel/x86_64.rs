@@ -64,11 +64,11 @@ pub(super) extern "C" fn trap(_: c_int, info: *mut libc::siginfo_t, context: *mu
         libc::SYS_clone | libc::SYS_clone3 | libc::SYS_fork | libc::SYS_vfork => {
             let cloned = Cloned::of(number, args);
             if !cloned.has(libc::CLONE_THREAD) {
-                answer(selector, &Call { op: Op::Process, is_libcs: false, number, args });
+                answer(selector, &Call::new(Op::Process, number, args));
             }
             if cloned.has(libc::CLONE_VM) && !cloned.has(libc::CLONE_VFORK) {
                 // It runs beside its caller. Threads that libc makes do not come here.
-                answer(selector, &Call { op: Op::Thread, is_libcs: false, number, args });
+                answer(selector, &Call::new(Op::Thread, number, args));
             }
             if cloned.goes_its_own_way() {
                 let at = register(libc::REG_RIP).to_ne_bytes();
@@ -121,8 +121,11 @@ pub(super) extern "C" fn trap(_: c_int, info: *mut libc::siginfo_t, context: *mu
 /// What the call does to memory is what the caller of that function asked for.
 pub(in super::super) unsafe fn direct(number: i64, args: [i64; 6]) -> i64 {
     match super::watched() {
-        // SAFETY: as the caller says.
-        Some(selector) => unsafe { seen(selector, number, args, decode(number, args)) },
+        Some(selector) => {
+            let call = Call::new(decode(number, args), number, args);
+            // SAFETY: as the caller says.
+            unsafe { seen(selector, &call) }
+        }
         None if number == libc::SYS_futex => super::waits::futex_unseen(args),
         None => raw(number, args),
     }
@@ -136,22 +139,24 @@ pub(in super::super) unsafe fn direct_sleep(args: [i64; 6], time: Option<(u64, u
     let nanos = time.map(|(seconds, nanos)| seconds.saturating_mul(1_000_000_000).saturating_add(nanos));
     let number = libc::SYS_clock_nanosleep;
     match super::watched() {
-        // SAFETY: as the caller says.
-        Some(selector) => unsafe { seen(selector, number, args, sleep(args, nanos)) },
+        Some(selector) => {
+            let call = Call::new(sleep(args, nanos), number, args);
+            // SAFETY: as the caller says.
+            unsafe { seen(selector, &call) }
+        }
         None => raw(number, args),
     }
 }
 
-/// [`direct`] on a thread that is watched, by `selector`, for a call that is `op`.
+/// [`direct`] on a thread that is watched, by `selector`.
 ///
 /// # Safety
 /// As [`direct`].
 #[inline]
-pub(in super::super) unsafe fn seen(selector: Selector, number: i64, args: [i64; 6], op: Op) -> i64 {
+pub(in super::super) unsafe fn seen(selector: Selector, call: &Call) -> i64 {
     super::look_away(selector);
-    let call = Call { op, is_libcs: false, number, args };
-    let result = match answer(selector, &call) {
-        Answer::Pass => raw(number, args),
+    let result = match answer(selector, call) {
+        Answer::Pass => raw(call.number, call.args),
         Answer::Return(result) => result,
     };
     super::watch(selector);

@@ -110,11 +110,25 @@ mod tests {
         assert_eq!(sample_stack(this_thread(), &mut out), 0);
     }
 
-    /// Is at its own first instruction nearly all the time.
+    /// Is at its own first instruction nearly all the time, which reads `count` bytes; the rest begins it anew.
     #[cfg(target_arch = "x86_64")]
     #[unsafe(naked)]
-    extern "C" fn spins_where_it_begins(stop: &AtomicBool) {
-        std::arch::naked_asm!("cmp byte ptr [rdi], 0", "je {itself}", "ret", itself = sym spins_where_it_begins)
+    extern "C" fn spins_where_it_begins(
+        stop: &AtomicBool,
+        bytes: *const u8,
+        bytes_again: *const u8,
+        count: usize,
+        count_again: usize,
+    ) {
+        std::arch::naked_asm!(
+            "rep lodsb",
+            "mov rsi, rdx",
+            "mov rcx, r8",
+            "cmp byte ptr [rdi], 0",
+            "je {itself}",
+            "ret",
+            itself = sym spins_where_it_begins,
+        )
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -123,8 +137,9 @@ mod tests {
         static STOP: AtomicBool = AtomicBool::new(false);
         let (tell, told) = mpsc::channel();
         let spinner = std::thread::spawn(move || {
+            let bytes = vec![0; 1 << 20];
             tell.send(this_thread()).unwrap();
-            spins_where_it_begins(&STOP);
+            spins_where_it_begins(&STOP, bytes.as_ptr(), bytes.as_ptr(), bytes.len(), bytes.len());
         });
         let thread = told.recv().unwrap();
         let begin = spins_where_it_begins as *const () as usize;
