@@ -175,7 +175,6 @@ pub struct Call {
 
 impl Call {
     /// One that is not libc's own business.
-    #[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri))), expect(dead_code))]
     #[inline(always)]
     pub fn new(op: Op, number: i64, args: [i64; 6]) -> Call {
         Call { op, is_libcs: false, number, args }
