@@ -9,6 +9,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::panic::{catch_unwind, resume_unwind};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -97,7 +98,10 @@ fn is_the_same(scenario: Scenario, beside: Beside) {
             while !IS_OPEN.load(Ordering::Acquire) {
                 thread::sleep(Duration::from_micros(50));
             }
-            beside(signs);
+            // Where it fails it is not waited for.
+            let end = catch_unwind(|| beside(signs));
+            signs.give(IS_THERE);
+            end.unwrap_or_else(|payload| resume_unwind(payload));
         });
         let in_company = run(seed, scenario, move || {
             IS_OPEN.store(true, Ordering::Release);

@@ -76,14 +76,24 @@ const RADDLE: Peer = peer(OURS, "peer-raddle");
 const BATON: Peer = Peer { env: Some(("RADDLE_THREADS", "baton")), ..peer("raddle-baton", "peer-raddle") };
 const LOCAL: Peer = peer("local", "peer-local");
 const INLINE: Peer = peer("local-inline", "peer-local");
+const INLINE_BESIDE: Peer = peer("local-inline-beside", "peer-local");
 const TOKIO: Peer = peer("tokio", "peer-tokio");
 const SHUTTLE: Peer = peer("shuttle", "peer-shuttle");
 const MADSIM: Peer = Peer { package: Package::Madsim, ..peer("madsim", "peer-madsim") };
 const MADSIM_TEST: Peer = Peer { package: Package::Madsim, ..peer("madsim-test", "peer-madsim") };
 
 /// Every peer's name, for messages.
-pub const PEERS: [&str; 8] =
-    ["raddle", "raddle-baton", "local", "local-inline", "tokio", "madsim", "madsim-test", "shuttle"];
+pub const PEERS: [&str; 9] = [
+    "raddle",
+    "raddle-baton",
+    "local",
+    "local-inline",
+    "local-inline-beside",
+    "tokio",
+    "madsim",
+    "madsim-test",
+    "shuttle",
+];
 
 /// What is measured, in the order of the tables.
 pub fn rows() -> Vec<Row> {
@@ -111,7 +121,7 @@ pub fn rows() -> Vec<Row> {
         row(Workload::Timer, &[RADDLE, TOKIO, MADSIM], &[Goal::Ratio { to: "tokio", at_most: 0.40 }]),
         row(Workload::Job, &pools, &[local(0.05)]),
         row(Workload::Call, &[RADDLE, BATON, LOCAL, INLINE, TOKIO], &[]),
-        row(Workload::Read, &[RADDLE, BATON, LOCAL, INLINE, TOKIO], &[of_inline]),
+        row(Workload::Read, &[RADDLE, BATON, LOCAL, INLINE, INLINE_BESIDE, TOKIO], &[of_inline]),
         row(Workload::Nap, &[RADDLE, BATON, LOCAL, TOKIO], &[]),
         row(Workload::Run, &runs, &of_runs),
         row(Workload::Parked, &all, &[Goal::Bytes { at_most: 230.0 }]),

@@ -1,5 +1,6 @@
 //! `local`: async-executor's `LocalExecutor`, which is not seeded, with the real pool of the `blocking` crate. It is what
-//! the ratios are to. `local-inline` calls a job's closure where it stands, with no thread at all.
+//! the ratios are to. `local-inline` calls a job's closure where it stands, with no thread at all; `local-inline-beside`
+//! does so in a process that has a second thread, which sleeps: for such a one the kernel counts who uses a descriptor.
 
 use async_executor::{LocalExecutor, Task};
 use futures_lite::future::block_on;
@@ -50,6 +51,14 @@ fn main() {
     match call.peer.as_str() {
         "local" => call.measure::<Local<false>>(),
         "local-inline" => call.measure::<Local<true>>(),
+        "local-inline-beside" => {
+            std::thread::spawn(|| {
+                loop {
+                    std::thread::park();
+                }
+            });
+            call.measure::<Local<true>>();
+        }
         other => panic!("{other} is no peer of this program"),
     }
 }

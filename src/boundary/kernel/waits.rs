@@ -3,7 +3,7 @@
 use super::super::{watchdog, zygote};
 use super::arch::raw;
 use super::call::{Call, Kind};
-use super::memory::{peek, poke};
+use super::memory::{is_static, peek, poke};
 use super::opened;
 use std::mem;
 use std::ptr;
@@ -37,7 +37,7 @@ pub fn futex_unseen(args: [i64; 6]) -> i64 {
         _ => false,
     };
     if waits && op as i32 & is_private != 0 && time == 0 && zygote::is_child() {
-        while let Some(patience) = patience() {
+        while let Some(patience) = patience(word as usize) {
             match wait_for([word, op, value], patience) {
                 TIMED_OUT => zygote::start_over(),
                 result => return result,
@@ -47,15 +47,18 @@ pub fn futex_unseen(args: [i64; 6]) -> i64 {
     raw(libc::SYS_futex, args)
 }
 
-/// After so many nanoseconds nobody is taken to hold a lock who is there, if the calling thread is this process's only one, or
-/// there is nobody else but the watchdog, who holds one for a moment.
-fn patience() -> Option<u64> {
+/// After so many nanoseconds nobody is taken to hold the lock that this word is of who is there: if the calling thread is this
+/// process's only one; if there is nobody else but the watchdog, who holds one for a moment; or if it is a lock in a static, as
+/// std's own are, one of which each thread takes when it begins. (What threads wait for that take turns is in no static.)
+fn patience(word: usize) -> Option<u64> {
     const ALONE: u64 = 20_000_000;
     const WATCHED: u64 = 300_000_000;
+    const AMONG_OTHERS: u64 = 500_000_000;
     let [thread, process] = [libc::SYS_gettid, libc::SYS_getpid].map(|number| raw(number, [0; 6]));
     match kernel_threads() {
         Some(1) => Some(ALONE),
         Some(2) if thread == process && watchdog::is_in(process as u32) => Some(WATCHED),
+        _ if is_static(word) => Some(AMONG_OTHERS),
         _ => None,
     }
 }

@@ -213,10 +213,10 @@ impl Child {
             match &mut asked_to_end {
                 None if !goes_on() => {
                     asked_to_end = Some(0);
-                    self.signal(libc::SIGTERM);
+                    self.ask_to_end();
                 }
                 None => {}
-                Some(ticks) if *ticks == GRACE => self.signal(libc::SIGKILL),
+                Some(ticks) if *ticks == GRACE => self.kill(),
                 Some(ticks) => *ticks += 1,
             }
             pipes.said.forget_but(MOST_SAID);
@@ -234,10 +234,20 @@ impl Child {
         }
     }
 
-    fn signal(&self, signal: c_int) {
+    /// Asks for the end that has last words. The thread is asked that does the work, whose number is its process's: another one
+    /// knows of no run, and the kernel may choose another for a process that is asked.
+    fn ask_to_end(&self) {
         if self.end.is_none() {
+            let number = self.id as usize;
             // SAFETY: a child that has not been waited for, so nobody else has its number.
-            unsafe { libc::kill(self.id, signal) };
+            unsafe { bare::call(libc::SYS_tgkill, [number, number, libc::SIGTERM as usize, 0]) };
+        }
+    }
+
+    fn kill(&self) {
+        if self.end.is_none() {
+            // SAFETY: as in `ask_to_end`.
+            unsafe { libc::kill(self.id, libc::SIGKILL) };
         }
     }
 
@@ -270,7 +280,7 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        self.signal(libc::SIGKILL);
+        self.kill();
         self.wait();
     }
 }

@@ -5,6 +5,7 @@ use super::*;
 use crate::boundary::fork_lock::closed;
 use std::io::Write;
 use std::os::fd::AsRawFd;
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 fn last_words(say: &mut dyn FnMut(&[u8])) {
@@ -113,11 +114,15 @@ fn who_dies_says_a_last_word() {
     assert_eq!((life.end, life.last_words, life.said.as_slice()), (End::Exit(3), None, b"oh\n".as_slice()));
 }
 
-/// Work that takes a lock, which is held while processes are forked for it until so many were: how many there were, and
-/// what became of the last.
 #[cfg(target_arch = "x86_64")]
-fn held_until(start: u32) -> (u32, Told) {
-    static LOCK: std::sync::Mutex<()> = std::sync::Mutex::new(());
+static LOCK: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+/// Work that takes that lock `by` this way, which is held while processes are forked for it until so many were: how many there
+/// were, and what became of the last, which is given up after so many ticks of all of them.
+#[cfg(target_arch = "x86_64")]
+fn held_until(start: u32, by: fn(), given_up_after: u32) -> (u32, Told) {
+    static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut held = Some(LOCK.lock().unwrap());
     let (mut starts, mut ticks) = (0, 0);
     let hold = || {
@@ -128,12 +133,12 @@ fn held_until(start: u32) -> (u32, Told) {
         closed()
     };
     let work = |answer: &mut Answer| {
-        drop(LOCK.lock());
+        by();
         answer.put(b"done");
     };
     let mut goes_on = || {
         ticks += 1;
-        ticks < 50
+        ticks < given_up_after
     };
     prepare(last_words);
     let mut lines = lines();
@@ -145,13 +150,23 @@ fn held_until(start: u32) -> (u32, Told) {
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn who_waits_for_one_that_did_not_come_along_starts_over() {
-    let (starts, (answer, life)) = held_until(3);
+    let takes_it = || drop(LOCK.lock());
+    let (starts, (answer, life)) = held_until(3, takes_it, 500);
     assert_eq!((starts, answer.as_deref(), life.end), (3, Some(b"done".as_slice()), End::Exit(0)));
     assert!(!life.given_up);
     // Not for ever.
-    let (starts, (answer, life)) = held_until(u32::MAX);
+    let (starts, (answer, life)) = held_until(u32::MAX, takes_it, 50);
     assert_eq!((answer, life.end, life.given_up), (None, End::Signal(libc::SIGTERM), true));
     assert_eq!(starts, 4);
+}
+
+/// As one of std's, when a thread begins.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn so_does_a_thread_that_it_has_made() {
+    let by_a_thread = || std::thread::spawn(|| drop(LOCK.lock())).join().unwrap();
+    let (starts, (answer, life)) = held_until(2, by_a_thread, 500);
+    assert_eq!((starts, answer.as_deref(), life.end), (2, Some(b"done".as_slice()), End::Exit(0)));
 }
 
 #[test]
