@@ -244,6 +244,48 @@ fn a_destructor_that_never_comes_back() {
     assert!(run(|| async {}).is_ok());
 }
 
+/// As whoever tells of a panic has std's lock of backtraces, in another test: that is no leak, and nothing of the run's.
+#[test]
+fn a_lock_in_a_static_that_a_thread_elsewhere_has_for_long() {
+    static ELSEWHERE: Mutex<u32> = Mutex::new(0);
+    fn scenario(on_the_loop: bool) -> impl Future<Output = ()> {
+        let counts = || *ELSEWHERE.lock().unwrap() += 1;
+        async move {
+            let tasks = (0..3).map(|n| {
+                raddle::spawn(async move {
+                    for _ in 0..n {
+                        raddle::yield_now().await;
+                    }
+                    if on_the_loop {
+                        counts()
+                    } else {
+                        raddle::unblock(counts).await
+                    }
+                    raddle::yield_now().await;
+                })
+            });
+            for task in tasks.collect::<Vec<_>>() {
+                task.await;
+            }
+        }
+    }
+    for on_the_loop in [true, false] {
+        let alone = run(|| scenario(on_the_loop));
+        let (tell, told) = mpsc::channel();
+        let keeper = thread::spawn(move || {
+            let _guard = ELSEWHERE.lock().unwrap();
+            tell.send(()).unwrap();
+            thread::sleep(300 * MS);
+        });
+        told.recv().unwrap();
+        let beside = run(|| scenario(on_the_loop));
+        assert!(beside.is_ok() && beside.leaks().is_empty(), "{beside}");
+        assert_eq!((beside.digest(), beside.steps()), (alone.digest(), alone.steps()));
+        keeper.join().unwrap();
+    }
+    assert_eq!(*ELSEWHERE.lock().unwrap(), 12);
+}
+
 /// The keeper's future is dropped with its run: the lock is free again, for the next run as well.
 #[test]
 fn a_lock_in_a_static_is_free_again() {

@@ -189,6 +189,13 @@ fn outside_for(world: &World, millis: u32) -> u32 {
     if is_alone { 0 } else { millis }
 }
 
+/// Whether this process has no threads but those of the world, of its loop, of the watchdog, and the two of a test harness with one
+/// test, which wait for it.
+fn is_alone(world: &World) -> bool {
+    let most = world.threads.carriers() as u64 + 4;
+    kernel::kernel_threads().is_some_and(|count| count <= most)
+}
+
 /// Whether the calling thread waits for a lock that only a thread outside the world can hold now.
 fn is_at_a_row() -> bool {
     /// The frames of the handler, in a build without optimisation, and some of the library's.
@@ -212,6 +219,25 @@ fn held_outside(world: &World, call: &Call, word: usize) -> Option<Answer> {
     if result == TIMED_OUT {
         // In a process forked for this run it was held by a thread that is not there.
         zygote::start_over();
+    }
+    Some(result).filter(|&result| result != TIMED_OUT)
+}
+
+/// A wait for a word in a static, as std's own locks are: threads outside the world may have it, as whoever tells of a panic has
+/// std's lock of backtraces, for as long as that takes. So it is waited for in real time, without a trace in the run. `None` if
+/// it is not free by then: threads of the world have it, and here it is not waited for in real time again. It is waited for less
+/// long if that has been found in another world of this process, or if there is hardly another thread here.
+fn shared_outside(world: &World, call: &Call, word: usize) -> Option<Answer> {
+    const MILLIS: u32 = 1000;
+    const FEW_MILLIS: u32 = 100;
+    if !kernel::is_static(word) || world.is_own_word(word) {
+        return None;
+    }
+    let is_few = world.is_own_word_elsewhere(word) || is_alone(world);
+    let millis = if is_few { FEW_MILLIS } else { MILLIS };
+    let result = in_reality(call, outside_for(world, millis));
+    if result == TIMED_OUT {
+        world.owns_word(word);
     }
     Some(result).filter(|&result| result != TIMED_OUT)
 }

@@ -2,7 +2,7 @@
 
 use super::transfers;
 use super::words::{in_words, touch};
-use super::{AGAIN, TIMED_OUT, deadline, held_outside, in_reality, outside_for, wake};
+use super::{AGAIN, TIMED_OUT, deadline, held_outside, in_reality, outside_for, shared_outside, wake};
 use crate::boundary::kernel::{self, Answer, Call, Op, Timeout};
 use crate::boundary::{segment, zygote};
 use crate::instant::Instant;
@@ -96,7 +96,7 @@ fn loop_waits(world: &World, call: &Call, word: usize, value: u32, until: Timeou
         }
         return TIMED_OUT;
     }
-    if let Some(result) = held_outside(world, call, word) {
+    if let Some(result) = held_outside(world, call, word).or_else(|| shared_outside(world, call, word)) {
         return result;
     }
     let result = in_reality(call, outside_for(world, PATIENCE));
@@ -108,7 +108,7 @@ fn loop_waits(world: &World, call: &Call, word: usize, value: u32, until: Timeou
     let place = world.futex_waits(word, value, None);
     let is_done = || world.futex_is_woken(place) || !kernel::word_is(word, value);
     let mut stood = stand_until(world, incident, end, &is_done);
-    if stood == Stood::Never && world.look_outside_for(longer(world, class, word), &is_done) {
+    if stood == Stood::Never && world.look_outside_for(longer(world, class), &is_done) {
         stood = Stood::Done;
     }
     if stood == Stood::Never {
@@ -123,14 +123,9 @@ fn loop_waits(world: &World, call: &Call, word: usize, value: u32, until: Timeou
     if stood == Stood::Done { Answer::Return(0) } else { TIMED_OUT }
 }
 
-/// How much longer a lock may be held outside the world, in milliseconds of real time: one that a test allows the loop to
-/// wait for, or one in a static, as long as nothing is known of it.
-fn longer(world: &World, class: Class, word: usize) -> u32 {
-    let is_shared = kernel::is_static(word) && !world.is_own_word(word);
-    if is_shared {
-        world.owns_word(word);
-    }
-    if is_shared || world.sentinel.borrow().is_allowed(class) { outside_for(world, LONGER) } else { 0 }
+/// How much longer a lock may be held outside the world, in milliseconds of real time, if a test allows the loop to wait for it.
+fn longer(world: &World, class: Class) -> u32 {
+    if world.sentinel.borrow().is_allowed(class) { outside_for(world, LONGER) } else { 0 }
 }
 
 /// The loop cannot go on: nobody who could run will ever do what it waits for. The run ends here, and the task that made

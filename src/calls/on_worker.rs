@@ -2,17 +2,13 @@
 
 use super::transfers;
 use super::words::is_shared;
-use super::{AGAIN, TIMED_OUT, deadline, held_outside, in_reality, is_at_a_row, outside_for, wake};
+use super::{AGAIN, TIMED_OUT, deadline, held_outside, is_at_a_row, shared_outside, wake};
 use crate::boundary::kernel::{self, Answer, Call, Kind, Op, Timeout};
 use crate::boundary::threads::Backend;
 use crate::context;
 use crate::instant::Instant;
 use crate::workers;
 use crate::world::{Probe, World, is_native};
-
-/// For how many milliseconds of real time a lock in a static is taken to be held outside the world. If it is not free by
-/// then its world holds it, and from then on it is not waited for in real time.
-const SHARED: u32 = 100;
 
 /// Whether whoever makes `call` shows by it that it goes on after a panic. A wait for one of libc's locks (the allocator's, say),
 /// or for one in a static (as std's own are, one of which each thread takes on its way out), shows that others have it, who may
@@ -53,13 +49,8 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
             if let Some(result) = held_outside(world, call, word) {
                 return result;
             }
-            if kernel::is_static(word) && !world.is_own_word(word) {
-                // A lock in a static may be shared with threads outside the world, as std's own are.
-                let result = in_reality(call, outside_for(world, SHARED));
-                if result != TIMED_OUT {
-                    return result;
-                }
-                world.owns_word(word);
+            if let Some(result) = shared_outside(world, call, word) {
+                return result;
             }
             let end = deadline(world, until);
             if end.is_some_and(|end| end <= world.now()) && world.is_late_again(Some(index)) {

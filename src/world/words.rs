@@ -1,8 +1,14 @@
 //! Words of memory that threads of a world wait for each other with, and who lets whom go on.
 
 use super::World;
+use crate::boundary::fork_lock::inside;
 use crate::boundary::{kernel, threads};
 use crate::sentinel::Holder;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+/// Words that threads of one world or another have been found to wait for each other with.
+static ANYBODYS_OWN: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
 
 /// A wait that was over before it began: whose, in which turn of which run, and when. `None` of a thread is the loop.
 pub(super) type Late = (u64, Option<u32>, u64, u64);
@@ -50,8 +56,15 @@ impl World {
         self.own_words.borrow().contains(&word)
     }
 
+    /// The same of another world of this process.
+    pub fn is_own_word_elsewhere(&self, word: usize) -> bool {
+        inside(|| ANYBODYS_OWN.lock().unwrap_or_else(PoisonError::into_inner).contains(&word))
+    }
+
+    /// Threads of this world wait for each other with this word.
     pub fn owns_word(&self, word: usize) {
         self.own_words.borrow_mut().push(word);
+        inside(|| ANYBODYS_OWN.lock().unwrap_or_else(PoisonError::into_inner).insert(word));
     }
 
     pub fn futex_is_woken(&self, id: u64) -> bool {

@@ -15,8 +15,8 @@ pub use super::opened::{close, forget_all};
 pub use super::opened::{opening, owns, owns_end, starting};
 pub use super::settled::settle_children;
 pub use super::waits::{
-    clear_sets, fire_timer, is_nonblocking, is_over, is_ready, kind_of, name_of, perform, perform_for, perform_now,
-    stop_timer, write_part,
+    clear_sets, fire_timer, is_nonblocking, is_over, is_ready, kernel_threads, kind_of, name_of, perform, perform_for,
+    perform_now, stop_timer, write_part,
 };
 pub use super::within::{is_ours, waits_for_ours};
 use super::{Handler, Selector};

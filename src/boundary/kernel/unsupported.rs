@@ -238,6 +238,11 @@ pub fn word_is(_: usize, _: u32) -> bool {
     false
 }
 
+/// How many threads this process has, in the kernel's eyes.
+pub fn kernel_threads() -> Option<u64> {
+    None
+}
+
 /// The name of the function that a library exports nearest below an address.
 pub fn exported(_: usize) -> Option<String> {
     None

@@ -64,7 +64,7 @@ fn patience(word: usize) -> Option<u64> {
 }
 
 /// How many threads this process has, in the kernel's eyes. No function of libc is asked.
-fn kernel_threads() -> Option<u64> {
+pub fn kernel_threads() -> Option<u64> {
     let mut about = mem::MaybeUninit::<libc::stat>::zeroed();
     let (path, place) = (c"/proc/self/task".as_ptr() as i64, about.as_mut_ptr() as i64);
     let result = raw(libc::SYS_newfstatat, [libc::AT_FDCWD.into(), path, place, 0, 0, 0]);

@@ -315,7 +315,6 @@ impl Threads {
     }
 
     /// How many carriers there are, in use or free.
-    #[cfg(test)]
     pub fn carriers(&self) -> usize {
         self.slots.borrow().iter().flatten().count()
     }
