@@ -4,9 +4,10 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 
 use raddle::{Isolation, Sim};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::panic::{catch_unwind, resume_unwind};
@@ -446,4 +447,39 @@ fn runs_in_processes_of_their_own() {
         });
         assert!(found.failures().is_empty(), "{found}");
     });
+}
+
+/// libc looks at the system's files behind locks of its own, which all threads of a process share.
+#[test]
+fn what_others_ask_libc_for() {
+    fn asks() {
+        unsafe extern "C" {
+            safe fn tzset();
+        }
+        assert!(("localhost", 80).to_socket_addrs().unwrap().count() > 0);
+        tzset();
+    }
+    static IS_OVER: AtomicBool = AtomicBool::new(false);
+    // What it reads once it has read.
+    asks();
+    let others = [(); 2].map(|()| {
+        thread::spawn(|| {
+            while !IS_OVER.load(Ordering::Relaxed) {
+                asks();
+            }
+        })
+    });
+    let runs = (0..60).map(|_| {
+        let report = Sim::new().require_boundary(true).seed(7).run(|| async {
+            for job in [(); 3].map(|()| raddle::unblock(asks)) {
+                job.await;
+            }
+        });
+        assert!(report.is_ok(), "{report}");
+        (report.digest(), report.steps())
+    });
+    let ways: BTreeSet<_> = runs.collect();
+    IS_OVER.store(true, Ordering::Relaxed);
+    others.into_iter().for_each(|other| other.join().unwrap());
+    assert_eq!(ways.len(), 1, "{ways:?}");
 }

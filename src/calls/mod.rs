@@ -212,7 +212,9 @@ fn held_outside(world: &World, call: &Call, word: usize) -> Option<Answer> {
     const NEAR: usize = 64 << 10;
     // Each thread waits there with a word on its own stack, as hardly anybody else does.
     let here = 0u8;
-    if (&raw const here as usize).abs_diff(word) > NEAR || !is_at_a_row() {
+    let is_on_a_stack = (&raw const here as usize).abs_diff(word) <= NEAR;
+    // No thread of a world is suspended with a lock of either.
+    if !(is_on_a_stack && is_at_a_row() || kernel::is_in_a_lookup(call)) {
         return None;
     }
     let result = in_reality(call, outside_for(world, MILLIS));

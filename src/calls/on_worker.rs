@@ -161,5 +161,9 @@ fn may_switch(world: &World, call: &Call) {
 
 /// The same for one that reads or writes something of this `kind`. Whether others have run.
 fn may_switch_at(world: &World, call: &Call, kind: Option<Kind>) -> bool {
-    !call.is_libcs && is_shared(call.op, kind) && workers::switch_point(world)
+    !call.is_libcs
+        && is_shared(call.op, kind)
+        && world.is_anybody_ready()
+        && !kernel::is_libcs_own(call)
+        && workers::switch_point(world)
 }

@@ -1,7 +1,7 @@
 //! Memory at addresses that may be wrong, and stacks.
 
 use super::arch::raw;
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -43,7 +43,7 @@ pub(super) fn find_libc() {
         let (base, headers, name) = unsafe {
             let info = &*info;
             let headers = std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into());
-            (info.dlpi_addr as usize, headers, std::ffi::CStr::from_ptr(info.dlpi_name))
+            (info.dlpi_addr as usize, headers, CStr::from_ptr(info.dlpi_name))
         };
         let loaded = headers.iter().filter(|header| header.p_type == libc::PT_LOAD);
         let range = loaded.fold((usize::MAX, 0), |(from, to), header| {
@@ -75,6 +75,12 @@ pub(super) fn is_libcs(address: usize) -> bool {
     LIBCS.iter().any(is_within) || address % HEAP < HEAD
 }
 
+/// Whether an address is in libc, its code or its static memory.
+pub(super) fn is_in_libc(address: usize) -> bool {
+    let (from, to) = &LIBCS[0];
+    (from.load(Ordering::Relaxed)..to.load(Ordering::Relaxed)).contains(&address)
+}
+
 /// Whether an address is in the loader: whoever makes a call from there may hold the loader's lock.
 pub(super) fn is_loaders(address: usize) -> bool {
     let (from, to) = &LIBCS[1];
@@ -87,7 +93,43 @@ unsafe extern "C" {
     static _end: u8;
 }
 
-/// Whether an address is in the binary's own static memory.
+/// Where a function of libc's, or of a library that has it in its place, stands: from, to; nothing if there is none of this name.
+/// Not for the handler.
+pub(super) fn function(name: &CStr) -> Option<(usize, usize)> {
+    /// Of dlfcn.h: what is asked for is the symbol.
+    const SYMBOL: c_int = 1;
+    let mut info = mem::MaybeUninit::<libc::Dl_info>::zeroed();
+    let mut symbol = ptr::null_mut::<c_void>();
+    // SAFETY: a text that ends in NUL; places for a Dl_info and for a pointer, both valid as zeros. What is pointed to is the
+    // symbol in the table of whatever has the function, there as long as that is loaded.
+    unsafe {
+        let address = libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr());
+        if address.is_null()
+            || libc::dladdr1(address, info.as_mut_ptr(), &raw mut symbol, SYMBOL) == 0
+            || symbol.is_null()
+        {
+            return None;
+        }
+        let size = (*symbol.cast::<libc::Elf64_Sym>()).st_size as usize;
+        Some((address as usize, address as usize + size))
+    }
+}
+
+/// What a function of libc's ends in, if that is a jump to another, as `fopen` does: from, to. How long that one is, is not known;
+/// most are not longer than this.
+pub(super) fn jumps_on_to((from, to): (usize, usize)) -> Option<(usize, usize)> {
+    const JUMP: u8 = 0xe9;
+    const LENGTH: usize = 512;
+    let mut last = [0; 5];
+    if to - from < last.len() || peek(to - last.len(), &mut last) != last.len() || last[0] != JUMP {
+        return None;
+    }
+    let distance = i32::from_ne_bytes([last[1], last[2], last[3], last[4]]);
+    let target = to.wrapping_add_signed(distance as isize);
+    is_in_libc(target).then_some((target, target + LENGTH))
+}
+
+/// Whether an address is in the binary itself: in its code, or in its static memory.
 pub fn is_static(address: usize) -> bool {
     (executable_start()..&raw const _end as usize).contains(&address)
 }
@@ -113,7 +155,7 @@ pub fn exported(address: usize) -> Option<String> {
             return None;
         }
         let name = info.assume_init().dli_sname;
-        (!name.is_null()).then(|| std::ffi::CStr::from_ptr(name).to_string_lossy().into_owned())
+        (!name.is_null()).then(|| CStr::from_ptr(name).to_string_lossy().into_owned())
     }
 }
 
@@ -123,29 +165,25 @@ unsafe extern "C" {
     fn _Unwind_GetIP(frame: *mut c_void) -> usize;
 }
 
-/// What a walk knows.
-struct Walk {
-    out: *mut usize,
-    room: usize,
-    count: usize,
+/// Shows return addresses to `see`, innermost first, until that says no or there are no more. Neither allocates nor takes a lock
+/// since glibc 2.35 (`_dl_find_object`); before that it takes the loader's, which is recursive.
+pub(super) fn walk<F: FnMut(usize) -> bool>(mut see: F) {
+    extern "C" fn step<F: FnMut(usize) -> bool>(frame: *mut c_void, see: *mut c_void) -> c_int {
+        // SAFETY: the unwinder passes its frame and the pointer it was given below, alive during the walk.
+        let (see, address) = unsafe { (&mut *see.cast::<F>(), _Unwind_GetIP(frame)) };
+        c_int::from(address == 0 || !see(address))
+    }
+    // SAFETY: `step` and `see` are what the unwinder calls and passes on; it only reads the stack.
+    unsafe { _Unwind_Backtrace(step::<F>, (&raw mut see).cast()) };
 }
 
-/// Return addresses, innermost first; how many there are. Neither allocates nor takes a lock since glibc 2.35
-/// (`_dl_find_object`); before that it takes the loader's, which is recursive.
+/// Return addresses, innermost first; how many there are. As [`walk`].
 pub fn backtrace(out: &mut [usize]) -> usize {
-    extern "C" fn step(frame: *mut c_void, walk: *mut c_void) -> c_int {
-        // SAFETY: the unwinder passes its frame and the pointer it was given below, alive during the walk.
-        let (walk, address) = unsafe { (&mut *walk.cast::<Walk>(), _Unwind_GetIP(frame)) };
-        if address == 0 || walk.count == walk.room {
-            return 1;
-        }
-        // SAFETY: below `room`, so within the slice.
-        unsafe { walk.out.add(walk.count).write(address) };
-        walk.count += 1;
-        0
-    }
-    let mut walk = Walk { out: out.as_mut_ptr(), room: out.len(), count: 0 };
-    // SAFETY: `step` and `walk` are what the unwinder calls and passes on; it only reads the stack.
-    unsafe { _Unwind_Backtrace(step, (&raw mut walk).cast()) };
-    walk.count
+    let mut count = 0;
+    walk(|address| {
+        let place = out.get_mut(count);
+        count += usize::from(place.is_some());
+        place.map(|place| *place = address).is_some()
+    });
+    count
 }

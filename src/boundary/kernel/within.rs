@@ -87,7 +87,7 @@ fn is_all_registered(epoll: i32, f: impl Fn(i32) -> bool) -> bool {
 mod tests {
     use super::super::{Answer, Op, arm, look_away, selector, watch};
     use super::*;
-    use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+    use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
     use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 
     /// What `f` returns, on a thread of a world whose calls the kernel carries out.
@@ -117,10 +117,9 @@ mod tests {
             assert!(ours.iter().all(|&fd| is_ours(fd, false)));
             let unbound = UnixDatagram::unbound().unwrap();
             assert!(!is_ours(unbound.as_raw_fd(), true) && !is_ours(0, true) && !is_ours(4000, true));
-            // What comes in its place is something else.
-            let number = copy.as_raw_fd();
-            drop(copy);
-            // SAFETY: nobody else has what it makes.
+            // What comes in its place is something else. (At once: other tests open files as well.)
+            let number = copy.into_raw_fd();
+            // SAFETY: the descriptor is nobody's now, and nobody else has what it makes.
             let again = unsafe { OwnedFd::from_raw_fd(libc::dup2(unbound.as_raw_fd(), number)) };
             assert!(!is_ours(again.as_raw_fd(), true));
         });

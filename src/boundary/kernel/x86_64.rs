@@ -4,7 +4,7 @@ use super::Selector;
 use super::call::{Answer, Call, Op, Timeout};
 use super::clone::clone_as;
 use super::imp::{PROBE_MAGIC, answer, not_ours, set_mask};
-use super::memory::{is_libcs, is_loaders, peek, poke};
+use super::memory::{is_in_libc, is_libcs, is_loaders, peek, poke};
 use super::opened;
 use std::arch::asm;
 use std::ffi::{c_int, c_void};
@@ -103,7 +103,7 @@ pub(super) extern "C" fn trap(_: c_int, info: *mut libc::siginfo_t, context: *mu
         libc::SYS_getppid if args[0] == PROBE_MAGIC => PROBE_MAGIC,
         _ => {
             let at = register(libc::REG_RIP) as usize;
-            let call = Call { op: decode(number, args), is_libcs: is_libcs_own(number, args, at), number, args };
+            let call = Call { op: decode(number, args), is_libcs: is_libcs_own(number, args, at), number, args, at };
             match answer(selector, &call) {
                 Answer::Pass => opened::carry_out(&call),
                 Answer::Return(result) => result,
@@ -176,7 +176,8 @@ fn is_libcs_own(number: i64, args: [i64; 6], at: usize) -> bool {
     let by_function = (function..function + LENGTH).contains(&at);
     let [word, op, value, time, ..] = args;
     let wakes = op as c_int & !libc::FUTEX_PRIVATE_FLAG == libc::FUTEX_WAKE;
-    !by_function && (wakes || (value, time) == (2, 0)) && is_libcs(word as usize)
+    // What is in libc's own memory is no lock of anybody else's; what looks like the head of a heap may be.
+    !by_function && (wakes || time == 0 && (value == 2 || is_in_libc(word as usize))) && is_libcs(word as usize)
 }
 
 /// What a call that makes a process or a thread asks for.

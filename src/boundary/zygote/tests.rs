@@ -166,7 +166,9 @@ fn who_waits_for_one_that_did_not_come_along_starts_over() {
 fn so_does_a_thread_that_it_has_made() {
     let by_a_thread = || std::thread::spawn(|| drop(LOCK.lock())).join().unwrap();
     let (starts, (answer, life)) = held_until(2, by_a_thread, 500);
-    assert_eq!((starts, answer.as_deref(), life.end), (2, Some(b"done".as_slice()), End::Exit(0)));
+    // (More than twice if another test's thread has one of std's just then.)
+    assert!(starts >= 2, "{starts}");
+    assert_eq!((answer.as_deref(), life.end), (Some(b"done".as_slice()), End::Exit(0)));
 }
 
 #[test]

@@ -1,0 +1,296 @@
+//! What libc does for itself, in a function that code under test has called.
+//!
+//! To find the address of a host, a user's name or the time of day somewhere, libc reads files of the system, and asks again
+//! whether they have changed, with a lock of its own held. Were another thread of a world to run at such a call, that lock would
+//! be one that runs wait for; and whether it is free would be up to other tests, which share libc. So
+//! 1. such a call is no moment at which others may run: [`is_libcs_own`];
+//! 2. a wait for such a lock waits for a thread outside the world, and is no event of the run: by where the lock is (see
+//!    [`is_libcs`](super::memory::is_libcs)), or, since the name services have theirs on the heap, by who waits:
+//!    [`is_in_a_lookup`].
+//!
+//! Both are told by the functions that libc exports. Which calls are code under test's own, although a function of libc's makes
+//! them for it, is a list; what is not in it loses a moment at which others may run, and nothing else.
+
+use super::super::fork_lock::inside;
+use super::call::Call;
+use super::memory::{function, is_in_libc, is_static, jumps_on_to, walk};
+use std::ffi::CStr;
+use std::sync::OnceLock;
+
+/// Ask name services.
+const LOOKUPS: [&CStr; 30] = [
+    c"getaddrinfo",
+    c"getnameinfo",
+    c"gethostbyname",
+    c"gethostbyname_r",
+    c"gethostbyname2",
+    c"gethostbyname2_r",
+    c"gethostbyaddr",
+    c"gethostbyaddr_r",
+    c"getpwnam",
+    c"getpwnam_r",
+    c"getpwuid",
+    c"getpwuid_r",
+    c"getgrnam",
+    c"getgrnam_r",
+    c"getgrgid",
+    c"getgrgid_r",
+    c"getgrouplist",
+    c"initgroups",
+    c"getspnam",
+    c"getspnam_r",
+    c"getservbyname",
+    c"getservbyname_r",
+    c"getservbyport",
+    c"getservbyport_r",
+    c"getprotobyname",
+    c"getprotobyname_r",
+    c"getprotobynumber",
+    c"getprotobynumber_r",
+    c"getnetbyname",
+    c"getnetbyname_r",
+];
+
+/// Do with files, folders, descriptors and processes what their caller asks for.
+const CALLERS_OWN: [&CStr; 82] = [
+    c"fopen",
+    c"fopen64",
+    c"freopen",
+    c"freopen64",
+    c"fdopen",
+    c"fclose",
+    c"fflush",
+    c"fread",
+    c"fread_unlocked",
+    c"fwrite",
+    c"fwrite_unlocked",
+    c"fgets",
+    c"fgetc",
+    c"getc",
+    c"getc_unlocked",
+    c"getchar",
+    c"getline",
+    c"getdelim",
+    c"fscanf",
+    c"scanf",
+    c"vfscanf",
+    c"fputs",
+    c"fputc",
+    c"putc",
+    c"putchar",
+    c"puts",
+    c"printf",
+    c"vprintf",
+    c"fprintf",
+    c"vfprintf",
+    c"dprintf",
+    c"vdprintf",
+    c"perror",
+    c"fseek",
+    c"fseeko",
+    c"fseeko64",
+    c"ftell",
+    c"rewind",
+    c"opendir",
+    c"fdopendir",
+    c"readdir",
+    c"readdir64",
+    c"readdir_r",
+    c"readdir64_r",
+    c"rewinddir",
+    c"seekdir",
+    c"closedir",
+    c"scandir",
+    c"scandir64",
+    c"scandirat",
+    c"scandirat64",
+    c"mkstemp",
+    c"mkstemp64",
+    c"mkostemp",
+    c"mkostemp64",
+    c"mkstemps",
+    c"mkstemps64",
+    c"mkdtemp",
+    c"tmpfile",
+    c"tmpfile64",
+    c"tempnam",
+    c"realpath",
+    c"canonicalize_file_name",
+    c"getcwd",
+    c"ftw",
+    c"ftw64",
+    c"nftw",
+    c"nftw64",
+    c"fts_open",
+    c"fts_read",
+    c"fts_children",
+    c"glob",
+    c"glob64",
+    c"remove",
+    c"shm_open",
+    c"shm_unlink",
+    c"system",
+    c"popen",
+    c"pclose",
+    c"posix_openpt",
+    c"grantpt",
+    c"ttyname_r",
+];
+
+/// Functions: from, to.
+type Functions = Vec<(usize, usize)>;
+
+static FOUND: OnceLock<[Functions; 2]> = OnceLock::new();
+
+/// Where those of both lists stand. Finds that out, once a process: not to be told with calls watched.
+fn found() -> &'static [Functions; 2] {
+    let find = |names: &[&CStr]| {
+        let functions: Functions = names.iter().filter_map(|name| function(name)).collect();
+        let jumped_to: Functions = functions.iter().filter_map(|&function| jumps_on_to(function)).collect();
+        [functions, jumped_to].concat()
+    };
+    match FOUND.get() {
+        Some(found) => found,
+        None => inside(|| FOUND.get_or_init(|| [find(&LOOKUPS), find(&CALLERS_OWN)])),
+    }
+}
+
+fn is_in(functions: &Functions, at: usize) -> bool {
+    functions.iter().any(|&(from, to)| (from..to).contains(&at))
+}
+
+/// Frames that are looked at, at most: those of the handler in a build without optimisation, and some more than libc's have ever
+/// been.
+const DEPTH: usize = 64;
+
+/// Shows the frames between the call and whoever called libc, innermost first, until `see` says no. (Addresses behind calls, one
+/// back.)
+fn frames(call: &Call, mut see: impl FnMut(usize) -> bool) {
+    let (mut is_there, mut depth) = (false, 0);
+    walk(|address| {
+        depth += 1;
+        let goes_on = if is_there { see(address - 1) } else { true };
+        is_there |= address == call.at;
+        goes_on && depth < DEPTH
+    });
+}
+
+/// Whether libc makes this call for itself. Not to be told with calls watched.
+pub fn is_libcs_own(call: &Call) -> bool {
+    if !is_in_libc(call.at) {
+        return false;
+    }
+    let mut called = None;
+    frames(call, |at| {
+        let is_libcs = is_in_libc(at);
+        if is_libcs {
+            called = Some(at);
+        }
+        is_libcs
+    });
+    // The function that makes the call has been called by code under test, if by nobody in libc.
+    let [_, callers_own] = found();
+    called.is_some_and(|function| !is_in(callers_own, function))
+}
+
+/// Whether libc makes this call for one of its name services. Not to be told with calls watched.
+pub fn is_in_a_lookup(call: &Call) -> bool {
+    if !is_in_libc(call.at) {
+        return false;
+    }
+    let [lookups, _] = found();
+    let mut is_within = false;
+    frames(call, |at| {
+        is_within = is_in(lookups, at);
+        // There may be a library of some service's between.
+        !is_within && !is_static(at)
+    });
+    is_within
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Answer, Op, arm, look_away, selector, watch, why_off};
+    use super::*;
+    use std::cell::RefCell;
+
+    /// What was asked for, and whether libc did so for itself, and for a name service.
+    type Seen = (Op, bool, bool);
+
+    thread_local! {
+        static SEEN: RefCell<Vec<Seen>> = const { RefCell::new(Vec::new()) };
+    }
+
+    fn seen(f: impl FnOnce() + Send + 'static) -> Vec<Seen> {
+        let thread = || {
+            let _armed = arm(|call| {
+                let told = (call.op, is_libcs_own(call), is_in_a_lookup(call));
+                SEEN.with_borrow_mut(|seen| seen.push(told));
+                Answer::Pass
+            });
+            watch(selector());
+            f();
+            look_away(selector());
+            SEEN.take()
+        };
+        std::thread::spawn(thread).join().unwrap()
+    }
+
+    #[track_caller]
+    fn opens(f: fn()) -> Vec<(bool, bool)> {
+        let seen = seen(f).into_iter();
+        seen.filter(|(op, ..)| matches!(op, Op::Open { .. } | Op::Name { .. }))
+            .map(|(_, own, lookup)| (own, lookup))
+            .collect()
+    }
+
+    #[test]
+    fn what_code_under_test_opens_is_its_own() {
+        let files = opens(|| drop(std::fs::File::open("/dev/null").unwrap()));
+        assert_eq!(files, [(false, false)]);
+        // SAFETY: texts that end in NUL; what is opened is closed.
+        let streams =
+            opens(|| unsafe { assert_eq!(libc::fclose(libc::fopen(c"/dev/null".as_ptr(), c"re".as_ptr())), 0) });
+        assert_eq!(streams, [(false, false)]);
+        let folders = opens(|| assert!(std::fs::read_dir("/").unwrap().count() > 0));
+        assert!(!folders.is_empty() && folders.iter().all(|&told| told == (false, false)), "{folders:?}");
+    }
+
+    #[test]
+    fn what_a_name_service_opens_is_libcs() {
+        let user = opens(|| {
+            let mut buffer = [0; 4096];
+            // SAFETY: places for an entry, its texts and a pointer.
+            unsafe {
+                let (mut entry, mut found) = (std::mem::zeroed(), std::ptr::null_mut());
+                libc::getpwuid_r(0, &mut entry, buffer.as_mut_ptr(), buffer.len(), &mut found);
+            }
+        });
+        assert!(!user.is_empty() && user.iter().all(|&told| told == (true, true)), "{user:?}");
+    }
+
+    #[test]
+    fn what_is_opened_for_the_time_of_day_is_libcs() {
+        unsafe extern "C" {
+            safe fn tzset();
+        }
+        let time = opens(|| {
+            // Asks each time whether that has changed.
+            tzset();
+            let time: libc::time_t = 0;
+            // SAFETY: a time. What it gives is libc's.
+            unsafe { libc::localtime(&time) };
+        });
+        assert!(!time.is_empty() && time.iter().all(|&told| told == (true, false)), "{time:?}");
+    }
+
+    #[test]
+    fn functions_are_found() {
+        assert_eq!(why_off(), None, "libc has been found by then");
+        let [lookups, callers_own] = found();
+        assert!(lookups.len() > LOOKUPS.len() - 4 && callers_own.len() > CALLERS_OWN.len() - 8);
+        let fopen = libc::fopen as unsafe extern "C" fn(_, _) -> *mut libc::FILE as usize;
+        assert!(is_in(callers_own, fopen) && !is_in(lookups, fopen));
+        assert_eq!(function(c"no such function, to be sure"), None);
+    }
+}
