@@ -229,10 +229,11 @@ fn held_outside(world: &World, call: &Call, word: usize) -> Option<Answer> {
 /// std's lock of backtraces, for as long as that takes. So it is waited for in real time, without a trace in the run. `None` if
 /// it is not free by then: threads of the world have it, and here it is not waited for in real time again. It is waited for less
 /// long if that has been found in another world of this process, or if there is hardly another thread here.
-fn shared_outside(world: &World, call: &Call, word: usize) -> Option<Answer> {
+fn shared_outside(world: &World, call: &Call, word: usize, until: Timeout) -> Option<Answer> {
     const MILLIS: u32 = 1000;
     const FEW_MILLIS: u32 = 100;
-    if !kernel::is_static(word) || world.is_own_word(word) {
+    // A wait that has an end is for no lock.
+    if until != Timeout::Never || !kernel::is_static(word) || world.is_own_word(word) {
         return None;
     }
     let is_few = world.is_own_word_elsewhere(word) || is_alone(world);

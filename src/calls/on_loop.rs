@@ -96,7 +96,7 @@ fn loop_waits(world: &World, call: &Call, word: usize, value: u32, until: Timeou
         }
         return TIMED_OUT;
     }
-    if let Some(result) = held_outside(world, call, word).or_else(|| shared_outside(world, call, word)) {
+    if let Some(result) = held_outside(world, call, word).or_else(|| shared_outside(world, call, word, until)) {
         return result;
     }
     let result = in_reality(call, outside_for(world, PATIENCE));

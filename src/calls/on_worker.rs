@@ -49,7 +49,7 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
             if let Some(result) = held_outside(world, call, word) {
                 return result;
             }
-            if let Some(result) = shared_outside(world, call, word) {
+            if let Some(result) = shared_outside(world, call, word, until) {
                 return result;
             }
             let end = deadline(world, until);
@@ -164,6 +164,6 @@ fn may_switch_at(world: &World, call: &Call, kind: Option<Kind>) -> bool {
     !call.is_libcs
         && is_shared(call.op, kind)
         && world.is_anybody_ready()
-        && !kernel::is_libcs_own(call)
+        && !kernel::is_for_libc(call)
         && workers::switch_point(world)
 }

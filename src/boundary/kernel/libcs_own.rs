@@ -3,7 +3,7 @@
 //! To find the address of a host, a user's name or the time of day somewhere, libc reads files of the system, and asks again
 //! whether they have changed, with a lock of its own held. Were another thread of a world to run at such a call, that lock would
 //! be one that runs wait for; and whether it is free would be up to other tests, which share libc. So
-//! 1. such a call is no moment at which others may run: [`is_libcs_own`];
+//! 1. such a call is no moment at which others may run: [`is_for_libc`];
 //! 2. a wait for such a lock waits for a thread outside the world, and is no event of the run: by where the lock is (see
 //!    [`is_libcs`](super::memory::is_libcs)), or, since the name services have theirs on the heap, by who waits:
 //!    [`is_in_a_lookup`].
@@ -176,7 +176,7 @@ fn frames(call: &Call, mut see: impl FnMut(usize) -> bool) {
 }
 
 /// Whether libc makes this call for itself. Not to be told with calls watched.
-pub fn is_libcs_own(call: &Call) -> bool {
+pub fn is_for_libc(call: &Call) -> bool {
     if !is_in_libc(call.at) {
         return false;
     }
@@ -224,7 +224,7 @@ mod tests {
     fn seen(f: impl FnOnce() + Send + 'static) -> Vec<Seen> {
         let thread = || {
             let _armed = arm(|call| {
-                let told = (call.op, is_libcs_own(call), is_in_a_lookup(call));
+                let told = (call.op, is_for_libc(call), is_in_a_lookup(call));
                 SEEN.with_borrow_mut(|seen| seen.push(told));
                 Answer::Pass
             });

@@ -26,7 +26,7 @@ pub enum Of {
 pub fn learn() {}
 
 /// Whether libc makes this call for itself.
-pub fn is_libcs_own(_: &Call) -> bool {
+pub fn is_for_libc(_: &Call) -> bool {
     false
 }
 
