@@ -107,7 +107,8 @@ pub fn rows() -> Vec<Row> {
     let all = [RADDLE, LOCAL, TOKIO, MADSIM, SHUTTLE];
     let runs = [RADDLE, LOCAL, TOKIO, MADSIM, MADSIM_TEST, SHUTTLE];
     let pools = [RADDLE, BATON, LOCAL, INLINE, TOKIO, MADSIM, SHUTTLE];
-    let of_inline = Goal::Ratio { to: "local-inline", at_most: 3.0 };
+    // In a process of one thread, and in one with as many as a test has.
+    let of_inline = ["local-inline", "local-inline-beside"].map(|to| Goal::Ratio { to, at_most: 3.0 });
     let of_runs = [
         local(0.40),
         Goal::Ratio { to: "madsim-test", at_most: 1.0 / 25.0 },
@@ -121,7 +122,7 @@ pub fn rows() -> Vec<Row> {
         row(Workload::Timer, &[RADDLE, TOKIO, MADSIM], &[Goal::Ratio { to: "tokio", at_most: 0.40 }]),
         row(Workload::Job, &pools, &[local(0.05)]),
         row(Workload::Call, &[RADDLE, BATON, LOCAL, INLINE, TOKIO], &[]),
-        row(Workload::Read, &[RADDLE, BATON, LOCAL, INLINE, INLINE_BESIDE, TOKIO], &[of_inline]),
+        row(Workload::Read, &[RADDLE, BATON, LOCAL, INLINE, INLINE_BESIDE, TOKIO], &of_inline),
         row(Workload::Nap, &[RADDLE, BATON, LOCAL, TOKIO], &[]),
         row(Workload::Run, &runs, &of_runs),
         row(Workload::Parked, &all, &[Goal::Bytes { at_most: 230.0 }]),
