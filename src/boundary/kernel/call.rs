@@ -173,13 +173,15 @@ pub struct Call {
     pub(super) args: [i64; 6],
     /// Where the instruction stands; 0 if it came by a function that is hooked.
     pub(super) at: usize,
+    /// And the stack pointer there.
+    pub(super) stack: usize,
 }
 
 impl Call {
     /// One that is not libc's own business, and came by a function that is hooked.
     #[inline(always)]
     pub fn new(op: Op, number: i64, args: [i64; 6]) -> Call {
-        Call { op, is_libcs: false, number, args, at: 0 }
+        Call { op, is_libcs: false, number, args, at: 0, stack: 0 }
     }
 
     /// The second argument: where a call that reads is to put what it reads.

@@ -16,6 +16,7 @@ use super::call::Call;
 use super::memory::{function, is_in_libc, is_static, jumps_on_to, walk};
 use std::ffi::CStr;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Ask name services.
 const LOOKUPS: [&CStr; 30] = [
@@ -163,25 +164,63 @@ fn is_in(functions: &Functions, at: usize) -> bool {
 /// been.
 const DEPTH: usize = 64;
 
-/// Shows the frames between the call and whoever called libc, innermost first, until `see` says no. (Addresses behind calls, one
-/// back.)
-fn frames(call: &Call, mut see: impl FnMut(usize) -> bool) {
+/// Shows the frames between the call and whoever called libc, innermost first, until `see` says no: an address behind a call, one
+/// back, and where the stack pointer is there.
+fn frames(call: &Call, mut see: impl FnMut(usize, usize) -> bool) {
     let (mut is_there, mut depth) = (false, 0);
-    walk(|address| {
+    walk(|address, stack| {
         depth += 1;
-        let goes_on = if is_there { see(address - 1) } else { true };
+        let goes_on = if is_there { see(address - 1, stack) } else { true };
         is_there |= address == call.at;
         goes_on && depth < DEPTH
     });
 }
 
+/// How far above the stack pointer a function of libc's that makes calls has the address to which it returns, by the place of its
+/// instruction: that has been found by a walk, which takes a few times as long. The lower halves of both; 0 for none.
+static DISTANCES: [AtomicU64; 64] = [const { AtomicU64::new(0) }; 64];
+
+/// What has a larger frame is walked each time. Above the stack of a thread stands more than so much that is its own as well: libc's
+/// description of it.
+const LARGEST_FRAME: usize = 2 << 10;
+
+fn distance_of(at: usize) -> &'static AtomicU64 {
+    &DISTANCES[(at >> 1) % DISTANCES.len()]
+}
+
+/// To where the function that makes this call returns, if that has been found out for its instruction.
+fn returns_to(call: &Call) -> Option<usize> {
+    let known = distance_of(call.at).load(Ordering::Relaxed);
+    if known >> 32 != call.at as u64 & u64::from(u32::MAX) {
+        return None;
+    }
+    // SAFETY: less than LARGEST_FRAME above where this thread's stack pointer is, so that it can be read. A walk has found the
+    // address there that the function returns to which makes calls at this instruction; were its frames of several sizes, this
+    // would be some other word, and be taken for an address in nobody's code.
+    Some(unsafe { ((call.stack + known as u32 as usize) as *const usize).read() })
+}
+
+/// A walk has found that the function that makes this call returns to there, where the stack pointer is this.
+fn learn_where_it_returns_to(call: &Call, address: usize, stack: usize) {
+    let place = stack.wrapping_sub(size_of::<usize>());
+    let distance = place.wrapping_sub(call.stack);
+    // SAFETY: as in `returns_to`.
+    if distance < LARGEST_FRAME && unsafe { (place as *const usize).read() } == address {
+        distance_of(call.at).store((call.at as u64) << 32 | distance as u64, Ordering::Relaxed);
+    }
+}
+
 /// Whether libc makes this call for itself. Not to be told with calls watched.
 pub fn is_for_libc(call: &Call) -> bool {
-    if !is_in_libc(call.at) {
+    if !is_in_libc(call.at) || returns_to(call).is_some_and(|address| !is_in_libc(address.wrapping_sub(1))) {
         return false;
     }
+    let mut is_first = true;
     let mut called = None;
-    frames(call, |at| {
+    frames(call, |at, stack| {
+        if std::mem::take(&mut is_first) {
+            learn_where_it_returns_to(call, at + 1, stack);
+        }
         let is_libcs = is_in_libc(at);
         if is_libcs {
             called = Some(at);
@@ -200,7 +239,7 @@ pub fn is_in_a_lookup(call: &Call) -> bool {
     }
     let [lookups, _] = found();
     let mut is_within = false;
-    frames(call, |at| {
+    frames(call, |at, _| {
         is_within = is_in(lookups, at);
         // There may be a library of some service's between.
         !is_within && !is_static(at)
@@ -248,6 +287,9 @@ mod tests {
     fn what_code_under_test_opens_is_its_own() {
         let files = opens(|| drop(std::fs::File::open("/dev/null").unwrap()));
         assert_eq!(files, [(false, false)]);
+        // What is known of the function by then is the same.
+        let files = opens(|| (0..3).for_each(|_| drop(std::fs::File::open("/dev/null").unwrap())));
+        assert_eq!(files, [(false, false); 3]);
         // SAFETY: texts that end in NUL; what is opened is closed.
         let streams =
             opens(|| unsafe { assert_eq!(libc::fclose(libc::fopen(c"/dev/null".as_ptr(), c"re".as_ptr())), 0) });

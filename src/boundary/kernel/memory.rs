@@ -163,15 +163,17 @@ unsafe extern "C" {
     // Of the unwinder that std links, by the Itanium C++ ABI.
     fn _Unwind_Backtrace(step: extern "C" fn(*mut c_void, *mut c_void) -> c_int, walk: *mut c_void) -> c_int;
     fn _Unwind_GetIP(frame: *mut c_void) -> usize;
+    fn _Unwind_GetCFA(frame: *mut c_void) -> usize;
 }
 
-/// Shows return addresses to `see`, innermost first, until that says no or there are no more. Neither allocates nor takes a lock
+/// Shows return addresses to `see`, innermost first, with where the stack pointer is back there, until that says no or there are
+/// no more. Neither allocates nor takes a lock
 /// since glibc 2.35 (`_dl_find_object`); before that it takes the loader's, which is recursive.
-pub(super) fn walk<F: FnMut(usize) -> bool>(mut see: F) {
-    extern "C" fn step<F: FnMut(usize) -> bool>(frame: *mut c_void, see: *mut c_void) -> c_int {
+pub(super) fn walk<F: FnMut(usize, usize) -> bool>(mut see: F) {
+    extern "C" fn step<F: FnMut(usize, usize) -> bool>(frame: *mut c_void, see: *mut c_void) -> c_int {
         // SAFETY: the unwinder passes its frame and the pointer it was given below, alive during the walk.
-        let (see, address) = unsafe { (&mut *see.cast::<F>(), _Unwind_GetIP(frame)) };
-        c_int::from(address == 0 || !see(address))
+        let (see, address, stack) = unsafe { (&mut *see.cast::<F>(), _Unwind_GetIP(frame), _Unwind_GetCFA(frame)) };
+        c_int::from(address == 0 || !see(address, stack))
     }
     // SAFETY: `step` and `see` are what the unwinder calls and passes on; it only reads the stack.
     unsafe { _Unwind_Backtrace(step::<F>, (&raw mut see).cast()) };
@@ -180,7 +182,7 @@ pub(super) fn walk<F: FnMut(usize) -> bool>(mut see: F) {
 /// Return addresses, innermost first; how many there are. As [`walk`].
 pub fn backtrace(out: &mut [usize]) -> usize {
     let mut count = 0;
-    walk(|address| {
+    walk(|address, _| {
         let place = out.get_mut(count);
         count += usize::from(place.is_some());
         place.map(|place| *place = address).is_some()

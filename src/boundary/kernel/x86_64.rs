@@ -103,7 +103,8 @@ pub(super) extern "C" fn trap(_: c_int, info: *mut libc::siginfo_t, context: *mu
         libc::SYS_getppid if args[0] == PROBE_MAGIC => PROBE_MAGIC,
         _ => {
             let at = register(libc::REG_RIP) as usize;
-            let call = Call { op: decode(number, args), is_libcs: is_libcs_own(number, args, at), number, args, at };
+            let (op, is_libcs) = (decode(number, args), is_libcs_own(number, args, at));
+            let call = Call { op, is_libcs, number, args, at, stack: register(libc::REG_RSP) as usize };
             match answer(selector, &call) {
                 Answer::Pass => opened::carry_out(&call),
                 Answer::Return(result) => result,
