@@ -191,7 +191,7 @@ fn outside_for(world: &World, millis: u32) -> u32 {
 
 /// Whether this process has no threads but those of the world, of its loop, of the watchdog, and the two of a test harness with one
 /// test, which wait for it.
-fn is_alone(world: &World) -> bool {
+fn is_nearly_alone(world: &World) -> bool {
     let most = world.threads.carriers() as u64 + 4;
     kernel::kernel_threads().is_some_and(|count| count <= most)
 }
@@ -236,7 +236,7 @@ fn shared_outside(world: &World, call: &Call, word: usize, until: Timeout) -> Op
     if until != Timeout::Never || !kernel::is_static(word) || world.is_own_word(word) {
         return None;
     }
-    let is_few = world.is_own_word_elsewhere(word) || is_alone(world);
+    let is_few = world.is_own_word_elsewhere(word) || is_nearly_alone(world);
     let millis = if is_few { FEW_MILLIS } else { MILLIS };
     let result = in_reality(call, outside_for(world, millis));
     if result == TIMED_OUT {

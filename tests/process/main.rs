@@ -42,15 +42,23 @@ fn spins_on_the_loop() {
     }
 }
 
+fn in_a_job(name: &str, job: fn()) {
+    if is_victim() {
+        let report = Sim::new().name(name).seed(0x2f).run(|| raddle::unblock(job));
+        println!("came back: {report}");
+    }
+}
+
 #[test]
 #[ignore = "a victim"]
 fn spins_in_a_job() {
-    if is_victim() {
-        let report = Sim::new().name("spin").seed(0x2f).run(|| async {
-            raddle::task("spinner").unblock(never_comes_back).await;
-        });
-        println!("came back: {report}");
-    }
+    in_a_job("spin", never_comes_back);
+}
+
+#[test]
+#[ignore = "a victim"]
+fn waits_in_a_job() {
+    in_a_job("wait", waits_for_ever);
 }
 
 /// The scenario has returned, and the job is brought to its end.
@@ -89,17 +97,6 @@ fn waits_for_ever() {
         };
         #[cfg(not(unix))]
         std::hint::spin_loop();
-    }
-}
-
-#[test]
-#[ignore = "a victim"]
-fn waits_in_a_job() {
-    if is_victim() {
-        let report = Sim::new().name("wait").seed(0x2f).run(|| async {
-            raddle::task("waiter").unblock(waits_for_ever).await;
-        });
-        println!("came back: {report}");
     }
 }
 

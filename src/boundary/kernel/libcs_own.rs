@@ -8,8 +8,9 @@
 //!    [`is_libcs`](super::memory::is_libcs)), or, since the name services have theirs on the heap, by who waits:
 //!    [`is_in_a_lookup`].
 //!
-//! Both are told by the functions that libc exports. Which calls are code under test's own, although a function of libc's makes
-//! them for it, is a list; what is not in it loses a moment at which others may run, and nothing else.
+//! Both are told by the functions that libc exports. A function that makes a call itself, or has one other make it, does what
+//! its caller asks for. Which of those that go deeper do so as well is a list; what is not in it loses a moment at which others
+//! may run, and nothing else.
 
 use super::super::fork_lock::inside;
 use super::call::Call;
@@ -215,21 +216,20 @@ pub fn is_for_libc(call: &Call) -> bool {
     if !is_in_libc(call.at) || returns_to(call).is_some_and(|address| !is_in_libc(address.wrapping_sub(1))) {
         return false;
     }
-    let mut is_first = true;
-    let mut called = None;
+    // How many of libc's functions are between the one that makes the call and code under test, and where the outermost stands.
+    let (mut between, mut outermost) = (0, 0);
     frames(call, |at, stack| {
-        if std::mem::take(&mut is_first) {
+        if between == 0 {
             learn_where_it_returns_to(call, at + 1, stack);
         }
         let is_libcs = is_in_libc(at);
         if is_libcs {
-            called = Some(at);
+            (between, outermost) = (between + 1, at);
         }
         is_libcs
     });
-    // The function that makes the call has been called by code under test, if by nobody in libc.
     let [_, callers_own] = found();
-    called.is_some_and(|function| !is_in(callers_own, function))
+    between > 1 && !is_in(callers_own, outermost)
 }
 
 /// Whether libc makes this call for one of its name services. Not to be told with calls watched.
@@ -252,6 +252,7 @@ mod tests {
     use super::super::{Answer, Op, arm, look_away, selector, watch, why_off};
     use super::*;
     use std::cell::RefCell;
+    use std::ffi::c_char;
 
     /// What was asked for, and whether libc did so for itself, and for a name service.
     type Seen = (Op, bool, bool);
@@ -283,6 +284,29 @@ mod tests {
             .collect()
     }
 
+    /// What functions of libc's do that make calls by others of its functions, or may. None finds the file.
+    const BY_C: [fn(); 12] = {
+        const NONE: *const c_char = c"/nowhere/to/be/found".as_ptr();
+        // SAFETY: texts that end in NUL, places for what is told, and null where that may be.
+        [
+            || unsafe { _ = libc::stat(NONE, &mut std::mem::zeroed()) },
+            || unsafe { _ = libc::lstat(NONE, &mut std::mem::zeroed()) },
+            || unsafe { _ = libc::creat(NONE, 0o600) },
+            || unsafe { _ = libc::utimes(NONE, std::ptr::null()) },
+            || unsafe { _ = libc::utime(NONE, std::ptr::null()) },
+            || unsafe { _ = libc::utimensat(libc::AT_FDCWD, NONE, std::ptr::null(), 0) },
+            || unsafe { _ = libc::faccessat(libc::AT_FDCWD, NONE, libc::R_OK, libc::AT_EACCESS) },
+            || unsafe { _ = libc::fchmodat(libc::AT_FDCWD, NONE, 0o600, libc::AT_SYMLINK_NOFOLLOW) },
+            || unsafe { _ = libc::remove(NONE) },
+            || unsafe { assert!(libc::realpath(NONE, std::ptr::null_mut()).is_null()) },
+            || unsafe { assert!(libc::opendir(NONE).is_null()) },
+            || unsafe {
+                let mut name = *b"/nowhere/XXXXXX\0";
+                _ = libc::mkstemp(name.as_mut_ptr().cast());
+            },
+        ]
+    };
+
     #[test]
     fn what_code_under_test_opens_is_its_own() {
         let files = opens(|| drop(std::fs::File::open("/dev/null").unwrap()));
@@ -294,6 +318,13 @@ mod tests {
         let streams =
             opens(|| unsafe { assert_eq!(libc::fclose(libc::fopen(c"/dev/null".as_ptr(), c"re".as_ptr())), 0) });
         assert_eq!(streams, [(false, false)]);
+        let mut own = Vec::new();
+        for f in BY_C {
+            let told = opens(f);
+            assert!(!told.is_empty(), "nothing was seen of what comes after {own:?}");
+            own.extend(told);
+        }
+        assert!(own.iter().all(|&told| told == (false, false)), "{own:?}");
         let folders = opens(|| assert!(std::fs::read_dir("/").unwrap().count() > 0));
         assert!(!folders.is_empty() && folders.iter().all(|&told| told == (false, false)), "{folders:?}");
     }
