@@ -477,8 +477,12 @@ fn a_wake_from_outside_that_comes_late() {
         let it_runs = runs.clone();
         let deed = move || {
             it_runs.store(true, SeqCst);
-            // After the loop has come to rest, most likely; either way it is the same finding.
-            std::thread::yield_now();
+            // After the loop has come to rest, most likely; either way it is the same finding. It does not give its processor
+            // away meanwhile: on a loaded machine it might be long until it has one again.
+            let start = std::time::Instant::now();
+            while start.elapsed() < std::time::Duration::from_micros(200) {
+                std::hint::spin_loop();
+            }
             let _ = sender.try_send(());
         };
         intruder().lock().unwrap().send(Box::new(deed)).unwrap();

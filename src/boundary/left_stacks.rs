@@ -222,6 +222,12 @@ mod tests {
         assert_eq!(places.only(), None, "none is better than one that is wrong");
     }
 
+    /// A thread that writes to much of its stack.
+    extern "C" fn fills(_: *mut libc::c_void) -> *mut libc::c_void {
+        std::hint::black_box([1u8; 64 << 10]);
+        std::ptr::null_mut()
+    }
+
     /// As many threads as there are stacks left, in a process that was forked while two other threads stood on theirs.
     #[test]
     fn no_thread_is_given_what_others_have_left() {
@@ -248,7 +254,8 @@ mod tests {
             let forked = scope.spawn(move || {
                 lent_by(lender);
                 let mine = std::hint::black_box(mine);
-                // SAFETY: the child makes threads of this program, waits for them, and ends at once.
+                // SAFETY: the child makes threads of this program with attributes that are initialised, waits for them, and
+                // ends at once. They are libc's: std's begin with a lock that another test's thread may have had.
                 unsafe {
                     let child = libc::fork();
                     if child != 0 {
@@ -257,10 +264,19 @@ mod tests {
                         return libc::WEXITSTATUS(status);
                     }
                     keep();
+                    let mut attributes: libc::pthread_attr_t = std::mem::zeroed();
+                    libc::pthread_attr_init(&mut attributes);
+                    // As std's, and so as those that were left.
+                    libc::pthread_attr_setstacksize(&mut attributes, 2 << 20);
                     // All at once, so that each has a stack of its own.
-                    let threads: Vec<_> =
-                        (0..8).map(|_| std::thread::spawn(|| _ = std::hint::black_box([1u8; 64 << 10]))).collect();
-                    threads.into_iter().for_each(|thread| thread.join().unwrap());
+                    let mut threads: [libc::pthread_t; 8] = [0; 8];
+                    for thread in &mut threads {
+                        let made = libc::pthread_create(thread, &attributes, fills, std::ptr::null_mut());
+                        assert_eq!(made, 0);
+                    }
+                    for thread in threads {
+                        assert_eq!(libc::pthread_join(thread, std::ptr::null_mut()), 0);
+                    }
                     // On x86-64 that of the other thread as well.
                     let theirs = std::slice::from_raw_parts(other as *const u8, 4096);
                     let is_whole = theirs.iter().all(|&byte| byte == 9) || cfg!(not(target_arch = "x86_64"));
