@@ -449,6 +449,84 @@ fn runs_in_processes_of_their_own() {
     });
 }
 
+/// What a run of three jobs that each do `thing` comes to, which must be well.
+fn run_in_jobs(thing: fn()) -> (raddle::Digest, u64) {
+    let report = Sim::new().require_boundary(true).seed(7).run(move || async move {
+        for job in [(); 3].map(|()| raddle::unblock(thing)) {
+            job.await;
+        }
+    });
+    assert!(report.is_ok(), "{report}");
+    (report.digest(), report.steps())
+}
+
+/// Runs whose jobs do `thing` go the way of one alone while two threads do so, too.
+#[track_caller]
+fn goes_one_way(thing: fn(), runs: u32) {
+    // What is made once in a process.
+    thing();
+    let alone = run_in_jobs(thing);
+    let is_over = AtomicBool::new(false);
+    let ways: BTreeSet<_> = thread::scope(|scope| {
+        let does = || {
+            while !is_over.load(Ordering::Relaxed) {
+                thing();
+                // Who wants a lock as well is to come in between.
+                thread::sleep(Duration::from_micros(20));
+            }
+        };
+        let others = [(); 2].map(|()| scope.spawn(does));
+        let ways = (0..runs).map(|_| run_in_jobs(thing)).collect();
+        is_over.store(true, Ordering::Relaxed);
+        others.into_iter().for_each(|other| other.join().unwrap());
+        ways
+    });
+    assert_eq!(ways, BTreeSet::from([alone]));
+}
+
+/// std waits for a process that it has forked itself at a socket, until that has begun its program.
+#[test]
+fn a_program_that_std_forks_for() {
+    fn starts() {
+        use std::os::unix::process::CommandExt;
+        // SAFETY: nothing is done between the fork and the program.
+        let status = unsafe { Command::new("true").pre_exec(|| Ok(())).status() };
+        assert!(status.unwrap().success());
+    }
+    goes_one_way(starts, 25);
+}
+
+/// A file of a name that nobody else has, written with this lock held, which is in a static: a log, say.
+fn writes_a_log(lock: &'static Mutex<()>) {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let _guard = lock.lock().unwrap_or_else(PoisonError::into_inner);
+    let name = format!("raddle-log-{:08}-{:010}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let path = std::env::temp_dir().join(name);
+    std::fs::write(&path, b"a line").unwrap();
+    std::fs::remove_file(&path).unwrap();
+}
+
+/// Threads of a run are suspended with the lock, and others wait for them; and threads outside have it in between.
+#[test]
+fn a_lock_in_a_static_that_is_held_over_calls() {
+    static LOG: Mutex<()> = Mutex::new(());
+    goes_one_way(|| writes_a_log(&LOG), 25);
+}
+
+/// The same, where those outside are other runs'.
+#[test]
+fn a_lock_in_a_static_that_several_runs_hold_over_calls() {
+    static LOG: Mutex<()> = Mutex::new(());
+    let thing = || writes_a_log(&LOG);
+    let alone = run_in_jobs(thing);
+    let ways: BTreeSet<_> = thread::scope(|scope| {
+        let runs = || (0..10).map(|_| run_in_jobs(thing)).collect::<Vec<_>>();
+        let runs = [(); 3].map(|()| scope.spawn(runs));
+        runs.into_iter().flat_map(|runs| runs.join().unwrap()).collect()
+    });
+    assert_eq!(ways, BTreeSet::from([alone]));
+}
+
 /// libc looks at the system's files behind locks of its own, which all threads of a process share.
 #[test]
 fn what_others_ask_libc_for() {
@@ -459,27 +537,5 @@ fn what_others_ask_libc_for() {
         assert!(("localhost", 80).to_socket_addrs().unwrap().count() > 0);
         tzset();
     }
-    static IS_OVER: AtomicBool = AtomicBool::new(false);
-    // What it reads once it has read.
-    asks();
-    let others = [(); 2].map(|()| {
-        thread::spawn(|| {
-            while !IS_OVER.load(Ordering::Relaxed) {
-                asks();
-            }
-        })
-    });
-    let runs = (0..60).map(|_| {
-        let report = Sim::new().require_boundary(true).seed(7).run(|| async {
-            for job in [(); 3].map(|()| raddle::unblock(asks)) {
-                job.await;
-            }
-        });
-        assert!(report.is_ok(), "{report}");
-        (report.digest(), report.steps())
-    });
-    let ways: BTreeSet<_> = runs.collect();
-    IS_OVER.store(true, Ordering::Relaxed);
-    others.into_iter().for_each(|other| other.join().unwrap());
-    assert_eq!(ways.len(), 1, "{ways:?}");
+    goes_one_way(asks, 60);
 }

@@ -6,6 +6,7 @@
 //! | `mpsc::Receiver::recv_timeout` | a loop over the clock: madsim spins for ever, since that stands still |
 //! | `thread::park_timeout` | waits in the kernel |
 //! | `Condvar::wait_timeout` | waits in the kernel |
+//! | `set_read_timeout` of a socket | an option of the kernel's, and no argument of the call that waits |
 //! | `thread::spawn` and `join` | real threads, in any order |
 //! | `fastrand` | seeds itself from the thread's number and the clock |
 //! | `rand` 0.8 | draws from the kernel, by a number and not by a name |
@@ -18,6 +19,9 @@
 use raddle::Sim;
 use std::collections::HashMap;
 use std::fmt::Debug;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -96,6 +100,76 @@ fn wait_timeout() {
         let (_guard, waited) = changed.wait_timeout(lock.lock().unwrap(), HOUR).unwrap();
         assert!(waited.timed_out());
     });
+}
+
+#[test]
+fn set_read_timeout() {
+    fn late(result: io::Result<usize>) {
+        assert_eq!(result.unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    }
+    waits(HOUR, || {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(HOUR)).unwrap();
+        late(socket.recv(&mut [0; 9]));
+    });
+    waits(3 * MS, || {
+        let (one, two) = UnixStream::pair().unwrap();
+        two.set_read_timeout(Some(3 * MS)).unwrap();
+        late((&two).read(&mut [0; 9]));
+        (&one).write_all(b"x").unwrap();
+        assert_eq!((&two).read(&mut [0; 9]).unwrap(), 1, "there is something to read");
+    });
+    // To a server of the same world: each piece comes in time but the last.
+    waits(2500 * MS, || {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = thread::spawn(move || {
+            let mut stream = listener.accept().unwrap().0;
+            for _ in 0..2 {
+                thread::sleep(500 * MS);
+                stream.write_all(b"x").unwrap();
+            }
+            // It has been given up by then.
+            assert_eq!(stream.read(&mut [0; 9]).unwrap(), 0);
+        });
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(1500 * MS)).unwrap();
+        assert_eq!(stream.read(&mut [0; 9]).unwrap(), 1);
+        assert_eq!(stream.read(&mut [0; 9]).unwrap(), 1);
+        late(stream.read(&mut [0; 9]));
+        drop(stream);
+        server.join().unwrap();
+    });
+}
+
+#[test]
+fn set_write_timeout() {
+    waits(2 * HOUR, || {
+        let (mut one, two) = UnixStream::pair().unwrap();
+        one.set_write_timeout(Some(HOUR)).unwrap();
+        // What found room is told, and the next that nothing did.
+        let much = vec![0; 16 << 20];
+        let written = one.write(&much).unwrap();
+        assert!((1..much.len()).contains(&written), "{written} bytes");
+        assert_eq!(one.write(&much).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        // They are read, and there is room again.
+        let reads = thread::spawn(move || ((&two).take(written as u64).read_to_end(&mut Vec::new()).unwrap(), two));
+        one.write_all(b"x").unwrap();
+        assert_eq!(reads.join().unwrap().0, written);
+    });
+}
+
+/// On the loop it is a leak, which costs what it waits.
+#[test]
+fn set_read_timeout_on_the_loop() {
+    let report = Sim::new().require_boundary(true).run(|| async {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(40 * MS)).unwrap();
+        socket.recv(&mut [0; 9]).unwrap_err().kind()
+    });
+    let [leak] = report.leaks() else { panic!("one leak: {report}") };
+    assert_eq!((leak.stood_still(), report.elapsed()), (40 * MS, 40 * MS));
+    assert_eq!(report.value(), Some(&io::ErrorKind::WouldBlock));
 }
 
 #[test]

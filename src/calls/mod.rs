@@ -67,10 +67,13 @@ pub(crate) fn on_call(call: &Call) -> Answer {
             Some(result) => Answer::Return(result),
             None => socket_address(world, fd, of_peer, address, length),
         },
-        (_, Op::SocketOption { fd }) => match kernel::is_own_option(call) {
-            true => Answer::Pass,
-            false => world.ask_behind(fd, call).map_or(Answer::Pass, Answer::Return),
-        },
+        (_, Op::SocketOption { fd }) => {
+            world.asks_for_patience(fd, call);
+            match kernel::is_own_option(call) {
+                true => Answer::Pass,
+                false => world.ask_behind(fd, call).map_or(Answer::Pass, Answer::Return),
+            }
+        }
         (_, Op::Watch { fd }) => {
             world.is_watched(fd);
             Answer::Pass
@@ -116,7 +119,9 @@ fn foreign_thread(world: &World) -> Finding {
 fn settle(world: &World, op: Op) {
     match op {
         Op::Process => world.has_started_children.set(true),
-        Op::Poll { .. } | Op::Read { .. } | Op::WaitChild { .. } => world.settle_children(),
+        Op::Poll { .. } | Op::Read { .. } | Op::Receive { .. } | Op::Accept { .. } | Op::WaitChild { .. } => {
+            world.settle_children();
+        }
         _ => {}
     }
 }
@@ -228,21 +233,48 @@ fn held_outside(world: &World, call: &Call, word: usize) -> Option<Answer> {
 /// A wait for a word in a static, as std's own locks are: threads outside the world may have it, as whoever tells of a panic has
 /// std's lock of backtraces, for as long as that takes. So it is waited for in real time, without a trace in the run. `None` if
 /// it is not free by then: threads of the world have it, and here it is not waited for in real time again. It is waited for less
-/// long if that has been found in another world of this process, or if there is hardly another thread here.
+/// long if that has been found in another world of this process, or if there is hardly another thread here. One that threads
+/// outside have been seen to want as well (that of a log which several tests write to, say) may be theirs at any time, and is
+/// waited for a while each time.
 fn shared_outside(world: &World, call: &Call, word: usize, until: Timeout) -> Option<Answer> {
     const MILLIS: u32 = 1000;
     const FEW_MILLIS: u32 = 100;
+    const MILLIS_EACH: u32 = 30;
+    /// Where no thread of the world can have it, as far as is seen. A task that holds it over an await can: so once only.
+    const MANY_MILLIS: u32 = 5000;
     // A wait that has an end is for no lock.
-    if until != Timeout::Never || !kernel::is_static(word) || world.is_own_word(word) {
+    if until != Timeout::Never || !kernel::is_static(word) {
         return None;
     }
-    let is_few = world.is_own_word_elsewhere(word) || is_nearly_alone(world);
-    let millis = if is_few { FEW_MILLIS } else { MILLIS };
-    let result = in_reality(call, outside_for(world, millis));
-    if result == TIMED_OUT {
-        world.owns_word(word);
+    let is_own = world.is_own_word(word);
+    let may_be_ours = || world.may_hold_lock(threads::current().map(|index| index as u32), word);
+    if is_own {
+        world.shares_word(word);
+        if !kernel::is_wanted_outside(word) && may_be_ours() {
+            return None;
+        }
     }
-    Some(result).filter(|&result| result != TIMED_OUT)
+    let millis = match (is_own, is_nearly_alone(world)) {
+        (true, true) => return None,
+        (false, true) => FEW_MILLIS,
+        _ if !may_be_ours() => MANY_MILLIS,
+        (true, false) => MILLIS_EACH,
+        (false, false) if world.is_own_word_elsewhere(word) => FEW_MILLIS,
+        (false, false) => MILLIS,
+    };
+    let result = in_reality(call, outside_for(world, millis));
+    if result != TIMED_OUT {
+        kernel::note_wanted(word);
+        return Some(result);
+    }
+    if !is_own {
+        world.owns_word(word);
+        world.shares_word(word);
+    }
+    if millis == MANY_MILLIS {
+        world.tasks_hold(word);
+    }
+    None
 }
 
 /// Wakes waiters of the world, oldest first, and then any outside it. The answer, and whether one of the world was woken.

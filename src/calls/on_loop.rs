@@ -52,9 +52,7 @@ pub(super) fn on_loop(world: &World, call: &Call) -> Answer {
             if let Op::Open { .. } = call.op {
                 return open(world, call, incident);
             }
-            transfers::transfer(world, call, None, &mut |is_over| {
-                stand_until(world, incident, None, is_over) == Stood::Done
-            })
+            transfers::transfer(world, call, None, &mut |end, is_over| stand_until(world, incident, end, is_over))
         }
     }
 }

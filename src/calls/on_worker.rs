@@ -1,5 +1,6 @@
 //! The calls of workers and native threads: waits in the world, and switch points.
 
+use super::on_loop::Stood;
 use super::transfers;
 use super::words::is_shared;
 use super::{AGAIN, TIMED_OUT, deadline, held_outside, is_at_a_row, shared_outside, wake};
@@ -68,7 +69,7 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
         Op::FutexWake { word, count } => {
             let (answer, is_ours) = wake(world, call, word, count);
             if is_ours {
-                workers::switch_point(world);
+                world.after_letting_go(index, word, || _ = workers::switch_point(world));
             }
             answer
         }
@@ -133,12 +134,16 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
             };
             // Whoever runs meanwhile may close it, and open something else.
             let kind = if may_switch_at(world, call, kind) { None } else { kind };
-            transfers::transfer(world, call, kind, &mut |is_over| {
+            transfers::transfer(world, call, kind, &mut |end, is_over| {
                 let what = match call.op {
                     Op::Lock { .. } => "a lock of a file",
                     _ => "a descriptor",
                 };
-                workers::wait_outside(index, what, None, transfers::probe(call), &mut || is_over())
+                match workers::wait_outside(index, what, end, transfers::probe(call), &mut || is_over()) {
+                    true => Stood::Done,
+                    false if end.is_some() => Stood::TimedOut,
+                    false => Stood::Never,
+                }
             })
         }
     }

@@ -1,12 +1,14 @@
 //! Calls on pipes, sockets and locks of files that would wait, carried out piece by piece between waits in the world.
 
-use super::random;
-use crate::boundary::kernel::{self, Answer, Call, Ends, Kind, Op};
+use super::on_loop::Stood;
+use super::{deadline, random};
+use crate::boundary::kernel::{self, Answer, Call, Ends, Kind, Op, Timeout};
 use crate::context;
+use crate::instant::Instant;
 use crate::world::{Probe, World};
 
-/// Waits until something is over; false if it cannot be waited for in the world.
-type Wait<'a> = dyn FnMut(&dyn Fn() -> bool) -> bool + 'a;
+/// Waits until something is over or, if there is one, the moment comes at which the caller waits no more.
+type Wait<'a> = dyn FnMut(Option<Instant>, &dyn Fn() -> bool) -> Stood + 'a;
 
 const WOULD_WAIT: i64 = -11;
 
@@ -53,8 +55,12 @@ pub(super) fn transfer(world: &World, call: &Call, kind: Option<Kind>, wait: &mu
     match (waits, writes) {
         (true, true) if kind != Kind::Other => write(world, call, fd, kind, wait),
         (waits, _) => {
-            if waits && !kernel::is_ready(fd, writes) && !wait(&|| kernel::is_ready(fd, writes)) {
-                return Answer::Pass;
+            if waits && !kernel::is_ready(fd, writes) {
+                match wait(patience_of(world, fd, kind, writes), &|| kernel::is_ready(fd, writes)) {
+                    Stood::Done => {}
+                    Stood::TimedOut => return Answer::Return(WOULD_WAIT),
+                    Stood::Never => return Answer::Pass,
+                }
             }
             let result = kernel::perform(call);
             if kind == Kind::Socket {
@@ -73,6 +79,12 @@ pub(super) fn transfer(world: &World, call: &Call, kind: Option<Kind>, wait: &mu
             and_look(world, result)
         }
     }
+}
+
+/// Until when a call waits for a descriptor: a socket can have been given a time for each (`SO_RCVTIMEO`, `SO_SNDTIMEO`).
+fn patience_of(world: &World, fd: i32, kind: Kind, writes: bool) -> Option<Instant> {
+    let nanos = if kind == Kind::Socket { world.patience_for(fd, writes)? } else { return None };
+    deadline(world, Timeout::In(nanos))
 }
 
 /// Opens a file. If that is a FIFO with nobody at its other end, `wait` waits until there is: it gets the opening's number
@@ -109,10 +121,16 @@ fn and_look(world: &World, result: i64) -> Answer {
 
 /// More than there is room for is written in pieces.
 fn write(world: &World, call: &Call, fd: i32, kind: Kind, wait: &mut Wait<'_>) -> Answer {
-    let mut done = 0;
+    let (mut done, mut end) = (0, None);
     loop {
-        if !kernel::is_ready(fd, true) && !wait(&|| kernel::is_ready(fd, true)) {
-            return Answer::Pass;
+        if !has_room(world, fd) {
+            // For the whole of it.
+            let end = *end.get_or_insert_with(|| patience_of(world, fd, kind, true));
+            match wait(end, &|| kernel::is_ready(fd, true)) {
+                Stood::Done => {}
+                Stood::TimedOut => return Answer::Return(if done == 0 { WOULD_WAIT } else { done as i64 }),
+                Stood::Never => return Answer::Pass,
+            }
         }
         match kernel::write_part(call, done, kind == Kind::Pipe) {
             Ok((more, is_all)) => {
@@ -132,13 +150,21 @@ fn write(world: &World, call: &Call, fd: i32, kind: Kind, wait: &mut Wait<'_>) -
     }
 }
 
+/// Whether it can be written to, once a child process that reads from it has made room.
+fn has_room(world: &World, fd: i32) -> bool {
+    kernel::is_ready(fd, true) || {
+        world.settle_children();
+        kernel::is_ready(fd, true)
+    }
+}
+
 fn lock(call: &Call, wait: &mut Wait<'_>) -> Answer {
     let result = kernel::perform_now(call);
     if result != WOULD_WAIT {
         return Answer::Return(result);
     }
-    match wait(&|| kernel::is_over(call)) {
-        true => Answer::Return(kernel::perform_now(call)),
-        false => Answer::Pass,
+    match wait(None, &|| kernel::is_over(call)) {
+        Stood::Done => Answer::Return(kernel::perform_now(call)),
+        Stood::TimedOut | Stood::Never => Answer::Pass,
     }
 }

@@ -101,6 +101,12 @@ pub(crate) struct World {
     last_late: Cell<Option<words::Late>>,
     /// Words in statics that threads of this world wait for each other with, in all runs.
     own_words: RefCell<Vec<usize>>,
+    /// Those of them that tasks hold over an await.
+    words_of_tasks: RefCell<Vec<usize>>,
+    /// Those in statics that threads of this run have waited for.
+    shared_words: Rare<Vec<usize>>,
+    /// Threads that have let a lock in a static go, and nothing more since: its word.
+    let_go: Rare<Vec<(u32, usize)>>,
     /// Child processes that have been started, and not waited for.
     pub children: Cell<u32>,
     /// Whether any has been started in this run.
@@ -114,6 +120,8 @@ pub(crate) struct World {
     /// Sockets of the system that have been used.
     sockets: Rare<Vec<sockets::Socket>>,
     lines: Rare<lines::Lines>,
+    /// How long calls wait for sockets, where somebody has said so.
+    patience_of_sockets: Rare<Vec<crate::boundary::kernel::Patience>>,
     /// Workers that wait for something outside the world.
     pub outside: Rare<Vec<(u32, standing::Probe)>>,
     /// Tasks that do.

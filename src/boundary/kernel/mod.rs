@@ -88,11 +88,11 @@ mod within;
 pub(super) use arch::{direct, direct_sleep, seen};
 pub use call::{Answer, Call, Kind, Op, Timeout};
 pub use imp::{
-    Ends, Of, backtrace, clear_sets, close, divert, ends_of, ends_to, exported, fire_timer, forget_all, has_writer,
-    have_wait, is_connected, is_for_libc, is_in_a_lookup, is_nonblocking, is_ours, is_over, is_own_option, is_ready,
-    is_static, is_tcp, is_within, join, kernel_threads, kind_of, learn, name_of, open_fifo, opens_fifo, peek, perform,
-    perform_at, perform_for, perform_now, place_of, poke, settle, settle_children, stop_timer, waits_for_ours, word_is,
-    write_part,
+    Ends, Of, Patience, backtrace, clear_sets, close, divert, ends_of, ends_to, exported, fire_timer, forget_all,
+    has_writer, have_wait, is_connected, is_for_libc, is_in_a_lookup, is_nonblocking, is_ours, is_over, is_own_option,
+    is_ready, is_static, is_tcp, is_wanted_outside, is_within, join, kernel_threads, kind_of, learn, name_of,
+    note_wanted, open_fifo, opens_fifo, peek, perform, perform_at, perform_for, perform_now, place_of, poke, settle,
+    settle_children, stop_timer, waits_for_ours, word_is, write_part,
 };
 #[cfg(all(unix, feature = "smol"))]
 pub use imp::{opening, owns, owns_end, starting};

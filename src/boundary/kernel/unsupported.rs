@@ -210,6 +210,34 @@ pub fn is_own_option(_: &Call) -> bool {
     false
 }
 
+/// Whether a thread outside of any world has been seen to want the lock that this word is of.
+pub fn is_wanted_outside(_: usize) -> bool {
+    false
+}
+
+/// A thread outside of any world wants the lock that this word is of.
+pub fn note_wanted(_: usize) {}
+
+/// How long blocking calls wait for a socket.
+pub struct Patience;
+
+impl Patience {
+    /// What a call asks for.
+    pub fn asked(_: &Call, _: i32) -> Option<Patience> {
+        None
+    }
+
+    /// What holds for a socket.
+    pub fn of(_: i32, _: bool, _: &[Patience]) -> Option<u64> {
+        None
+    }
+
+    /// Whether this takes the place of another.
+    pub fn replaces(&self, _: &Patience) -> bool {
+        false
+    }
+}
+
 /// Has all arrive that was written and finds room.
 pub fn settle(_: i32) {}
 

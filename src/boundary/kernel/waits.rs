@@ -7,6 +7,7 @@ use super::memory::{is_static, peek, poke};
 use super::opened;
 use std::mem;
 use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Carries a call out.
 pub fn perform(call: &Call) -> i64 {
@@ -36,6 +37,7 @@ pub fn futex_unseen(args: [i64; 6]) -> i64 {
         libc::FUTEX_WAIT_BITSET => set as u32 == u32::MAX,
         _ => false,
     };
+    note_wanted(word as usize);
     if waits && op as i32 & is_private != 0 && time == 0 && zygote::is_child() {
         while let Some(patience) = patience(word as usize) {
             match wait_for([word, op, value], patience) {
@@ -45,6 +47,29 @@ pub fn futex_unseen(args: [i64; 6]) -> i64 {
         }
     }
     raw(libc::SYS_futex, args)
+}
+
+/// Words in statics that threads outside of any world have waited for, or woken others with; 0 is none. What finds no room is
+/// not noted.
+static WANTED_OUTSIDE: [AtomicUsize; 64] = [const { AtomicUsize::new(0) }; 64];
+
+/// Whether a thread outside of any world has been seen to wait for this word in a static, or to wake others with it.
+pub fn is_wanted_outside(word: usize) -> bool {
+    WANTED_OUTSIDE.iter().map(|place| place.load(Ordering::Relaxed)).take_while(|&noted| noted != 0).any(|w| w == word)
+}
+
+/// A thread outside of any world waits for this word, or wakes others with it.
+pub fn note_wanted(word: usize) {
+    if !is_static(word) {
+        return;
+    }
+    for place in &WANTED_OUTSIDE {
+        match place.compare_exchange(0, word, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => return,
+            Err(noted) if noted == word => return,
+            Err(_) => {}
+        }
+    }
 }
 
 /// After so many nanoseconds nobody is taken to hold the lock that this word is of who is there: if the calling thread is this
