@@ -437,7 +437,7 @@ pub fn things() -> Vec<Thing> {
                 extern "C" fn destructor(_: *mut c_void) {}
                 let mut key = 0;
                 assert_eq!(libc::pthread_key_create(&mut key, Some(drop_nothing(destructor))), 0);
-                libc::pthread_setspecific(key, 1 as *const c_void);
+                libc::pthread_setspecific(key, std::ptr::dangling::<c_void>());
                 libc::pthread_setspecific(key, null());
                 libc::pthread_key_delete(key);
             }),
