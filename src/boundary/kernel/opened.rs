@@ -20,7 +20,7 @@
 //! Files, epoll, events and timers are not noted: nobody waits for their other end. A static may have them (a log, a
 //! reactor), and a child goes on with it.
 //!
-//! Not covered: programs started by `system`, `vfork` and `clone`, for as long as it takes until they have begun; descriptors
+//! Not covered: programs started by `system`, `wordexp`, `vfork` and `clone`, for as long as it takes until they have begun; descriptors
 //! that are not closed on exec, of which a program started beside the run has copies; those that come by a message
 //! (`SCM_RIGHTS`); and what was opened outside of runs.
 
