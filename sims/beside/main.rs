@@ -4,6 +4,9 @@
 //!
 //! Only where the kernel boundary is on: elsewhere what they do is not seen.
 
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")))]
+compile_error!("what these things do is seen on Linux x86-64 with glibc only");
+
 mod args;
 mod of_crates;
 mod of_libc;

@@ -6,7 +6,6 @@ use raddle::{Report, Sim};
 use std::collections::BTreeMap;
 use std::fs;
 use std::future::Future;
-use std::panic::resume_unwind;
 use std::path::Path;
 use std::pin::Pin;
 use std::process::{Command, ExitCode, Stdio};
@@ -15,10 +14,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// What a task awaits.
-type Future_ = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Awaited = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What is done by a task; and what others do meanwhile.
-pub type Asynchronous = (&'static str, fn() -> Future_, fn());
+pub type Asynchronous = (&'static str, fn() -> Awaited, fn());
 
 /// What a run does three times, and others beside it.
 #[derive(Clone, Copy)]
@@ -214,23 +213,25 @@ fn differences(place: &str, alone: &Report<()>, how: &How, run: impl Fn() -> Rep
 
 /// `body` while `others` threads do `thing`.
 fn beside(thing: fn(), others: u64, body: impl FnOnce()) {
-    let over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let others = (0..others).map(|_| {
-            scope.spawn(|| {
-                while !over.load(Ordering::Relaxed) {
-                    // One after the other, and then some room for others: whoever wants a lock that is not fair.
-                    thing();
-                    thing();
-                    thread::sleep(Duration::from_micros(50));
-                }
-            })
-        });
-        let others: Vec<_> = others.collect();
-        body();
-        over.store(true, Ordering::Relaxed);
-        for other in others {
-            other.join().unwrap_or_else(|payload| resume_unwind(payload));
+    struct Ends<'a>(&'a AtomicBool);
+    impl Drop for Ends<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
         }
+    }
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // Also if it panics.
+        let _end = Ends(&is_over);
+        let does = || {
+            while !is_over.load(Ordering::Relaxed) {
+                // One after the other, and then some room for others: whoever wants a lock that is not fair.
+                thing();
+                thing();
+                thread::sleep(Duration::from_micros(50));
+            }
+        };
+        (0..others).for_each(|_| _ = scope.spawn(does));
+        body();
     });
 }

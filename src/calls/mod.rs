@@ -4,16 +4,16 @@
 
 mod on_loop;
 mod on_worker;
+mod outside;
 mod processors;
 mod transfers;
 mod words;
 
-pub(crate) use on_loop::{Stood, never, stand_until};
+pub(crate) use on_loop::{never, stand_until};
 
 use crate::boundary::hooks::{MONOTONIC_ORIGIN, REALTIME_ORIGIN};
 use crate::boundary::kernel::{self, Answer, Call, Op, Timeout};
-use crate::boundary::threads::{self, Backend};
-use crate::boundary::zygote;
+use crate::boundary::threads;
 use crate::context;
 use crate::finding::{Finding, FindingKind};
 use crate::instant::Instant;
@@ -47,7 +47,7 @@ pub(crate) fn on_call(call: &Call) -> Answer {
     }
     if call.is_libcs && matches!(call.op, Op::FutexWait { .. }) {
         // Whoever holds it is a thread outside the world, for hardly ever is one of the world switched away from then.
-        let result = in_reality(call, 1000);
+        let result = outside::in_reality(call, 1000);
         if result != TIMED_OUT {
             return result;
         }
@@ -68,7 +68,7 @@ pub(crate) fn on_call(call: &Call) -> Answer {
             None => socket_address(world, fd, of_peer, address, length),
         },
         (_, Op::SocketOption { fd }) => {
-            world.asks_for_patience(fd, call);
+            world.sets_timeout(fd, call);
             match kernel::is_own_option(call) {
                 true => Answer::Pass,
                 false => world.ask_behind(fd, call).map_or(Answer::Pass, Answer::Return),
@@ -174,108 +174,21 @@ pub(crate) fn deadline(world: &World, until: Timeout) -> Option<Instant> {
     }
 }
 
+/// What became of a wait: the loop's, which stood still, or a thread's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stood {
+    Done,
+    TimedOut,
+    /// Nobody who could run will ever do it, or not within the steps of a run.
+    Never,
+}
+
 const NO_SUCH_FILE: Answer = Answer::Return(-2);
 const AGAIN: Answer = Answer::Return(-11);
 const FAULT: Answer = Answer::Return(-14);
 const INVALID: Answer = Answer::Return(-22);
 const NOT_CONNECTED: Answer = Answer::Return(-107);
 const TIMED_OUT: Answer = Answer::Return(-110);
-
-/// Waits for a word in real time, for so many milliseconds at most.
-fn in_reality(call: &Call, millis: u32) -> Answer {
-    let waits = (0..millis).map(|_| Answer::Return(kernel::perform_for(call, 1_000_000)));
-    waits.into_iter().find(|&result| result != TIMED_OUT).unwrap_or(TIMED_OUT)
-}
-
-/// For how many milliseconds of real time a word is waited for that a thread outside the world may be about to change: for
-/// none in a process forked for this run, where there is no such thread but the watchdog, which waits for nobody's locks.
-fn outside_for(world: &World, millis: u32) -> u32 {
-    let is_alone = world.threads.backend() == Backend::Borrowed && zygote::is_child();
-    if is_alone { 0 } else { millis }
-}
-
-/// Whether this process has no threads but those of the world, of its loop, of the watchdog, and the two of a test harness with one
-/// test, which wait for it.
-fn is_nearly_alone(world: &World) -> bool {
-    let most = world.threads.carriers() as u64 + 4;
-    kernel::kernel_threads().is_some_and(|count| count <= most)
-}
-
-/// Whether the calling thread waits for a lock that only a thread outside the world can hold now.
-fn is_at_a_row() -> bool {
-    /// The frames of the handler, in a build without optimisation, and some of the library's.
-    const DEPTH: usize = 64;
-    kernel::learn();
-    kernel::is_within(kernel::Of::Row, DEPTH)
-}
-
-/// A wait for a word that only a thread outside the world can change: it takes real time, and leaves no trace in the run.
-/// `None` if it is none, or if that thread does not come.
-fn held_outside(world: &World, call: &Call, word: usize) -> Option<Answer> {
-    const MILLIS: u32 = 10_000;
-    /// As far as the frames of the library and of the handler reach.
-    const NEAR: usize = 64 << 10;
-    // Each thread waits there with a word on its own stack, as hardly anybody else does.
-    let here = 0u8;
-    let is_on_a_stack = (&raw const here as usize).abs_diff(word) <= NEAR;
-    // No thread of a world is suspended with a lock of either.
-    if !(is_on_a_stack && is_at_a_row() || kernel::is_in_a_lookup(call)) {
-        return None;
-    }
-    let result = in_reality(call, outside_for(world, MILLIS));
-    if result == TIMED_OUT {
-        // In a process forked for this run it was held by a thread that is not there.
-        zygote::start_over();
-    }
-    Some(result).filter(|&result| result != TIMED_OUT)
-}
-
-/// A wait for a word in a static, as std's own locks are: threads outside the world may have it, as whoever tells of a panic has
-/// std's lock of backtraces, for as long as that takes. So it is waited for in real time, without a trace in the run. `None` if
-/// it is not free by then: threads of the world have it, and here it is not waited for in real time again. It is waited for less
-/// long if that has been found in another world of this process, or if there is hardly another thread here. One that threads
-/// outside have been seen to want as well (that of a log which several tests write to, say) may be theirs at any time, and is
-/// waited for a while each time.
-fn shared_outside(world: &World, call: &Call, word: usize, until: Timeout) -> Option<Answer> {
-    const MILLIS: u32 = 1000;
-    const FEW_MILLIS: u32 = 100;
-    const MILLIS_EACH: u32 = 30;
-    /// Where no thread of the world can have it, as far as is seen. A task that holds it over an await can: so once only.
-    const MANY_MILLIS: u32 = 5000;
-    // A wait that has an end is for no lock.
-    if until != Timeout::Never || !kernel::is_static(word) {
-        return None;
-    }
-    let is_own = world.is_own_word(word);
-    let may_be_ours = || world.may_hold_lock(threads::current().map(|index| index as u32), word);
-    if is_own {
-        world.shares_word(word);
-        if !kernel::is_wanted_outside(word) && may_be_ours() {
-            return None;
-        }
-    }
-    let millis = match (is_own, is_nearly_alone(world)) {
-        (true, true) => return None,
-        (false, true) => FEW_MILLIS,
-        _ if !may_be_ours() => MANY_MILLIS,
-        (true, false) => MILLIS_EACH,
-        (false, false) if world.is_own_word_elsewhere(word) => FEW_MILLIS,
-        (false, false) => MILLIS,
-    };
-    let result = in_reality(call, outside_for(world, millis));
-    if result != TIMED_OUT {
-        kernel::note_wanted(word);
-        return Some(result);
-    }
-    if !is_own {
-        world.owns_word(word);
-        world.shares_word(word);
-    }
-    if millis == MANY_MILLIS {
-        world.tasks_hold(word);
-    }
-    None
-}
 
 /// Wakes waiters of the world, oldest first, and then any outside it. The answer, and whether one of the world was woken.
 fn wake(world: &World, call: &Call, word: usize, count: u32) -> (Answer, bool) {

@@ -1,8 +1,9 @@
 //! The loop's calls: judged, and told. What would wait lets sim threads run meanwhile, and time pass.
 
+use super::outside::{held_outside, in_reality, outside_for, shared_outside};
 use super::transfers;
 use super::words::{in_words, touch};
-use super::{AGAIN, TIMED_OUT, deadline, held_outside, in_reality, outside_for, shared_outside, wake};
+use super::{AGAIN, Stood, TIMED_OUT, deadline, wake};
 use crate::boundary::kernel::{self, Answer, Call, Op, Timeout};
 use crate::boundary::{segment, zygote};
 use crate::instant::Instant;
@@ -132,15 +133,6 @@ pub(crate) fn never(world: &World, seen: Option<usize>, class: Class, verb: &'st
     let incident = world.saw_standstill(seen, class, verb, Detail::new());
     world.stands_still_for_ever(incident, place);
     segment::leave();
-}
-
-/// What a loop that stood still waits for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stood {
-    Done,
-    TimedOut,
-    /// Nobody who could run will ever do it, or not within the steps of a run.
-    Never,
 }
 
 /// The loop stands still until `is_done` or the moment `end`, and sim threads have their turns.

@@ -1,9 +1,9 @@
 //! The calls of workers and native threads: waits in the world, and switch points.
 
-use super::on_loop::Stood;
+use super::outside::{held_outside, is_at_a_row, shared_outside};
 use super::transfers;
 use super::words::is_shared;
-use super::{AGAIN, TIMED_OUT, deadline, held_outside, is_at_a_row, shared_outside, wake};
+use super::{AGAIN, Stood, TIMED_OUT, deadline, wake};
 use crate::boundary::kernel::{self, Answer, Call, Kind, Op, Timeout};
 use crate::boundary::threads::Backend;
 use crate::context;

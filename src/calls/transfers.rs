@@ -1,7 +1,6 @@
 //! Calls on pipes, sockets and locks of files that would wait, carried out piece by piece between waits in the world.
 
-use super::on_loop::Stood;
-use super::{deadline, random};
+use super::{Stood, deadline, random};
 use crate::boundary::kernel::{self, Answer, Call, Ends, Kind, Op, Timeout};
 use crate::context;
 use crate::instant::Instant;
@@ -56,7 +55,7 @@ pub(super) fn transfer(world: &World, call: &Call, kind: Option<Kind>, wait: &mu
         (true, true) if kind != Kind::Other => write(world, call, fd, kind, wait),
         (waits, _) => {
             if waits && !kernel::is_ready(fd, writes) {
-                match wait(patience_of(world, fd, kind, writes), &|| kernel::is_ready(fd, writes)) {
+                match wait(end_of_wait(world, fd, kind, writes), &|| kernel::is_ready(fd, writes)) {
                     Stood::Done => {}
                     Stood::TimedOut => return Answer::Return(WOULD_WAIT),
                     Stood::Never => return Answer::Pass,
@@ -81,9 +80,9 @@ pub(super) fn transfer(world: &World, call: &Call, kind: Option<Kind>, wait: &mu
     }
 }
 
-/// Until when a call waits for a descriptor: a socket can have been given a time for each (`SO_RCVTIMEO`, `SO_SNDTIMEO`).
-fn patience_of(world: &World, fd: i32, kind: Kind, writes: bool) -> Option<Instant> {
-    let nanos = if kind == Kind::Socket { world.patience_for(fd, writes)? } else { return None };
+/// Until when a call waits for a descriptor: a socket can have a timeout for either direction (`SO_RCVTIMEO`, `SO_SNDTIMEO`).
+fn end_of_wait(world: &World, fd: i32, kind: Kind, writes: bool) -> Option<Instant> {
+    let nanos = if kind == Kind::Socket { world.timeout_of_socket(fd, writes)? } else { return None };
     deadline(world, Timeout::In(nanos))
 }
 
@@ -125,7 +124,7 @@ fn write(world: &World, call: &Call, fd: i32, kind: Kind, wait: &mut Wait<'_>) -
     loop {
         if !has_room(world, fd) {
             // For the whole of it.
-            let end = *end.get_or_insert_with(|| patience_of(world, fd, kind, true));
+            let end = *end.get_or_insert_with(|| end_of_wait(world, fd, kind, true));
             match wait(end, &|| kernel::is_ready(fd, true)) {
                 Stood::Done => {}
                 Stood::TimedOut => return Answer::Return(if done == 0 { WOULD_WAIT } else { done as i64 }),

@@ -48,10 +48,7 @@ impl World {
             futexes: Rare::new(mark, Vec::with_capacity(64)),
             next_futex: Cell::new(0),
             last_late: Cell::new(None),
-            own_words: RefCell::new(Vec::new()),
-            words_of_tasks: RefCell::new(Vec::new()),
-            shared_words: Rare::new(mark, Vec::new()),
-            let_go: Rare::new(mark, Vec::new()),
+            statics: Default::default(),
             children: Cell::new(0),
             has_started_children: Cell::new(false),
             patience: Cell::new(0),
@@ -60,7 +57,7 @@ impl World {
             next_opening: Cell::new(0),
             sockets: Rare::new(mark, Vec::new()),
             lines: Rare::new(mark, Default::default()),
-            patience_of_sockets: Rare::new(mark, Vec::new()),
+            socket_timeouts: Rare::new(mark, Vec::new()),
             outside: Rare::new(mark, Vec::new()),
             #[cfg(all(unix, feature = "smol"))]
             tasks_outside: Rare::new(mark, Vec::new()),
@@ -176,8 +173,7 @@ impl World {
         self.timer_fds.reset(Vec::clear);
         self.sockets.reset(Vec::clear);
         self.lines.reset(lines::Lines::clear);
-        self.patience_of_sockets.reset(Vec::clear);
-        self.let_go.reset(Vec::clear);
+        self.socket_timeouts.reset(Vec::clear);
         self.stand_ins.reset(Vec::clear);
         self.finding.reset(|finding| *finding = None);
         self.panic.reset(|panic| *panic = None);

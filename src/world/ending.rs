@@ -79,7 +79,7 @@ impl World {
             if self.registry.borrow().len() > 0 { self.wind_up(panicked) } else { Default::default() };
         self.release_natives();
         self.forget_openings();
-        self.leave_words();
+        self.leave_statics();
         kernel::forget_all();
         // All have ended: the next run counts them anew.
         self.workers.reset(Vec::clear);

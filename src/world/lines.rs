@@ -2,7 +2,7 @@
 //! the seed's, and so a pair of local sockets stands in their place: a line. The two sockets of TCP are kept behind it.
 
 use super::World;
-use crate::boundary::kernel::{self, Call, Ends, Patience};
+use crate::boundary::kernel::{self, Call, Ends};
 
 /// One end of a line, and what it stands for.
 #[derive(Clone, Copy)]
@@ -146,22 +146,8 @@ impl World {
         Some(kernel::perform_at(call, behind))
     }
 
-    /// A call has asked for something of a socket's options: if that is how long others wait for it, it is kept.
-    pub fn asks_for_patience(&self, fd: i32, call: &Call) {
-        if let Some(asked) = Patience::asked(call, self.options_at(fd)) {
-            let mut patience = self.patience_of_sockets.borrow_mut();
-            patience.retain(|other| !asked.replaces(other));
-            patience.push(asked);
-        }
-    }
-
-    /// For how many nanoseconds a call waits for this socket; `None` for ever.
-    pub fn patience_for(&self, fd: i32, to_write: bool) -> Option<u64> {
-        Patience::of(self.options_at(fd), to_write, &self.patience_of_sockets.borrow())
-    }
-
     /// The descriptor that has the options of this one: a socket that another stands for, or itself.
-    fn options_at(&self, fd: i32) -> i32 {
+    pub(super) fn options_at(&self, fd: i32) -> i32 {
         self.lines.borrow().behind(fd).unwrap_or(fd)
     }
 

@@ -24,6 +24,7 @@ mod sockets;
 #[cfg(feature = "tracing")]
 mod spans;
 mod standing;
+mod statics;
 mod steps;
 mod stuck;
 mod tasks;
@@ -42,7 +43,7 @@ pub(crate) use standing::Probe;
 use turns::Ends;
 
 use crate::beacon::Beacon;
-use crate::boundary::kernel::Selector;
+use crate::boundary::kernel::{Selector, SocketTimeout};
 use crate::boundary::shown;
 use crate::boundary::tally::Tally;
 use crate::boundary::threads::Threads;
@@ -99,14 +100,7 @@ pub(crate) struct World {
     next_futex: Cell<u64>,
     /// The last wait for a word that was over before it began.
     last_late: Cell<Option<words::Late>>,
-    /// Words in statics that threads of this world wait for each other with, in all runs.
-    own_words: RefCell<Vec<usize>>,
-    /// Those of them that tasks hold over an await.
-    words_of_tasks: RefCell<Vec<usize>>,
-    /// Those in statics that threads of this run have waited for.
-    shared_words: Rare<Vec<usize>>,
-    /// Threads that have let a lock in a static go, and nothing more since: its word.
-    let_go: Rare<Vec<(u32, usize)>>,
+    statics: statics::Statics,
     /// Child processes that have been started, and not waited for.
     pub children: Cell<u32>,
     /// Whether any has been started in this run.
@@ -120,8 +114,8 @@ pub(crate) struct World {
     /// Sockets of the system that have been used.
     sockets: Rare<Vec<sockets::Socket>>,
     lines: Rare<lines::Lines>,
-    /// How long calls wait for sockets, where somebody has said so.
-    patience_of_sockets: Rare<Vec<crate::boundary::kernel::Patience>>,
+    /// For how long calls wait for sockets.
+    socket_timeouts: Rare<Vec<SocketTimeout>>,
     /// Workers that wait for something outside the world.
     pub outside: Rare<Vec<(u32, standing::Probe)>>,
     /// Tasks that do.

@@ -31,7 +31,7 @@ impl World {
             (false, false) => return false,
             (true, _) if !self.is_outside_quiet() => 5_000,
             // The lock may be another test's now.
-            _ if waits_for_words && self.is_any_at_a_wanted_word() => 3_000,
+            _ if waits_for_words && self.is_any_at_a_word_of_others() => 3_000,
             _ => 10,
         };
         self.look_outside_for(millis, &|| self.beacon.called.load(Ordering::Acquire))

@@ -1,7 +1,8 @@
-//! TCP between threads of the world, over the system's own sockets: what one has written has arrived before anybody goes on.
+//! The system's sockets that threads of the world use. Of those of TCP between two of them, what one has written has arrived
+//! before anybody goes on; and each has the timeouts that it was given.
 
 use super::World;
-use crate::boundary::kernel::{self, Ends};
+use crate::boundary::kernel::{self, Call, Ends, SocketTimeout};
 
 /// A socket that has been used.
 pub(crate) struct Socket {
@@ -47,6 +48,20 @@ impl World {
             kernel::settle(fd);
             kernel::settle(peer);
         }
+    }
+
+    /// A call is about an option of the socket: if it sets a timeout, that is kept.
+    pub fn sets_timeout(&self, fd: i32, call: &Call) {
+        if let Some(set) = SocketTimeout::set_by(call, self.options_at(fd)) {
+            let mut timeouts = self.socket_timeouts.borrow_mut();
+            timeouts.retain(|other| !set.replaces(other));
+            timeouts.push(set);
+        }
+    }
+
+    /// For how many nanoseconds a call waits for the socket; `None` for ever.
+    pub fn timeout_of_socket(&self, fd: i32, to_write: bool) -> Option<u64> {
+        SocketTimeout::of(self.options_at(fd), to_write, &self.socket_timeouts.borrow())
     }
 
     /// The other end of a connection of TCP, if it is in this world.

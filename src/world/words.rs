@@ -1,19 +1,8 @@
 //! Words of memory that threads of a world wait for each other with, and who lets whom go on.
 
 use super::World;
-use crate::boundary::fork_lock::inside;
 use crate::boundary::{kernel, threads};
 use crate::sentinel::Holder;
-use std::collections::BTreeSet;
-use std::ptr;
-use std::sync::{Mutex, PoisonError};
-
-/// Words that threads of one world or another have been found to wait for each other with.
-static ANYBODYS_OWN: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
-
-/// Which worlds, of the runs that go on now, have threads that wait for each other with a word in a static: the word, and the
-/// world's address.
-static WAITING: Mutex<BTreeSet<(usize, usize)>> = Mutex::new(BTreeSet::new());
 
 /// A wait that was over before it began: whose, in which turn of which run, and when. `None` of a thread is the loop.
 pub(super) type Late = (u64, Option<u32>, u64, u64);
@@ -56,82 +45,17 @@ impl World {
         self.futexes.borrow().iter().any(|waiter| !waiter.woken && kernel::is_static(waiter.word))
     }
 
-    /// Whether threads of this world are known to wait for each other with this word.
-    pub fn is_own_word(&self, word: usize) -> bool {
-        self.own_words.borrow().contains(&word)
+    /// Whether somebody waits for a word in a static that threads outside want as well, and that nobody of this world can have.
+    pub(super) fn is_any_at_a_word_of_others(&self) -> bool {
+        let is_others = |waiter: &FutexWaiter| {
+            kernel::is_wanted_outside(waiter.word) && !self.may_hold_lock(waiter.worker, waiter.word)
+        };
+        self.futexes.borrow().iter().any(is_others)
     }
 
-    /// Whether somebody waits for a word in a static that threads outside want as well.
-    pub(super) fn is_any_at_a_wanted_word(&self) -> bool {
-        self.futexes.borrow().iter().any(|waiter| kernel::is_wanted_outside(waiter.word))
-    }
-
-    /// The same of another world of this process.
-    pub fn is_own_word_elsewhere(&self, word: usize) -> bool {
-        inside(|| ANYBODYS_OWN.lock().unwrap_or_else(PoisonError::into_inner).contains(&word))
-    }
-
-    /// Threads of this world wait for each other with this word.
-    pub fn owns_word(&self, word: usize) {
-        self.own_words.borrow_mut().push(word);
-        inside(|| ANYBODYS_OWN.lock().unwrap_or_else(PoisonError::into_inner).insert(word));
-    }
-
-    /// Whether somebody of this world but the thread with this index may hold the lock that the word is of: a thread that is in
-    /// the midst of something, and neither waits for that lock nor has just let it go; or a task, if they are known to, or if it
-    /// is the loop that asks.
-    pub fn may_hold_lock(&self, index: Option<u32>, word: usize) -> bool {
-        if index.is_none() || self.words_of_tasks.borrow().contains(&word) {
-            return true;
-        }
-        let (workers, futexes, let_go) = (self.workers.borrow(), self.futexes.borrow(), self.let_go.borrow());
-        workers.iter().zip(0..).any(|(worker, other)| {
-            let waits = || futexes.iter().any(|waiter| (waiter.worker, waiter.word) == (Some(other), word));
-            worker.job.is_some() && index != Some(other) && !waits() && !let_go.contains(&(other, word))
-        })
-    }
-
-    /// Nobody else can have held the lock that the word is of.
-    pub fn tasks_hold(&self, word: usize) {
-        self.words_of_tasks.borrow_mut().push(word);
-    }
-
-    /// The thread with this index has let the lock go that the word is of, and lets others run (`body`) before it does more.
-    pub fn after_letting_go(&self, index: u32, word: usize, body: impl FnOnce()) {
-        if !kernel::is_static(word) {
-            return body();
-        }
-        self.let_go.borrow_mut().push((index, word));
-        body();
-        self.let_go.borrow_mut().retain(|&(other, _)| other != index);
-    }
-
-    /// A thread of this world is about to wait for another one of it with this word in a static. If those of another run that
-    /// goes on now do so, too, each is outside for the other.
-    pub fn shares_word(&self, word: usize) {
-        let mut shared = self.shared_words.borrow_mut();
-        if shared.contains(&word) {
-            return;
-        }
-        shared.push(word);
-        inside(|| {
-            let mut waiting = WAITING.lock().unwrap_or_else(PoisonError::into_inner);
-            waiting.insert((word, ptr::from_ref(self).addr()));
-            if waiting.range((word, 0)..=(word, usize::MAX)).count() > 1 {
-                kernel::note_wanted(word);
-            }
-        });
-    }
-
-    /// The run is over: its threads wait for no words any more.
-    pub(super) fn leave_words(&self) {
-        self.shared_words.reset(|words| {
-            let own = ptr::from_ref(self).addr();
-            inside(|| {
-                let mut waiting = WAITING.lock().unwrap_or_else(PoisonError::into_inner);
-                words.drain(..).for_each(|word| _ = waiting.remove(&(word, own)));
-            });
-        });
+    /// Whether the thread with this index waits for the word.
+    pub(super) fn is_at_word(&self, index: u32, word: usize) -> bool {
+        self.futexes.borrow().iter().any(|waiter| (waiter.worker, waiter.word) == (Some(index), word))
     }
 
     pub fn futex_is_woken(&self, id: u64) -> bool {

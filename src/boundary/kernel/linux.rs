@@ -7,7 +7,7 @@ pub use super::fifo::{has_writer, have_wait, open_fifo, opens_fifo};
 pub use super::known::{Of, is_within, learn};
 pub use super::libcs_own::{is_for_libc, is_in_a_lookup};
 pub use super::loopback::{
-    Ends, Patience, divert, ends_of, ends_to, is_connected, is_own_option, is_tcp, join, perform_at, place_of, settle,
+    Ends, divert, ends_of, ends_to, is_connected, is_own_option, is_tcp, join, perform_at, place_of, settle,
 };
 pub use super::memory::{backtrace, exported, is_static, peek, poke, word_is};
 pub(super) use super::opened::new_owner;
@@ -15,6 +15,7 @@ pub use super::opened::{close, forget_all};
 #[cfg(feature = "smol")]
 pub use super::opened::{opening, owns, owns_end, starting};
 pub use super::settled::settle_children;
+pub use super::socket_timeout::SocketTimeout;
 pub use super::waits::{
     clear_sets, fire_timer, is_nonblocking, is_over, is_ready, is_wanted_outside, kernel_threads, kind_of, name_of,
     note_wanted, perform, perform_for, perform_now, stop_timer, write_part,

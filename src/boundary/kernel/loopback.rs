@@ -132,66 +132,6 @@ fn option(fd: i32, level: i32, name: i32) -> Option<i32> {
     (result == 0).then_some(value)
 }
 
-/// How long blocking calls wait for a socket, to read or to write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
-    /// The socket's number, which all of its descriptors share.
-    socket: u64,
-    to_write: bool,
-    nanos: u64,
-}
-
-impl Patience {
-    /// What this call asks for, by `SO_RCVTIMEO` or `SO_SNDTIMEO`, of a socket that has `fd`.
-    pub fn asked(call: &Call, fd: i32) -> Option<Patience> {
-        let [_, level, name, place, length, _] = call.args;
-        let option = [libc::SO_RCVTIMEO, libc::SO_SNDTIMEO].iter().position(|option| i64::from(*option) == name)?;
-        let mut time = [0; 16];
-        let is_so = call.number == libc::SYS_setsockopt && level == i64::from(libc::SOL_SOCKET) && length >= 16;
-        if !is_so || peek(place as usize, &mut time) != time.len() {
-            return None;
-        }
-        let word = |at: usize| u64::from_ne_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|n| time[at + n]));
-        let nanos = word(0).saturating_mul(1_000_000_000).saturating_add(word(8).saturating_mul(1000));
-        Some(Patience { socket: number_of(fd), to_write: option == 1, nanos })
-    }
-
-    /// What holds for the socket that has `fd`: nothing if they wait for ever. The kernel counts by ticks of its own, so that
-    /// what it tells is rounded up, on one machine to more than on another: the time that was `asked` for is what holds.
-    pub fn of(fd: i32, to_write: bool, asked: &[Patience]) -> Option<u64> {
-        /// The longest tick of any kernel.
-        const TICK: u64 = 10_000_000;
-        let name = if to_write { libc::SO_SNDTIMEO } else { libc::SO_RCVTIMEO };
-        let mut time = libc::timeval { tv_sec: 0, tv_usec: 0 };
-        let mut length = size_of_val(&time) as u32;
-        let (place, size) = (ptr::from_mut(&mut time) as i64, ptr::from_mut(&mut length) as i64);
-        let result = raw(libc::SYS_getsockopt, [fd.into(), libc::SOL_SOCKET.into(), name.into(), place, size, 0]);
-        let nanos = (time.tv_sec as u64).saturating_mul(1_000_000_000).saturating_add(time.tv_usec as u64 * 1000);
-        if result != 0 || nanos == 0 {
-            return None;
-        }
-        let socket = number_of(fd);
-        // One that was asked of another descriptor of it is as good, unless somebody outside has set another since.
-        let is_it = |asked: &&Patience| {
-            asked.socket == socket && asked.to_write == to_write && (asked.nanos..asked.nanos + TICK).contains(&nanos)
-        };
-        Some(asked.iter().rfind(is_it).map_or(nanos, |asked| asked.nanos))
-    }
-
-    /// Whether this takes the place of `other`.
-    pub fn replaces(&self, other: &Patience) -> bool {
-        (self.socket, self.to_write) == (other.socket, other.to_write)
-    }
-}
-
-/// The number of a socket; 0 if it is none.
-fn number_of(fd: i32) -> u64 {
-    let mut about = mem::MaybeUninit::<libc::stat>::zeroed();
-    raw(libc::SYS_fstat, [fd.into(), about.as_mut_ptr() as i64, 0, 0, 0, 0]);
-    // SAFETY: zeroed, which is a valid value of integers, and filled by the kernel if there is anything to tell.
-    unsafe { about.assume_init() }.st_ino
-}
-
 fn set_option(fd: i32, level: i32, name: i32, value: i32) {
     raw(libc::SYS_setsockopt, [fd.into(), level.into(), name.into(), ptr::from_ref(&value) as i64, 4, 0]);
 }

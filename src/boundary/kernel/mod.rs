@@ -77,6 +77,8 @@ mod memory;
 mod opened;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 mod settled;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+mod socket_timeout;
 #[cfg(test)]
 mod tests;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
@@ -88,7 +90,7 @@ mod within;
 pub(super) use arch::{direct, direct_sleep, seen};
 pub use call::{Answer, Call, Kind, Op, Timeout};
 pub use imp::{
-    Ends, Of, Patience, backtrace, clear_sets, close, divert, ends_of, ends_to, exported, fire_timer, forget_all,
+    Ends, Of, SocketTimeout, backtrace, clear_sets, close, divert, ends_of, ends_to, exported, fire_timer, forget_all,
     has_writer, have_wait, is_connected, is_for_libc, is_in_a_lookup, is_nonblocking, is_ours, is_over, is_own_option,
     is_ready, is_static, is_tcp, is_wanted_outside, is_within, join, kernel_threads, kind_of, learn, name_of,
     note_wanted, open_fifo, opens_fifo, peek, perform, perform_at, perform_for, perform_now, place_of, poke, settle,

@@ -218,22 +218,22 @@ pub fn is_wanted_outside(_: usize) -> bool {
 /// A thread outside of any world wants the lock that this word is of.
 pub fn note_wanted(_: usize) {}
 
-/// How long blocking calls wait for a socket.
-pub struct Patience;
+/// The timeout of a socket.
+pub struct SocketTimeout;
 
-impl Patience {
-    /// What a call asks for.
-    pub fn asked(_: &Call, _: i32) -> Option<Patience> {
+impl SocketTimeout {
+    /// The one that a call sets.
+    pub fn set_by(_: &Call, _: i32) -> Option<SocketTimeout> {
         None
     }
 
     /// What holds for a socket.
-    pub fn of(_: i32, _: bool, _: &[Patience]) -> Option<u64> {
+    pub fn of(_: i32, _: bool, _: &[SocketTimeout]) -> Option<u64> {
         None
     }
 
     /// Whether this takes the place of another.
-    pub fn replaces(&self, _: &Patience) -> bool {
+    pub fn replaces(&self, _: &SocketTimeout) -> bool {
         false
     }
 }

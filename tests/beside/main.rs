@@ -1,13 +1,14 @@
-//! What a run has open is no business of processes that are forked beside it, in another test's thread: the end of a pipe
-//! is there when the run has closed the other.
+//! What goes on beside a run is no business of it. What it has open is none of processes that are forked in another test's thread:
+//! the end of a pipe is there when the run has closed the other. And what other threads do: `threads.rs`.
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 
+mod threads;
+
 use raddle::{Isolation, Sim};
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::panic::{catch_unwind, resume_unwind};
@@ -447,95 +448,4 @@ fn runs_in_processes_of_their_own() {
         });
         assert!(found.failures().is_empty(), "{found}");
     });
-}
-
-/// What a run of three jobs that each do `thing` comes to, which must be well.
-fn run_in_jobs(thing: fn()) -> (raddle::Digest, u64) {
-    let report = Sim::new().require_boundary(true).seed(7).run(move || async move {
-        for job in [(); 3].map(|()| raddle::unblock(thing)) {
-            job.await;
-        }
-    });
-    assert!(report.is_ok(), "{report}");
-    (report.digest(), report.steps())
-}
-
-/// Runs whose jobs do `thing` go the way of one alone while two threads do so, too.
-#[track_caller]
-fn goes_one_way(thing: fn(), runs: u32) {
-    // What is made once in a process.
-    thing();
-    let alone = run_in_jobs(thing);
-    let is_over = AtomicBool::new(false);
-    let ways: BTreeSet<_> = thread::scope(|scope| {
-        let does = || {
-            while !is_over.load(Ordering::Relaxed) {
-                thing();
-                // Who wants a lock as well is to come in between.
-                thread::sleep(Duration::from_micros(20));
-            }
-        };
-        let others = [(); 2].map(|()| scope.spawn(does));
-        let ways = (0..runs).map(|_| run_in_jobs(thing)).collect();
-        is_over.store(true, Ordering::Relaxed);
-        others.into_iter().for_each(|other| other.join().unwrap());
-        ways
-    });
-    assert_eq!(ways, BTreeSet::from([alone]));
-}
-
-/// std waits for a process that it has forked itself at a socket, until that has begun its program.
-#[test]
-fn a_program_that_std_forks_for() {
-    fn starts() {
-        use std::os::unix::process::CommandExt;
-        // SAFETY: nothing is done between the fork and the program.
-        let status = unsafe { Command::new("true").pre_exec(|| Ok(())).status() };
-        assert!(status.unwrap().success());
-    }
-    goes_one_way(starts, 25);
-}
-
-/// A file of a name that nobody else has, written with this lock held, which is in a static: a log, say.
-fn writes_a_log(lock: &'static Mutex<()>) {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let _guard = lock.lock().unwrap_or_else(PoisonError::into_inner);
-    let name = format!("raddle-log-{:08}-{:010}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    let path = std::env::temp_dir().join(name);
-    std::fs::write(&path, b"a line").unwrap();
-    std::fs::remove_file(&path).unwrap();
-}
-
-/// Threads of a run are suspended with the lock, and others wait for them; and threads outside have it in between.
-#[test]
-fn a_lock_in_a_static_that_is_held_over_calls() {
-    static LOG: Mutex<()> = Mutex::new(());
-    goes_one_way(|| writes_a_log(&LOG), 25);
-}
-
-/// The same, where those outside are other runs'.
-#[test]
-fn a_lock_in_a_static_that_several_runs_hold_over_calls() {
-    static LOG: Mutex<()> = Mutex::new(());
-    let thing = || writes_a_log(&LOG);
-    let alone = run_in_jobs(thing);
-    let ways: BTreeSet<_> = thread::scope(|scope| {
-        let runs = || (0..10).map(|_| run_in_jobs(thing)).collect::<Vec<_>>();
-        let runs = [(); 3].map(|()| scope.spawn(runs));
-        runs.into_iter().flat_map(|runs| runs.join().unwrap()).collect()
-    });
-    assert_eq!(ways, BTreeSet::from([alone]));
-}
-
-/// libc looks at the system's files behind locks of its own, which all threads of a process share.
-#[test]
-fn what_others_ask_libc_for() {
-    fn asks() {
-        unsafe extern "C" {
-            safe fn tzset();
-        }
-        assert!(("localhost", 80).to_socket_addrs().unwrap().count() > 0);
-        tzset();
-    }
-    goes_one_way(asks, 60);
 }
