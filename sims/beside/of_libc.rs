@@ -541,6 +541,49 @@ pub fn things() -> Vec<Thing> {
                 libc::close(one);
                 libc::close(two);
             }),
+            ("semop", || {
+                let set = libc::semget(libc::IPC_PRIVATE, 1, 0o600);
+                let by = move |by: i16| {
+                    let mut operation = libc::sembuf { sem_num: 0, sem_op: by, sem_flg: 0 };
+                    assert_eq!(libc::semop(set, &mut operation, 1), 0);
+                };
+                let thread = std::thread::spawn(move || by(1));
+                by(-1);
+                thread.join().unwrap();
+                libc::semctl(set, 0, libc::IPC_RMID);
+            }),
+            ("msgrcv", || {
+                let queue = libc::msgget(libc::IPC_PRIVATE, 0o600);
+                let thread = std::thread::spawn(move || {
+                    let message = [1i64, 7];
+                    assert_eq!(libc::msgsnd(queue, message.as_ptr().cast(), 8, 0), 0);
+                });
+                let mut message = [0i64; 2];
+                assert_eq!(libc::msgrcv(queue, message.as_mut_ptr().cast(), 8, 0, 0), 8);
+                thread.join().unwrap();
+                libc::msgctl(queue, libc::IPC_RMID, null_mut());
+            }),
+            ("sigtimedwait", || {
+                let (mut set, time) = (zeroed(), libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 });
+                libc::sigemptyset(&mut set);
+                libc::sigaddset(&mut set, libc::SIGURG);
+                assert_eq!(libc::sigtimedwait(&set, null_mut(), &time), -1);
+            }),
+            ("recv of all", || {
+                let mut pair = [0; 2];
+                libc::socketpair(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0, pair.as_mut_ptr());
+                let [near, far] = pair;
+                let thread = std::thread::spawn(move || {
+                    for _ in 0..3 {
+                        assert_eq!(libc::send(far, c"text".as_ptr().cast(), 4, 0), 4);
+                        libc::sched_yield();
+                    }
+                });
+                let mut bytes = [0u8; 12];
+                assert_eq!(libc::recv(near, bytes.as_mut_ptr().cast(), 12, libc::MSG_WAITALL), 12);
+                thread.join().unwrap();
+                _ = [near, far].map(|fd| libc::close(fd));
+            }),
             ("flock", || {
                 let path = own();
                 let file = libc::open(path.as_ptr(), libc::O_CREAT | libc::O_RDWR | libc::O_CLOEXEC, 0o600);

@@ -61,6 +61,19 @@ pub const THINGS: &[Thing] = &[
     ("println", || println!("a line of text")),
     ("eprintln", || eprintln!("a line of text")),
     ("stdout", || std::io::stdout().lock().write_all(b"a line\nand some").unwrap()),
+    ("io::copy of a pipe", || {
+        let (mut reader, mut writer) = std::io::pipe().unwrap();
+        let writes = thread::spawn(move || (0..20).for_each(|_| writer.write_all(&[7; 9000]).unwrap()));
+        let mut null = std::fs::File::options().write(true).open("/dev/null").unwrap();
+        assert_eq!(std::io::copy(&mut reader, &mut null).unwrap(), 180_000);
+        writes.join().unwrap();
+    }),
+    ("io::copy of a child's output", || {
+        let mut child = Command::new("echo").arg("text").stdout(Stdio::piped()).spawn().unwrap();
+        let mut null = std::fs::File::options().write(true).open("/dev/null").unwrap();
+        assert_eq!(std::io::copy(child.stdout.as_mut().unwrap(), &mut null).unwrap(), 5);
+        child.wait().unwrap();
+    }),
     ("stdout flush", || std::io::stdout().flush().unwrap()),
     ("stderr lock", || {
         let mut stderr = std::io::stderr().lock();

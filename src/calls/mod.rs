@@ -2,6 +2,8 @@
 //!
 //! Called from the boundary's signal handler (see there for what that allows), and so with calls unwatched.
 
+mod attempts;
+mod moves;
 mod on_loop;
 mod on_worker;
 mod outside;
@@ -119,7 +121,12 @@ fn foreign_thread(world: &World) -> Finding {
 fn settle(world: &World, op: Op) {
     match op {
         Op::Process => world.has_started_children.set(true),
-        Op::Poll { .. } | Op::Read { .. } | Op::Receive { .. } | Op::Accept { .. } | Op::WaitChild { .. } => {
+        Op::Poll { .. }
+        | Op::Read { .. }
+        | Op::Move { .. }
+        | Op::Receive { .. }
+        | Op::Accept { .. }
+        | Op::WaitChild { .. } => {
             world.settle_children();
         }
         _ => {}

@@ -1,9 +1,9 @@
 //! The loop's calls: judged, and told. What would wait lets sim threads run meanwhile, and time pass.
 
 use super::outside::{held_outside, in_reality, outside_for, shared_outside};
-use super::transfers;
 use super::words::{in_words, touch};
 use super::{AGAIN, Stood, TIMED_OUT, deadline, wake};
+use super::{attempts, transfers};
 use crate::boundary::kernel::{self, Answer, Call, Op, Timeout};
 use crate::boundary::{segment, zygote};
 use crate::instant::Instant;
@@ -45,6 +45,16 @@ pub(super) fn on_loop(world: &World, call: &Call) -> Answer {
             }
             Answer::Return(result)
         }
+        Op::Attempt { sort, until } => attempts::carry_out(world, call, until, &mut |_, end, is_over| {
+            let class = verdict(attempts::touch(sort)).unwrap_or(Class::Lock);
+            let (verb, words) = in_words(call.op);
+            let incident = world.saw_blocking(class, verb, words);
+            let stood = stand_until(world, incident, end, is_over);
+            if stood == Stood::Never {
+                never(world, incident, class, verb, None);
+            }
+            stood
+        }),
         _ => {
             let incident = touch(call.op).and_then(verdict).and_then(|class| {
                 let (verb, words) = in_words(call.op);

@@ -1,9 +1,9 @@
 //! The calls of workers and native threads: waits in the world, and switch points.
 
 use super::outside::{held_outside, is_at_a_row, shared_outside};
-use super::transfers;
 use super::words::is_shared;
 use super::{AGAIN, Stood, TIMED_OUT, deadline, wake};
+use super::{attempts, transfers};
 use crate::boundary::kernel::{self, Answer, Call, Kind, Op, Timeout};
 use crate::boundary::threads::Backend;
 use crate::context;
@@ -89,6 +89,21 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
             }
             Answer::Return(result)
         }
+        Op::Attempt { sort, until, .. } => {
+            may_switch(world, call);
+            let what = attempts::in_words(sort);
+            attempts::carry_out(world, call, until, &mut |id, end, is_over| match workers::wait_outside(
+                index,
+                what,
+                end,
+                Probe::Attempt(id),
+                &mut || is_over(),
+            ) {
+                true => Stood::Done,
+                false if end.is_some() => Stood::TimedOut,
+                false => Stood::Never,
+            })
+        }
         Op::WaitChild { hang: true } => {
             let probe = Probe::Call(*call);
             workers::wait_outside(index, "a child process", None, probe, &mut || probe.is_ready(world));
@@ -137,6 +152,7 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
             transfers::transfer(world, call, kind, &mut |end, is_over| {
                 let what = match call.op {
                     Op::Lock { .. } => "a lock of a file",
+                    Op::Ring { .. } => "io_uring",
                     _ => "a descriptor",
                 };
                 match workers::wait_outside(index, what, end, transfers::probe(call), &mut || is_over()) {

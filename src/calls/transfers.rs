@@ -1,13 +1,13 @@
 //! Calls on pipes, sockets and locks of files that would wait, carried out piece by piece between waits in the world.
 
-use super::{Stood, deadline, random};
+use super::{Stood, attempts, deadline, moves, random};
 use crate::boundary::kernel::{self, Answer, Call, Ends, Kind, Op, Timeout};
 use crate::context;
 use crate::instant::Instant;
 use crate::world::{Probe, World};
 
 /// Waits until something is over or, if there is one, the moment comes at which the caller waits no more.
-type Wait<'a> = dyn FnMut(Option<Instant>, &dyn Fn() -> bool) -> Stood + 'a;
+pub(super) type Wait<'a> = dyn FnMut(Option<Instant>, &dyn Fn() -> bool) -> Stood + 'a;
 
 const WOULD_WAIT: i64 = -11;
 
@@ -16,6 +16,8 @@ pub(super) fn probe(call: &Call) -> Probe {
     match call.op {
         Op::Write { fd, .. } | Op::Send { fd, .. } => Probe::Descriptor { fd, write: true },
         Op::Read { fd, .. } | Op::Receive { fd, .. } | Op::Accept { fd } => Probe::Descriptor { fd, write: false },
+        Op::Ring { fd, .. } => Probe::Descriptor { fd, write: false },
+        Op::Move { from, to, dont_wait, .. } => moves::probe(from, to, dont_wait),
         _ => Probe::Call(*call),
     }
 }
@@ -31,6 +33,8 @@ pub(super) fn transfer(world: &World, call: &Call, kind: Option<Kind>, wait: &mu
         Op::Write { fd, .. } => (fd, true, false),
         Op::Send { fd, dont_wait } => (fd, true, dont_wait),
         Op::Lock { .. } => return lock(call, wait),
+        Op::Move { from, to, dont_wait, .. } => return moves::carry_out(world, call, [from, to], dont_wait, wait),
+        Op::Ring { fd, until } => return attempts::enter_ring(world, call, fd, until, wait),
         Op::Connect { fd, address, length } => return connect(world, call, fd, kernel::ends_to(address, length)),
         Op::Close { fd } => {
             world.forget_timer_fd(fd);
@@ -53,6 +57,7 @@ pub(super) fn transfer(world: &World, call: &Call, kind: Option<Kind>, wait: &mu
     let waits = !dont_wait && !kernel::is_nonblocking(fd);
     match (waits, writes) {
         (true, true) if kind != Kind::Other => write(world, call, fd, kind, wait),
+        (true, false) if kind == Kind::Socket && kernel::wants_all(call) => receive_all(world, call, fd, wait),
         (waits, _) => {
             if waits && !kernel::is_ready(fd, writes) {
                 match wait(end_of_wait(world, fd, kind, writes), &|| kernel::is_ready(fd, writes)) {
@@ -81,7 +86,7 @@ pub(super) fn transfer(world: &World, call: &Call, kind: Option<Kind>, wait: &mu
 }
 
 /// Until when a call waits for a descriptor: a socket can have a timeout for either direction (`SO_RCVTIMEO`, `SO_SNDTIMEO`).
-fn end_of_wait(world: &World, fd: i32, kind: Kind, writes: bool) -> Option<Instant> {
+pub(super) fn end_of_wait(world: &World, fd: i32, kind: Kind, writes: bool) -> Option<Instant> {
     let nanos = if kind == Kind::Socket { world.timeout_of_socket(fd, writes)? } else { return None };
     deadline(world, Timeout::In(nanos))
 }
@@ -113,7 +118,7 @@ pub(super) fn connect(world: &World, call: &Call, fd: i32, to: Ends) -> Answer {
 }
 
 /// Somebody may wait for what has just happened to a descriptor.
-fn and_look(world: &World, result: i64) -> Answer {
+pub(super) fn and_look(world: &World, result: i64) -> Answer {
     world.look_outside();
     Answer::Return(result)
 }
@@ -145,6 +150,35 @@ fn write(world: &World, call: &Call, fd: i32, kind: Kind, wait: &mut Wait<'_>) -
             Err(WOULD_WAIT) => {}
             Err(error) if done == 0 => return Answer::Return(error),
             Err(_) => return Answer::Return(done as i64),
+        }
+    }
+}
+
+/// What comes in pieces is waited for until it is all there.
+fn receive_all(world: &World, call: &Call, fd: i32, wait: &mut Wait<'_>) -> Answer {
+    let (mut done, mut end) = (0, None);
+    let so_far = |done: usize, error: i64| Answer::Return(if done == 0 { error } else { done as i64 });
+    loop {
+        if !kernel::is_ready(fd, false) {
+            let end = *end.get_or_insert_with(|| end_of_wait(world, fd, Kind::Socket, false));
+            match wait(end, &|| kernel::is_ready(fd, false)) {
+                Stood::Done => {}
+                Stood::TimedOut => return so_far(done, WOULD_WAIT),
+                Stood::Never => return Answer::Pass,
+            }
+        }
+        let part = kernel::receive_part(call, done);
+        world.settle_socket(fd);
+        world.look_outside();
+        match part {
+            Ok((more, is_all)) => {
+                done += more;
+                if is_all {
+                    return Answer::Return(done as i64);
+                }
+            }
+            Err(WOULD_WAIT) => {}
+            Err(error) => return so_far(done, error),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What a call touches, and how it is told.
 
+use super::{attempts, moves};
 use crate::boundary::kernel::{self, Kind, Op};
-use crate::sentinel::{Detail, Touch};
+use crate::sentinel::{Detail, Touch, verdict};
 use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -31,6 +32,12 @@ pub(super) fn touch(op: Op) -> Option<Touch> {
         Op::Read { fd, .. } => stream(fd, false),
         Op::Write { fd, .. } => stream(fd, true),
         Op::Disk { .. } | Op::Lock { .. } => Some(Touch::FileData),
+        Op::Move { from, to, dont_wait, .. } => {
+            let touches = moves::touches(from, to, dont_wait).into_iter().flatten();
+            touches.max_by_key(|&touch| (verdict(touch).is_some(), touch == Touch::FileData))
+        }
+        Op::Attempt { sort, .. } => Some(attempts::touch(sort)),
+        Op::Ring { .. } => Some(Touch::Poll { zero: false }),
         Op::Connect { fd, .. } | Op::Accept { fd } => Some(socket(fd, false)),
         Op::Receive { fd, dont_wait } | Op::Send { fd, dont_wait } => Some(socket(fd, dont_wait)),
         Op::WaitChild { hang } => Some(Touch::Child { hang }),
@@ -49,6 +56,7 @@ pub(super) fn is_shared(op: Op, kind: Option<Kind>) -> bool {
         Op::Read { .. } => !matches!(kind, Some(Kind::Random | Kind::None)),
         Op::Write { fd, .. } => fd == 1 || fd == 2 || !matches!(kind, Some(Kind::Random | Kind::None)),
         Op::Connect { .. } | Op::Accept { .. } | Op::Receive { .. } | Op::Send { .. } => true,
+        Op::Move { .. } | Op::Attempt { .. } | Op::Ring { .. } => true,
         op => touch(op).is_some(),
     }
 }
@@ -59,9 +67,13 @@ pub(super) fn in_words(op: Op) -> (&'static str, Detail) {
     match op {
         Op::Open { path } => ("open", text_at(path)),
         Op::Name { call, path } => (call, text_at(path)),
+        Op::Disk { call, fd: -1 } => (call, Detail::new()),
         Op::Read { call, fd } | Op::Write { call, fd } | Op::Disk { call, fd } | Op::Lock { call, fd } => {
             (call, file(fd))
         }
+        Op::Move { call, from, to, .. } => (call, moved(from, to)),
+        Op::Attempt { sort, .. } => ("wait for", Detail::of(attempts::in_words(sort))),
+        Op::Ring { .. } => ("wait for", Detail::of("io_uring")),
         Op::Connect { address, length, .. } => ("connect", address_at(address, length)),
         Op::Accept { fd } => ("accept on", file(fd)),
         Op::Receive { fd, .. } => ("receive from", file(fd)),
@@ -70,6 +82,19 @@ pub(super) fn in_words(op: Op) -> (&'static str, Detail) {
         Op::Process => ("start of a child process", Detail::new()),
         Op::Close { fd } => ("close", file(fd)),
         _ => ("", Detail::new()),
+    }
+}
+
+/// What is moved to what; of a file, which one: that is what a test may allow.
+fn moved(from: i32, to: i32) -> Detail {
+    match [from, to].into_iter().find(|&fd| fd >= 0 && kernel::kind_of(fd) == Kind::File) {
+        Some(fd) => file(fd),
+        None => {
+            let name = |fd| if fd < 0 { Detail::of("memory") } else { file(fd) };
+            let mut words = name(from);
+            let _ = write!(words, " to {}", name(to).as_str());
+            words
+        }
     }
 }
 

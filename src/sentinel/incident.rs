@@ -18,6 +18,13 @@ impl Detail {
         Detail { bytes: [0; Detail::MOST], length: 0 }
     }
 
+    pub fn of(text: &str) -> Detail {
+        let mut detail = Detail::new();
+        // What is too long is cut.
+        let _ = fmt::Write::write_str(&mut detail, text);
+        detail
+    }
+
     /// How many bytes are kept: a long path, and the quotes about it.
     const MOST: usize = 248;
     /// How long a path may be of which both quotes are kept.

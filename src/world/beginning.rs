@@ -55,6 +55,8 @@ impl World {
             timer_fds: Rare::new(mark, Vec::new()),
             openings: Rare::new(mark, Vec::new()),
             next_opening: Cell::new(0),
+            attempts: Rare::new(mark, Vec::new()),
+            next_attempt: Cell::new(0),
             sockets: Rare::new(mark, Vec::new()),
             lines: Rare::new(mark, Default::default()),
             socket_timeouts: Rare::new(mark, Vec::new()),
@@ -171,6 +173,7 @@ impl World {
         self.futexes.reset(Vec::clear);
         self.outside.reset(Vec::clear);
         self.timer_fds.reset(Vec::clear);
+        self.attempts.reset(Vec::clear);
         self.sockets.reset(Vec::clear);
         self.lines.reset(lines::Lines::clear);
         self.socket_timeouts.reset(Vec::clear);

@@ -3,6 +3,7 @@
 //! A world is made once and serves many runs, one after the other. Nothing in it is borrowed while user code runs: not
 //! across a poll, a wake, a drop.
 
+mod attempts;
 #[cfg(feature = "smol")]
 mod bare;
 mod beginning;
@@ -111,6 +112,9 @@ pub(crate) struct World {
     /// Threads that open FIFOs.
     openings: Rare<Vec<fifos::Opening>>,
     next_opening: Cell<u64>,
+    /// Threads that wait for signals, semaphores and messages.
+    attempts: Rare<Vec<attempts::Attempt>>,
+    next_attempt: Cell<u64>,
     /// Sockets of the system that have been used.
     sockets: Rare<Vec<sockets::Socket>>,
     lines: Rare<lines::Lines>,

@@ -19,6 +19,10 @@ pub(crate) enum Probe {
     Call(kernel::Call),
     /// The other end of the FIFO of this opening has been opened.
     Opening(u64),
+    /// Both of two descriptors, one to be read and one to be written to; -1 for none.
+    Ends { read: i32, write: i32 },
+    /// The attempt of this number gives something.
+    Attempt(u64),
 }
 
 impl Probe {
@@ -27,7 +31,19 @@ impl Probe {
             Probe::Descriptor { fd, write } => kernel::is_ready(fd, write),
             Probe::Call(call) => kernel::is_over(&call),
             Probe::Opening(id) => world.fifo_is_open(id),
+            Probe::Ends { .. } => self.ends().all(Probe::is_a_ready_end),
+            Probe::Attempt(id) => world.attempt_is_over(id),
         }
+    }
+
+    /// Those of two that are waited for.
+    fn ends(self) -> impl Iterator<Item = (i32, bool)> {
+        let (read, write) = if let Probe::Ends { read, write } = self { (read, write) } else { (-1, -1) };
+        [(read, false), (write, true)].into_iter().filter(|&(fd, _)| fd >= 0)
+    }
+
+    fn is_a_ready_end((fd, write): (i32, bool)) -> bool {
+        kernel::is_ready(fd, write)
     }
 
     /// Whether nobody outside the world can have it happen, as long as this has started no process.
@@ -35,7 +51,8 @@ impl Probe {
         match self {
             Probe::Descriptor { fd, .. } => kernel::is_ours(fd, alone),
             Probe::Call(call) => kernel::waits_for_ours(&call, alone),
-            Probe::Opening(_) => false,
+            Probe::Ends { .. } => self.ends().any(|end| !Probe::is_a_ready_end(end) && kernel::is_ours(end.0, alone)),
+            Probe::Opening(_) | Probe::Attempt(_) => false,
         }
     }
 }

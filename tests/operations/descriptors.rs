@@ -9,19 +9,19 @@ use std::thread;
 use std::time::Duration;
 
 /// A thread writes to the pipe, once it has a turn.
-fn give(things: &Things) {
+pub(super) fn give(things: &Things) {
     let mut writer = things.pipe.1.try_clone().unwrap();
     drop(thread::spawn(move || writer.write_all(b"x").unwrap()));
 }
 
 /// A thread reads all that is in the pipe, once it has a turn.
-fn take(things: &Things) {
+pub(super) fn take(things: &Things) {
     let mut reader = things.pipe.0.try_clone().unwrap();
     drop(thread::spawn(move || reader.read(&mut [0; 1 << 20]).unwrap()));
 }
 
 /// Not a byte more goes into the pipe.
-fn fill(things: &Things) {
+pub(super) fn fill(things: &Things) {
     rustix::io::ioctl_fionbio(&things.pipe.1, true).unwrap();
     while rustix::io::write(&things.pipe.1, &[0; 4096]).is_ok() {}
     rustix::io::ioctl_fionbio(&things.pipe.1, false).unwrap();

@@ -44,6 +44,24 @@ fn file_data() {
             let fd = t.file.as_raw_fd();
             assert_eq!(c!(libc::sync_file_range(fd, 0, 0, libc::SYNC_FILE_RANGE_WRITE)), 0);
         }),
+        ("fchmod", Class::File, |t| assert_eq!(c!(libc::fchmod(t.file.as_raw_fd(), 0o600)), 0)),
+        ("fchown", Class::File, |t| assert_eq!(c!(libc::fchown(t.file.as_raw_fd(), u32::MAX, u32::MAX)), 0)),
+        ("set_modified", Class::File, |t| t.file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap()),
+        ("attributes", Class::File, |t| {
+            c!(libc::fgetxattr(t.file.as_raw_fd(), c"user.none".as_ptr(), std::ptr::null_mut(), 0));
+        }),
+        ("syncfs", Class::File, |t| assert_eq!(c!(libc::syncfs(t.file.as_raw_fd())), 0)),
+        ("readahead", Class::File, |t| assert_eq!(c!(libc::readahead(t.file.as_raw_fd(), 0, 4)), 0)),
+        ("clone", Class::File, |t| {
+            // Refused by most file systems.
+            c!(libc::ioctl(t.other.as_raw_fd(), libc::FICLONE, t.file.as_raw_fd()));
+        }),
+        ("msync", Class::File, |t| {
+            let (access, shared, fd) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, t.file.as_raw_fd());
+            let memory = c!(libc::mmap(std::ptr::null_mut(), 4, access, shared, fd, 0));
+            assert_eq!(c!(libc::msync(memory, 4, libc::MS_SYNC)), 0);
+            assert_eq!(c!(libc::munmap(memory, 4)), 0);
+        }),
         ("fallocate", Class::File, |t| assert_eq!(c!(libc::fallocate(t.file.as_raw_fd(), 0, 0, 8)), 0)),
         ("open", Class::File, |t| drop(File::open(t.path("there")).unwrap())),
         ("C's read", Class::File, |t| {
@@ -131,6 +149,12 @@ fn file_data() {
             rustix::fs::flock(&t.file, rustix::fs::FlockOperation::Unlock).unwrap();
         }),
         ("fstat", |t| _ = t.file.metadata().unwrap()),
+        ("memory that is written down later", |t| {
+            let fd = t.file.as_raw_fd();
+            let memory = c!(libc::mmap(std::ptr::null_mut(), 4, libc::PROT_READ, libc::MAP_SHARED, fd, 0));
+            assert_eq!(c!(libc::msync(memory, 4, libc::MS_ASYNC)), 0);
+            assert_eq!(c!(libc::munmap(memory, 4)), 0);
+        }),
         ("rustix' fstat", |t| _ = rustix::fs::fstat(&t.file).unwrap()),
         ("output", |_| println!("printed")),
         ("close", |t| drop(t.file.try_clone().unwrap())),
@@ -181,6 +205,25 @@ fn names_and_folders_by_others() {
         ("C's mkdir", Class::File, |t| assert_eq!(c!(libc::mkdir(t.c_path("folder").as_ptr(), 0o700)), 0)),
         ("C's rmdir", Class::File, |t| assert_eq!(c!(libc::rmdir(t.c_path("none").as_ptr())), -1)),
         ("C's chmod", Class::File, |t| assert_eq!(c!(libc::chmod(t.c_path("there").as_ptr(), 0o600)), 0)),
+        ("truncate", Class::File, |t| assert_eq!(c!(libc::truncate(t.c_path("there").as_ptr(), 2)), 0)),
+        ("chown", Class::File, |t| {
+            assert_eq!(c!(libc::chown(t.c_path("there").as_ptr(), u32::MAX, u32::MAX)), 0);
+        }),
+        ("mkfifo", Class::File, |t| assert_eq!(c!(libc::mkfifo(t.c_path("fifo").as_ptr(), 0o600)), 0)),
+        ("statfs", Class::File, |t| {
+            let mut about = std::mem::MaybeUninit::uninit();
+            assert_eq!(c!(libc::statfs(t.c_path("there").as_ptr(), about.as_mut_ptr())), 0);
+        }),
+        ("chdir", Class::File, |t| assert_eq!(c!(libc::chdir(t.c_path("none").as_ptr())), -1)),
+        ("attributes", Class::File, |t| {
+            let there = t.c_path("there");
+            c!(libc::getxattr(there.as_ptr(), c"user.none".as_ptr(), std::ptr::null_mut(), 0));
+        }),
+        ("inotify", Class::File, |t| {
+            let watch = c!(libc::inotify_init1(0));
+            assert!(c!(libc::inotify_add_watch(watch, t.c_path("there").as_ptr(), libc::IN_MODIFY)) >= 0);
+            assert_eq!(c!(libc::close(watch)), 0);
+        }),
         ("fchmodat", Class::File, |t| {
             let there = t.c_path("there");
             assert_eq!(c!(libc::fchmodat(libc::AT_FDCWD, there.as_ptr(), 0o600, 0)), 0);

@@ -6,6 +6,8 @@
 mod descriptors;
 mod fifos;
 mod files;
+mod moves;
+mod rare;
 mod sockets;
 mod waits;
 

@@ -1,10 +1,10 @@
 //! Sockets, and the names of hosts.
 
-use super::{c, classes, quiet, table};
-use raddle::Class;
+use super::{MS, c, classes, quiet, table};
+use raddle::{Class, Sim};
 use std::io::{IoSlice, IoSliceMut, Read, Write};
 use std::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread;
 
@@ -156,4 +156,106 @@ fn connecting_to_a_name() {
     let connect = |_: &mut super::Things| drop(TcpStream::connect("localhost:1"));
     assert_eq!(classes(false, connect), [Class::Dns, Class::Socket]);
     assert_eq!(classes(true, connect), []);
+}
+
+/// A pair of sockets, at the other end of which a thread writes three times two bytes, a millisecond apart.
+fn in_pieces(sort: i32) -> OwnedFd {
+    let mut pair = [-1; 2];
+    assert_eq!(c!(libc::socketpair(libc::AF_UNIX, sort, 0, pair.as_mut_ptr())), 0);
+    // SAFETY: both are new, and nobody else's.
+    let [near, far] = pair.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+    thread::spawn(move || {
+        for _ in 0..3 {
+            assert_eq!(c!(libc::send(far.as_raw_fd(), b"xy".as_ptr().cast(), 2, 0)), 2);
+            thread::sleep(MS);
+        }
+    });
+    near
+}
+
+/// What waits until all is there for which there is room.
+#[test]
+fn all_at_once() {
+    fn recv(socket: &OwnedFd, length: usize) -> isize {
+        let mut bytes = [0u8; 9];
+        c!(libc::recv(socket.as_raw_fd(), bytes.as_mut_ptr().cast(), length, libc::MSG_WAITALL))
+    }
+    fn recvmsg(socket: &OwnedFd) -> (isize, [u8; 5]) {
+        let mut bytes = [0u8; 5];
+        let (one, two) = bytes.split_at_mut(3);
+        let piece = |bytes: &mut [u8]| libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
+        let mut pieces = [piece(one), piece(two)];
+        // SAFETY: zeros are a message without an address, pieces or anything else.
+        let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+        (message.msg_iov, message.msg_iovlen) = (pieces.as_mut_ptr(), 2);
+        let result = c!(libc::recvmsg(socket.as_raw_fd(), &mut message, libc::MSG_WAITALL));
+        (result, bytes)
+    }
+    fn recvmmsg(socket: &OwnedFd, flags: i32) -> (i32, [u32; 3]) {
+        let mut bytes = [[0u8; 4]; 3];
+        let mut pieces = bytes.each_mut().map(|bytes| libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: 4 });
+        let mut messages = pieces.each_mut().map(|piece| {
+            // SAFETY: as above.
+            let mut message: libc::mmsghdr = unsafe { std::mem::zeroed() };
+            (message.msg_hdr.msg_iov, message.msg_hdr.msg_iovlen) = (piece, 1);
+            message
+        });
+        let count = c!(libc::recvmmsg(socket.as_raw_fd(), messages.as_mut_ptr(), 3, flags, std::ptr::null_mut()));
+        (count, messages.map(|message| message.msg_len))
+    }
+    let job = || {
+        let stream = in_pieces(libc::SOCK_STREAM);
+        assert_eq!((recv(&stream, 5), recv(&stream, 9)), (5, 1), "until it is closed");
+        let stream = in_pieces(libc::SOCK_STREAM);
+        assert_eq!(recvmsg(&stream), (5, *b"xyxyx"));
+        let packets = in_pieces(libc::SOCK_SEQPACKET);
+        assert_eq!(recvmmsg(&packets, 0), (3, [2; 3]));
+        let packets = in_pieces(libc::SOCK_SEQPACKET);
+        assert_eq!(recvmmsg(&packets, libc::MSG_WAITFORONE).0, 1);
+        let stream = in_pieces(libc::SOCK_STREAM);
+        let time = libc::timeval { tv_sec: 0, tv_usec: 500 };
+        let (place, size) = (std::ptr::from_ref(&time).cast(), size_of_val(&time) as u32);
+        let fd = stream.as_raw_fd();
+        assert_eq!(c!(libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_RCVTIMEO, place, size)), 0);
+        assert_eq!(recv(&stream, 5), 2, "until its time is over");
+    };
+    let report = Sim::new().require_boundary(true).run(move || raddle::unblock(job));
+    assert_eq!(report.elapsed(), MS * 3 + MS * 2 + MS * 2 + MS / 2, "{report}");
+    report.unwrap();
+    assert_eq!(classes(false, |_| _ = recv(&in_pieces(libc::SOCK_STREAM), 5)), [Class::Socket]);
+}
+
+/// More messages than there is room for.
+#[test]
+fn many_at_once() {
+    const SIZE: usize = 40_000;
+    let job = || {
+        let mut pair = [-1; 2];
+        assert_eq!(c!(libc::socketpair(libc::AF_UNIX, libc::SOCK_SEQPACKET, 0, pair.as_mut_ptr())), 0);
+        // SAFETY: both are new, and nobody else's.
+        let [near, far] = pair.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+        let reader = thread::spawn(move || {
+            let mut bytes = vec![0u8; SIZE];
+            let mut receive = || c!(libc::recv(far.as_raw_fd(), bytes.as_mut_ptr().cast(), SIZE, 0));
+            std::iter::from_fn(|| Some(receive()).filter(|&length| length > 0)).sum::<isize>()
+        });
+        let bytes = vec![1u8; SIZE];
+        let mut piece = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: SIZE };
+        let mut sent = 0;
+        while sent < 20 {
+            let mut messages = [0; 20].map(|_| {
+                // SAFETY: zeros are a message without an address, pieces or anything else.
+                let mut message: libc::mmsghdr = unsafe { std::mem::zeroed() };
+                (message.msg_hdr.msg_iov, message.msg_hdr.msg_iovlen) = (&raw mut piece, 1);
+                message
+            });
+            let more = c!(libc::sendmmsg(near.as_raw_fd(), messages.as_mut_ptr(), 20 - sent, 0));
+            assert!(more > 0);
+            sent += more as u32;
+        }
+        drop(near);
+        reader.join().unwrap()
+    };
+    let report = Sim::new().require_boundary(true).run(move || raddle::unblock(job));
+    assert_eq!(report.unwrap(), 20 * SIZE as isize);
 }

@@ -30,6 +30,17 @@ pub enum Kind {
     None,
 }
 
+/// What is waited for that is neither a word nor a descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    /// A signal that is blocked.
+    Signal,
+    /// Semaphores of System V.
+    Semaphore,
+    /// A message in a queue, or room for one.
+    Message,
+}
+
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
@@ -62,7 +73,7 @@ pub enum Op {
         call: &'static str,
         fd: i32,
     },
-    /// A call on a file that waits for the disk, or for others' locks.
+    /// A call on a file that waits for the disk. -1: on no single one.
     Disk {
         call: &'static str,
         fd: i32,
@@ -87,6 +98,24 @@ pub enum Op {
     /// Wait until one of several descriptors is ready.
     Poll {
         call: &'static str,
+        until: Timeout,
+    },
+    /// Move bytes from one descriptor to another within the kernel; -1 for memory.
+    Move {
+        call: &'static str,
+        from: i32,
+        to: i32,
+        /// With `SPLICE_F_NONBLOCK`.
+        dont_wait: bool,
+    },
+    /// Wait for something that only this call itself can find out.
+    Attempt {
+        sort: Sort,
+        until: Timeout,
+    },
+    /// Wait until something is completed that a ring (io_uring) has been given to do; -1 if the descriptor is not told.
+    Ring {
+        fd: i32,
         until: Timeout,
     },
     /// Wait for a child process.

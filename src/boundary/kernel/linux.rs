@@ -2,6 +2,7 @@
 
 use super::super::instrument::{self, Instrument};
 use super::arch::{raw, trap};
+pub use super::attempt::{attempt, out_of_time};
 use super::call::{Answer, Call, Op};
 pub use super::fifo::{has_writer, have_wait, open_fifo, opens_fifo};
 pub use super::known::{Of, is_within, learn};
@@ -10,10 +11,13 @@ pub use super::loopback::{
     Ends, divert, ends_of, ends_to, is_connected, is_own_option, is_tcp, join, perform_at, place_of, settle,
 };
 pub use super::memory::{backtrace, exported, is_static, peek, poke, word_is};
+pub use super::moves::{most_moved, move_part, moves_all};
 pub(super) use super::opened::new_owner;
 pub use super::opened::{close, forget_all};
 #[cfg(feature = "smol")]
 pub use super::opened::{opening, owns, owns_end, starting};
+pub use super::receive::{receive_part, wants_all};
+pub use super::ring::{enter_ring, submit_to_ring};
 pub use super::settled::settle_children;
 pub use super::socket_timeout::SocketTimeout;
 pub use super::waits::{

@@ -53,6 +53,8 @@
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 #[path = "x86_64.rs"]
 mod arch;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+mod attempt;
 mod call;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 #[path = "clone_x86_64.rs"]
@@ -74,7 +76,13 @@ mod loopback;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 mod memory;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+mod moves;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 mod opened;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+mod receive;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+mod ring;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 mod settled;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
@@ -88,13 +96,14 @@ mod within;
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 pub(super) use arch::{direct, direct_sleep, seen};
-pub use call::{Answer, Call, Kind, Op, Timeout};
+pub use call::{Answer, Call, Kind, Op, Sort, Timeout};
 pub use imp::{
-    Ends, Of, SocketTimeout, backtrace, clear_sets, close, divert, ends_of, ends_to, exported, fire_timer, forget_all,
-    has_writer, have_wait, is_connected, is_for_libc, is_in_a_lookup, is_nonblocking, is_ours, is_over, is_own_option,
-    is_ready, is_static, is_tcp, is_wanted_outside, is_within, join, kernel_threads, kind_of, learn, name_of,
-    note_wanted, open_fifo, opens_fifo, peek, perform, perform_at, perform_for, perform_now, place_of, poke, settle,
-    settle_children, stop_timer, waits_for_ours, word_is, write_part,
+    Ends, Of, SocketTimeout, attempt, backtrace, clear_sets, close, divert, ends_of, ends_to, enter_ring, exported,
+    fire_timer, forget_all, has_writer, have_wait, is_connected, is_for_libc, is_in_a_lookup, is_nonblocking, is_ours,
+    is_over, is_own_option, is_ready, is_static, is_tcp, is_wanted_outside, is_within, join, kernel_threads, kind_of,
+    learn, most_moved, move_part, moves_all, name_of, note_wanted, open_fifo, opens_fifo, out_of_time, peek, perform,
+    perform_at, perform_for, perform_now, place_of, poke, receive_part, settle, settle_children, stop_timer,
+    submit_to_ring, waits_for_ours, wants_all, word_is, write_part,
 };
 #[cfg(all(unix, feature = "smol"))]
 pub use imp::{opening, owns, owns_end, starting};

@@ -67,6 +67,51 @@ pub fn write_part(_: &Call, _: usize, _: bool) -> Result<(usize, bool), i64> {
     Err(-1)
 }
 
+/// Carries a part of a call out that moves.
+pub fn move_part(_: &Call, _: usize, _: bool) -> i64 {
+    -1
+}
+
+/// How many bytes such a call moves at most.
+pub fn most_moved(_: &Call) -> usize {
+    0
+}
+
+/// Whether it comes back only when all is moved.
+pub fn moves_all(_: &Call) -> bool {
+    false
+}
+
+/// Whether a call that receives wants more than what is there.
+pub fn wants_all(_: &Call) -> bool {
+    false
+}
+
+/// Carries out a part of a call that receives.
+pub fn receive_part(_: &Call, _: usize) -> Result<(usize, bool), i64> {
+    Err(-1)
+}
+
+/// Carries a wait out without waiting.
+pub fn attempt(_: &Call) -> Option<i64> {
+    None
+}
+
+/// What a wait gives whose time has run out.
+pub fn out_of_time(_: &Call) -> i64 {
+    -1
+}
+
+/// Has a ring begin what it has been given.
+pub fn submit_to_ring(_: &Call) -> i64 {
+    -1
+}
+
+/// Has a ring's completions come in.
+pub fn enter_ring(_: &Call) -> i64 {
+    -1
+}
+
 /// Waits until child processes are at rest.
 pub fn settle_children(most: u32) -> u32 {
     most

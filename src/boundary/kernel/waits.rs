@@ -173,11 +173,12 @@ pub fn clear_sets(call: &Call) {
     }
 }
 
+/// A pipe or a socket that can be written to has room for so much.
+pub(super) const PAGE: usize = 4096;
+
 /// Carries out as much of a call that writes to a pipe or a socket as goes without waiting, from byte `done` on: how many
 /// bytes, and whether that was all.
 pub fn write_part(call: &Call, done: usize, is_pipe: bool) -> Result<(usize, bool), i64> {
-    /// A pipe that can be written to has room for so much.
-    const PAGE: usize = 4096;
     let dont_wait = i64::from(libc::MSG_DONTWAIT);
     let [fd, buffer, length, flags, ..] = call.args;
     let left = (length as usize).saturating_sub(done);
@@ -192,6 +193,7 @@ pub fn write_part(call: &Call, done: usize, is_pipe: bool) -> Result<(usize, boo
             (raw(libc::SYS_sendto, [fd, buffer + done as i64, left as i64, flags | dont_wait, address, size]), left)
         }
         libc::SYS_sendmsg => (raw(libc::SYS_sendmsg, [fd, buffer, length | dont_wait, 0, 0, 0]), 0),
+        libc::SYS_sendmmsg => (raw(libc::SYS_sendmmsg, [fd, buffer, length, flags | dont_wait, 0, 0]), 0),
         libc::SYS_writev => {
             // The first piece: who writes several has to expect that fewer are written.
             let mut piece = [0; 16];
@@ -307,8 +309,17 @@ fn is_made_up(fd: i32) -> bool {
 
 /// Whether `fd` has `O_NONBLOCK`.
 pub fn is_nonblocking(fd: i32) -> bool {
-    let flags = raw(libc::SYS_fcntl, [fd.into(), libc::F_GETFL.into(), 0, 0, 0, 0]);
+    let flags = flags_of(fd);
     flags >= 0 && flags & i64::from(libc::O_NONBLOCK) != 0
+}
+
+/// Whether `fd` has been opened to be read and not written to.
+pub(super) fn is_to_read(fd: i32) -> bool {
+    flags_of(fd) & i64::from(libc::O_ACCMODE) == libc::O_RDONLY.into()
+}
+
+fn flags_of(fd: i32) -> i64 {
+    raw(libc::SYS_fcntl, [fd.into(), libc::F_GETFL.into(), 0, 0, 0, 0])
 }
 
 /// Whether reading (or writing) would not wait.

@@ -1,11 +1,12 @@
 //! Registers and numbers of Linux on x86-64: what another architecture has to bring, too.
 
 use super::Selector;
-use super::call::{Answer, Call, Op, Timeout};
+use super::call::{Answer, Call, Op, Sort, Timeout};
 use super::clone::clone_as;
 use super::imp::{PROBE_MAGIC, answer, not_ours, set_mask};
 use super::memory::{is_in_libc, is_libcs, is_loaders, peek, poke};
 use super::opened;
+use super::ring;
 use std::arch::asm;
 use std::ffi::{c_int, c_void};
 
@@ -263,6 +264,22 @@ fn sleep(args: [i64; 6], nanos: Option<u64>) -> Op {
     }
 }
 
+fn at_time(address: i64) -> Timeout {
+    timespec(address).map_or(Timeout::Never, Timeout::Realtime)
+}
+
+/// `FICLONE` and `FICLONERANGE` of linux/fs.h.
+const CLONE: u32 = 0x4004_9409;
+const CLONE_RANGE: u32 = 0x4020_940d;
+
+/// Of asm/unistd.h, and not of every libc crate.
+const IO_PGETEVENTS: i64 = 333;
+const FCHMODAT2: i64 = 452;
+
+/// Which calls are looked at: all of Linux 6.18 that may wait for somebody or for a disk. Left out, because what they wait for
+/// is short, or because no test calls them: looking at what is open (`fstat`, `lseek`, `fstatfs`, `bind`), making another
+/// program of this one, what only administrators do, keys, modules, terminals' and other devices' ioctls, `futex_waitv` and the
+/// futexes that hand their owner's priority on.
 fn decode(number: i64, args: [i64; 6]) -> Op {
     let [a, b, c, d, ..] = args;
     let fd = a as i32;
@@ -271,6 +288,10 @@ fn decode(number: i64, args: [i64; 6]) -> Op {
     let disk = |call| Op::Disk { call, fd };
     let name = |call, path: i64| Op::Name { call, path: path as usize };
     let no_wait = |flags: i64| flags & i64::from(libc::MSG_DONTWAIT) != 0;
+    let no_wait_to_move = |flags: i64| flags & i64::from(libc::SPLICE_F_NONBLOCK) != 0;
+    let signal = |until| Op::Attempt { sort: Sort::Signal, until };
+    let semaphore = |until| Op::Attempt { sort: Sort::Semaphore, until };
+    let message = |until| Op::Attempt { sort: Sort::Message, until };
     match number {
         libc::SYS_nanosleep => Op::Sleep(in_time(a)),
         libc::SYS_clock_nanosleep => sleep(args, timespec(c)),
@@ -288,6 +309,11 @@ fn decode(number: i64, args: [i64; 6]) -> Op {
                     Op::FutexWait { word, value, until }
                 }
                 libc::FUTEX_WAKE | libc::FUTEX_WAKE_BITSET => Op::FutexWake { word, count: value },
+                // Whoever is to wait for another word from here on is woken instead, as a wait may be at any time.
+                libc::FUTEX_REQUEUE => Op::FutexWake { word, count: value.saturating_add(d as u32) },
+                libc::FUTEX_CMP_REQUEUE if super::word_is(word, args[5] as u32) => {
+                    Op::FutexWake { word, count: value.saturating_add(d as u32) }
+                }
                 _ => Op::Other,
             }
         }
@@ -315,8 +341,34 @@ fn decode(number: i64, args: [i64; 6]) -> Op {
         libc::SYS_mkdirat => name("mkdir", b),
         libc::SYS_chmod => name("chmod", a),
         libc::SYS_fchmodat => name("chmod", b),
-        libc::SYS_utimensat => name("utimens", b),
-        libc::SYS_getdents64 => name("read a folder", 0),
+        FCHMODAT2 => name("chmod", b),
+        libc::SYS_fchmod => disk("fchmod"),
+        libc::SYS_chown | libc::SYS_lchown => name("chown", a),
+        libc::SYS_fchownat => name("chown", b),
+        libc::SYS_fchown => disk("fchown"),
+        libc::SYS_truncate => name("truncate", a),
+        libc::SYS_mknod => name("mknod", a),
+        libc::SYS_mknodat => name("mknod", b),
+        libc::SYS_utime | libc::SYS_utimes => name("utimens", a),
+        libc::SYS_utimensat if b == 0 => disk("futimens"),
+        libc::SYS_utimensat | libc::SYS_futimesat => name("utimens", b),
+        libc::SYS_statfs => name("statfs", a),
+        libc::SYS_chdir => name("chdir", a),
+        libc::SYS_chroot => name("chroot", a),
+        libc::SYS_mount => name("mount", b),
+        libc::SYS_umount2 => name("umount", a),
+        libc::SYS_inotify_add_watch => name("inotify_add_watch", b),
+        libc::SYS_name_to_handle_at => name("name_to_handle_at", b),
+        libc::SYS_open_by_handle_at => name("open_by_handle_at", 0),
+        libc::SYS_getxattr | libc::SYS_lgetxattr => name("getxattr", a),
+        libc::SYS_setxattr | libc::SYS_lsetxattr => name("setxattr", a),
+        libc::SYS_listxattr | libc::SYS_llistxattr => name("listxattr", a),
+        libc::SYS_removexattr | libc::SYS_lremovexattr => name("removexattr", a),
+        libc::SYS_fgetxattr => disk("fgetxattr"),
+        libc::SYS_fsetxattr => disk("fsetxattr"),
+        libc::SYS_flistxattr => disk("flistxattr"),
+        libc::SYS_fremovexattr => disk("fremovexattr"),
+        libc::SYS_getdents | libc::SYS_getdents64 => name("read a folder", 0),
         libc::SYS_read => read("read"),
         libc::SYS_pread64 => read("pread"),
         libc::SYS_readv => read("readv"),
@@ -330,9 +382,22 @@ fn decode(number: i64, args: [i64; 6]) -> Op {
         libc::SYS_ftruncate => disk("ftruncate"),
         libc::SYS_sync_file_range => disk("sync_file_range"),
         libc::SYS_copy_file_range => disk("copy_file_range"),
-        libc::SYS_sendfile => disk("sendfile"),
-        libc::SYS_splice => disk("splice"),
         libc::SYS_fallocate => disk("fallocate"),
+        libc::SYS_readahead => disk("readahead"),
+        libc::SYS_syncfs => disk("syncfs"),
+        libc::SYS_sync => Op::Disk { call: "sync", fd: -1 },
+        libc::SYS_msync if c as c_int & libc::MS_SYNC != 0 => Op::Disk { call: "msync", fd: -1 },
+        libc::SYS_ioctl if matches!(b as u32, CLONE | CLONE_RANGE) => disk("clone"),
+        libc::SYS_io_getevents | IO_PGETEVENTS if b > 0 && timespec(args[4]) != Some(0) => {
+            Op::Disk { call: "io_getevents", fd: -1 }
+        }
+        libc::SYS_sendfile => Op::Move { call: "sendfile", from: b as i32, to: fd, dont_wait: false },
+        libc::SYS_splice => Op::Move { call: "splice", from: fd, to: c as i32, dont_wait: no_wait_to_move(args[5]) },
+        libc::SYS_tee => Op::Move { call: "tee", from: fd, to: b as i32, dont_wait: no_wait_to_move(d) },
+        libc::SYS_vmsplice if super::waits::is_to_read(fd) => {
+            Op::Move { call: "vmsplice", from: fd, to: -1, dont_wait: no_wait_to_move(d) }
+        }
+        libc::SYS_vmsplice => Op::Move { call: "vmsplice", from: -1, to: fd, dont_wait: no_wait_to_move(d) },
         libc::SYS_flock if b as c_int & (libc::LOCK_NB | libc::LOCK_UN) == 0 => Op::Lock { call: "flock", fd },
         libc::SYS_fcntl if matches!(b as c_int, libc::F_SETLKW | libc::F_OFD_SETLKW) => {
             Op::Lock { call: "fcntl lock", fd }
@@ -370,6 +435,13 @@ fn decode(number: i64, args: [i64; 6]) -> Op {
         libc::SYS_pselect6 => Op::Poll { call: "pselect", until: in_time(args[4]) },
         libc::SYS_epoll_wait | libc::SYS_epoll_pwait => Op::Poll { call: "epoll_wait", until: in_millis(d) },
         libc::SYS_epoll_pwait2 => Op::Poll { call: "epoll_wait", until: in_time(d) },
+        libc::SYS_pause | libc::SYS_rt_sigsuspend => signal(Timeout::Never),
+        libc::SYS_rt_sigtimedwait => signal(in_time(c)),
+        libc::SYS_semop => semaphore(Timeout::Never),
+        libc::SYS_semtimedop => semaphore(in_time(d)),
+        libc::SYS_msgrcv | libc::SYS_msgsnd => message(Timeout::Never),
+        libc::SYS_mq_timedreceive | libc::SYS_mq_timedsend => message(at_time(args[4])),
+        libc::SYS_io_uring_enter if c > 0 && d & ring::GET_EVENTS != 0 => ring::op(args),
         libc::SYS_wait4 => Op::WaitChild { hang: c as c_int & libc::WNOHANG == 0 },
         libc::SYS_waitid => Op::WaitChild { hang: d as c_int & libc::WNOHANG == 0 },
         libc::SYS_close => Op::Close { fd },

@@ -1,0 +1,109 @@
+//! Calls that move bytes from one descriptor to another, piece by piece between waits in the world.
+
+use super::Stood;
+use super::transfers::{Wait, and_look, end_of_wait};
+use crate::boundary::kernel::{self, Answer, Call, Kind};
+use crate::sentinel::Touch;
+use crate::world::{Probe, World};
+
+const WOULD_WAIT: i64 = -11;
+
+/// One of the two ends.
+#[derive(Clone, Copy)]
+struct End {
+    /// -1: memory.
+    fd: i32,
+    kind: Kind,
+    writes: bool,
+    /// Whether the call waits for it.
+    waits: bool,
+}
+
+impl End {
+    fn of(fd: i32, writes: bool, dont_wait: bool) -> End {
+        let kind = if fd < 0 { Kind::None } else { kernel::kind_of(fd) };
+        let can_wait = match kind {
+            Kind::File | Kind::Random | Kind::None => false,
+            // It goes by its own flag.
+            Kind::Socket => true,
+            Kind::Pipe | Kind::Other => !dont_wait,
+        };
+        End { fd, kind, writes, waits: can_wait && !kernel::is_nonblocking(fd) }
+    }
+
+    fn is_ready(self) -> bool {
+        !self.waits || kernel::is_ready(self.fd, self.writes)
+    }
+
+    fn touch(self) -> Option<Touch> {
+        match self.kind {
+            Kind::File => Some(Touch::FileData),
+            Kind::Socket => Some(Touch::Socket { nonblocking: !self.waits }),
+            Kind::Pipe | Kind::Other => Some(Touch::Pipe { nonblocking: !self.waits, ready: self.is_ready() }),
+            Kind::Random | Kind::None => None,
+        }
+    }
+}
+
+/// What the two ends touch.
+pub(super) fn touches(from: i32, to: i32, dont_wait: bool) -> [Option<Touch>; 2] {
+    [End::of(from, false, dont_wait), End::of(to, true, dont_wait)].map(End::touch)
+}
+
+/// How it is found out whether both are ready.
+pub(super) fn probe(from: i32, to: i32, dont_wait: bool) -> Probe {
+    let [read, write] = [(from, false), (to, true)].map(|(fd, writes)| End::of(fd, writes, dont_wait));
+    let waits = |end: End| if end.waits { end.fd } else { -1 };
+    Probe::Ends { read: waits(read), write: waits(write) }
+}
+
+/// Carries the call out: `[from, to]`.
+pub(super) fn carry_out(
+    world: &World,
+    call: &Call,
+    [from, to]: [i32; 2],
+    dont_wait: bool,
+    wait: &mut Wait<'_>,
+) -> Answer {
+    let ends = [End::of(from, false, dont_wait), End::of(to, true, dont_wait)];
+    let [from, to] = ends;
+    if !from.waits && !to.waits {
+        return and_look(world, kernel::perform(call));
+    }
+    let are_ready = || ends.iter().all(|end| end.is_ready());
+    // What is in a pipe or a socket is moved as far as it goes, and a file as a whole.
+    let (is_whole, in_pieces) = (kernel::moves_all(call), to.waits && to.kind != Kind::Pipe);
+    let (mut done, mut end) = (0, None);
+    loop {
+        if !are_ready() {
+            // Who reads may be a child process.
+            world.settle_children();
+        }
+        if !are_ready() {
+            let end = *end.get_or_insert_with(|| {
+                let of_sockets = ends.iter().filter(|end| end.waits && end.kind == Kind::Socket);
+                of_sockets.filter_map(|end| end_of_wait(world, end.fd, end.kind, end.writes)).min()
+            });
+            match wait(end, &are_ready) {
+                Stood::Done => {}
+                Stood::TimedOut => return Answer::Return(if done == 0 { WOULD_WAIT } else { done as i64 }),
+                Stood::Never => return Answer::Pass,
+            }
+        }
+        let moved = kernel::move_part(call, done, in_pieces);
+        let sockets = ends.iter().filter(|end| end.kind == Kind::Socket);
+        sockets.for_each(|end| world.settle_socket(end.fd));
+        world.look_outside();
+        match moved {
+            ..=0 if done > 0 => return Answer::Return(done as i64),
+            // The kernel knows what it waits for.
+            WOULD_WAIT => return Answer::Pass,
+            ..=0 => return Answer::Return(moved),
+            _ => done += moved as usize,
+        }
+        let goes_on = is_whole || in_pieces && are_ready();
+        if !goes_on || done >= kernel::most_moved(call) {
+            return Answer::Return(done as i64);
+        }
+    }
+}
