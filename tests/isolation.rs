@@ -258,9 +258,15 @@ fn never_comes_back() {
 /// The same with no use of the processor: by a call that raddle leaves to the kernel.
 #[inline(never)]
 fn waits_for_ever() {
+    const FUTEX_WAITV: libc::c_long = 449;
+    /// A word of 32 bits that no other process has.
+    const FLAGS: u64 = 2 | 128;
+    let word = 0u32;
+    // The value, where the word is, flags.
+    let wait = [0, &raw const word as u64, FLAGS];
     loop {
-        // SAFETY: waits for a signal.
-        unsafe { libc::pause() };
+        // SAFETY: waits until the word, which is there, has another value or somebody is woken.
+        unsafe { libc::syscall(FUTEX_WAITV, wait.as_ptr(), 1, 0, 0, 0) };
     }
 }
 

@@ -42,6 +42,12 @@ fn signals_are_waited_for() {
     table(&[("sigtimedwait", Class::Readiness, |_| assert_eq!(wait_for_a_signal(MS), -1))]);
     quiet(&[("no time", |_| assert_eq!(wait_for_a_signal(Duration::ZERO), -1))]);
     assert_eq!(takes(HOUR, || (wait_for_a_signal(HOUR), errno())), (-1, libc::EAGAIN));
+    // On the loop it would never end.
+    let report = Sim::new().require_boundary(true).run(|| async {
+        raddle::task("sleeper").spawn(async { c!(libc::pause()) }).await;
+    });
+    let [leak] = report.leaks() else { panic!("{report}") };
+    assert!(leak.is_for_ever() && leak.task() == "sleeper" && leak.call() == "wait for a signal", "{report}");
     // One that waits for ever keeps nobody from going on.
     let report = Sim::new().require_boundary(true).run(|| async {
         let _signals = raddle::unblock(|| {
