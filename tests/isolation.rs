@@ -255,21 +255,6 @@ fn never_comes_back() {
     }
 }
 
-/// The same with no use of the processor: by a call that raddle leaves to the kernel.
-#[inline(never)]
-fn waits_for_ever() {
-    const FUTEX_WAITV: libc::c_long = 449;
-    /// A word of 32 bits that no other process has.
-    const FLAGS: u64 = 2 | 128;
-    let word = 0u32;
-    // The value, where the word is, flags.
-    let wait = [0, &raw const word as u64, FLAGS];
-    loop {
-        // SAFETY: waits until the word, which is there, has another value or somebody is woken.
-        unsafe { libc::syscall(FUTEX_WAITV, wait.as_ptr(), 1, 0, 0, 0) };
-    }
-}
-
 /// How long a step may take that is to be ended; none of them does anything before it that would take half as long.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -292,7 +277,7 @@ fn a_poll_that_does_not_come_back_and_does_not_want_to_be_asked() {
     let report = dies_within(PATIENCE, || async {
         // SAFETY: has this process ignore a signal.
         unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
-        waits_for_ever()
+        common::waits_for_ever()
     });
     assert_eq!(found(&report).kind(), FindingKind::Hang);
 }

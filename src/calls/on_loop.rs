@@ -50,6 +50,9 @@ pub(super) fn on_loop(world: &World, call: &Call) -> Answer {
             let (verb, words) = in_words(call.op);
             let incident = world.saw_blocking(class, verb, words);
             let stood = stand_until(world, incident, end, is_over);
+            if stood == Stood::Never && world.look_outside_for(longer(world, class), is_over) {
+                return Stood::Done;
+            }
             if stood == Stood::Never {
                 never(world, incident, class, verb, None);
             }

@@ -52,7 +52,9 @@ impl Probe {
             Probe::Descriptor { fd, .. } => kernel::is_ours(fd, alone),
             Probe::Call(call) => kernel::waits_for_ours(&call, alone),
             Probe::Ends { .. } => self.ends().any(|end| !Probe::is_a_ready_end(end) && kernel::is_ours(end.0, alone)),
-            Probe::Opening(_) | Probe::Attempt(_) => false,
+            Probe::Opening(_) => false,
+            // Another process could, whom nobody would have told of it.
+            Probe::Attempt(_) => true,
         }
     }
 }

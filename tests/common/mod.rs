@@ -9,6 +9,28 @@ use std::process::{Command, Output};
 /// Tells a victim that it is meant.
 const VICTIM: &str = "VICTIM_OF_A_TEST";
 
+/// Does not come back, and does not use the processor: a call that raddle leaves to the kernel.
+#[inline(never)]
+pub fn waits_for_ever() {
+    #[cfg(target_os = "linux")]
+    {
+        const FUTEX_WAITV: libc::c_long = 449;
+        /// A word of 32 bits that no other process has.
+        const FLAGS: u64 = 2 | 128;
+        let word = 0u32;
+        // The value, where the word is, flags.
+        let wait = [0, &raw const word as u64, FLAGS];
+        loop {
+            // SAFETY: waits until the word, which is there, has another value or somebody is woken.
+            unsafe { libc::syscall(FUTEX_WAITV, wait.as_ptr(), 1, 0, 0, 0) };
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    loop {
+        std::thread::park();
+    }
+}
+
 /// A process of `program`, with none of raddle's variables set and without backtraces.
 pub fn program(program: &Path) -> Command {
     let mut command = Command::new(program);

@@ -1,7 +1,7 @@
 //! Waits that few make: for signals, semaphores, messages, a ring of io_uring; and locks of C's that few use.
 
 use super::{MS, c, quiet, table, time};
-use raddle::{Class, Sim};
+use raddle::{Class, FindingKind, Sim};
 use std::ffi::c_void;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -108,6 +108,9 @@ fn semaphores() {
         ("IPC_NOWAIT", |_| assert_eq!(Semaphore::new().operate(-1, libc::IPC_NOWAIT, None), -1)),
     ]);
     assert_eq!(takes(HOUR, || (Semaphore::new().operate(-1, 0, Some(HOUR)), errno())), (-1, libc::EAGAIN));
+    let report = Sim::new().require_boundary(true).run(|| raddle::unblock(|| Semaphore::new().operate(-1, 0, None)));
+    assert_eq!(report.finding().map(|finding| finding.kind()), Some(FindingKind::Deadlock), "{report}");
+    assert!(report.to_string().contains("suspended in job semaphores#1, waiting for a semaphore"), "{report}");
     takes(2 * MS, || {
         let semaphore = Semaphore::new();
         thread::scope(|scope| {

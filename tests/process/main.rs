@@ -4,7 +4,7 @@
 mod common;
 mod project;
 
-use common::{Told, command, in_order, is_victim, run};
+use common::{Told, command, in_order, is_victim, run, waits_for_ever};
 use raddle::{FindingKind, Sim};
 use std::time::Duration;
 
@@ -82,20 +82,6 @@ fn spins_when_the_run_is_over() {
 #[inline(never)]
 fn never_comes_back() {
     loop {
-        std::hint::spin_loop();
-    }
-}
-
-/// The same with no use of the processor: by a call that raddle leaves to the kernel.
-#[inline(never)]
-fn waits_for_ever() {
-    loop {
-        #[cfg(unix)]
-        // SAFETY: waits for a signal.
-        unsafe {
-            libc::pause()
-        };
-        #[cfg(not(unix))]
         std::hint::spin_loop();
     }
 }
