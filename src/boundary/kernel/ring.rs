@@ -5,10 +5,12 @@ use super::call::{Call, Op, Timeout};
 use super::memory::peek;
 use std::ptr;
 
-/// Flags of `io_uring_enter`, from linux/io_uring.h: to wait; with more arguments; by a number that is no descriptor.
+/// Flags of `io_uring_enter`, from linux/io_uring.h: to wait; with more arguments; by a number that is no descriptor; until a
+/// moment and not for a while.
 pub(super) const GET_EVENTS: i64 = 1;
 const MORE_ARGUMENTS: i64 = 1 << 3;
 const REGISTERED: i64 = 1 << 4;
+const ABSOLUTE: i64 = 1 << 5;
 
 /// For how many milliseconds of real time a disk is waited for before anybody else has a turn: whether it is quick is no seed's.
 const DISK: i64 = 20;
@@ -26,7 +28,8 @@ pub(super) fn op(args: [i64; 6]) -> Op {
             let mut time = [[0; 8]; 2];
             peek(place, time.as_flattened_mut());
             let [seconds, nanos] = time.map(u64::from_ne_bytes);
-            Timeout::In(seconds.saturating_mul(1_000_000_000).saturating_add(nanos))
+            let nanos = seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
+            if flags & ABSOLUTE != 0 { Timeout::Monotonic(nanos) } else { Timeout::In(nanos) }
         }
         false => Timeout::Never,
     };
