@@ -22,6 +22,13 @@ pub fn peek(address: usize, out: &mut [u8]) -> usize {
     if read < 0 { 0 } else { read as usize }
 }
 
+/// The words at an address that may be wrong; `None` if not all of them can be read.
+pub(super) fn peek_words<const N: usize>(address: usize) -> Option<[u64; N]> {
+    let mut words = [[0; 8]; N];
+    let bytes = words.as_flattened_mut();
+    (peek(address, bytes) == bytes.len()).then(|| words.map(u64::from_ne_bytes))
+}
+
 /// Copies to memory at an address that may be wrong; how many bytes could be written.
 pub fn poke(address: usize, bytes: &[u8]) -> usize {
     let local = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };

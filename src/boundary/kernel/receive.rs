@@ -3,16 +3,14 @@
 
 use super::arch::raw;
 use super::call::Call;
-use super::memory::{peek, poke};
+use super::memory::{peek_words, poke};
 
-/// Of `struct msghdr`, and of `struct mmsghdr`, which is one and a length.
-const HEADER: usize = 56;
+/// How long `struct mmsghdr` is, which is a header and a length.
 const HEADERS: usize = 64;
 
-/// Where in a header are the pieces, how many they are, what comes beside the bytes, and the flags.
-const PIECES: usize = 16;
-const COUNT: usize = 24;
-const CONTROL: usize = 32;
+/// Where in a header are the length of the name, that of what comes beside the bytes, and the flags.
+const NAMED: usize = 8;
+const BESIDE: usize = 40;
 const FLAGS: usize = 48;
 
 /// Not in a message with more pieces.
@@ -50,20 +48,15 @@ struct Message {
 impl Message {
     /// `None` for one that has room for more than bytes, or too many pieces.
     fn of(call: &Call) -> Option<Message> {
-        let (at, mut header) = (call.args[1] as usize, [0; HEADER]);
-        let is_read = peek(at, &mut header) == HEADER;
-        let word = |at: usize| usize_at(&header, at);
-        if !is_read || word(CONTROL) != 0 || word(COUNT) > MOST {
+        // The name and its length, the pieces and how many they are, what comes beside the bytes.
+        let [_, _, place, count, beside] = peek_words(call.args[1] as usize)?;
+        let count = count as usize;
+        if beside != 0 || count > MOST {
             return None;
         }
-        let (place, count) = (word(PIECES), word(COUNT));
         let mut message = Message { pieces: [[0; 2]; MOST], count };
         for (index, piece) in message.pieces.iter_mut().take(count).enumerate() {
-            let mut bytes = [0; 16];
-            if peek(place + 16 * index, &mut bytes) != bytes.len() {
-                return None;
-            }
-            *piece = [usize_at(&bytes, 0), usize_at(&bytes, 8)];
+            *piece = peek_words(place as usize + 16 * index)?.map(|word| word as usize);
         }
         Some(message)
     }
@@ -82,10 +75,6 @@ impl Message {
             }
         })
     }
-}
-
-fn usize_at(bytes: &[u8], at: usize) -> usize {
-    usize::from_ne_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|n| bytes[at + n]))
 }
 
 /// Carries out as much of such a call as goes without waiting, after `done` bytes or messages: how many more, and whether that
@@ -118,8 +107,8 @@ pub fn receive_part(call: &Call, done: usize) -> Result<(usize, bool), i64> {
             let result = receive(place, room, length);
             if done == 0 && result >= 0 {
                 // No name, nothing beside the bytes, no flags.
-                poke(buffer as usize + 8, &[0; 4]);
-                poke(buffer as usize + CONTROL + 8, &[0; 8]);
+                poke(buffer as usize + NAMED, &[0; 4]);
+                poke(buffer as usize + BESIDE, &[0; 8]);
                 poke(buffer as usize + FLAGS, &[0; 4]);
             }
             (result, message.length().saturating_sub(done))

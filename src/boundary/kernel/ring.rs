@@ -2,7 +2,7 @@
 
 use super::arch::raw;
 use super::call::{Call, Op, Timeout};
-use super::memory::peek;
+use super::memory::peek_words;
 use std::ptr;
 
 /// Flags of `io_uring_enter`, from linux/io_uring.h: to wait; with more arguments; by a number that is no descriptor; until a
@@ -20,18 +20,16 @@ pub(super) fn op(args: [i64; 6]) -> Op {
     let [fd, _, _, flags, more, size] = args;
     let fd = if flags & REGISTERED != 0 { -1 } else { fd as i32 };
     // A mask, its length, and where the time is.
-    let mut bytes = [0; 24];
-    let has_time = flags & MORE_ARGUMENTS != 0 && size >= 24 && peek(more as usize, &mut bytes) == bytes.len();
-    let place = usize::from_ne_bytes([16, 17, 18, 19, 20, 21, 22, 23].map(|n| bytes[n]));
-    let until = match has_time && place != 0 {
-        true => {
-            let mut time = [[0; 8]; 2];
-            peek(place, time.as_flattened_mut());
-            let [seconds, nanos] = time.map(u64::from_ne_bytes);
+    let place = match peek_words(more as usize) {
+        Some([_, _, place]) if flags & MORE_ARGUMENTS != 0 && size >= 24 && place != 0 => Some(place as usize),
+        _ => None,
+    };
+    let until = match place.and_then(peek_words) {
+        None => Timeout::Never,
+        Some([seconds, nanos]) => {
             let nanos = seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
             if flags & ABSOLUTE != 0 { Timeout::Monotonic(nanos) } else { Timeout::In(nanos) }
         }
-        false => Timeout::Never,
     };
     Op::Ring { fd, until }
 }

@@ -3,7 +3,7 @@
 use super::super::{watchdog, zygote};
 use super::arch::raw;
 use super::call::{Call, Kind};
-use super::memory::{is_static, peek, poke};
+use super::memory::{is_static, peek, peek_words, poke};
 use super::opened;
 use std::mem;
 use std::ptr;
@@ -196,12 +196,9 @@ pub fn write_part(call: &Call, done: usize, is_pipe: bool) -> Result<(usize, boo
         libc::SYS_sendmmsg => (raw(libc::SYS_sendmmsg, [fd, buffer, length, flags | dont_wait, 0, 0]), 0),
         libc::SYS_writev => {
             // The first piece: who writes several has to expect that fewer are written.
-            let mut piece = [0; 16];
-            let place = (0..length).map(|n| buffer as usize + 16 * n as usize);
-            let word =
-                |piece: &[u8; 16], at: usize| u64::from_ne_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|n| piece[at + n]));
-            place.into_iter().any(|place| peek(place, &mut piece) == 16 && word(&piece, 8) > 0);
-            let (base, size) = (word(&piece, 0) as i64, word(&piece, 8) as usize);
+            let pieces = (0..length).map_while(|n| peek_words(buffer as usize + 16 * n as usize));
+            let [base, size] = pieces.into_iter().find(|[_, size]| *size > 0).unwrap_or_default();
+            let (base, size) = (base as i64, size as usize);
             match is_pipe {
                 true => (raw(libc::SYS_write, [fd, base, size.min(PAGE) as i64, 0, 0, 0]), 0),
                 false => (raw(libc::SYS_sendto, [fd, base, size as i64, dont_wait, 0, 0]), 0),

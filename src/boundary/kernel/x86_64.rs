@@ -4,7 +4,7 @@ use super::Selector;
 use super::call::{Answer, Call, Op, Sort, Timeout};
 use super::clone::clone_as;
 use super::imp::{PROBE_MAGIC, answer, not_ours, set_mask};
-use super::memory::{is_in_libc, is_libcs, is_loaders, peek, poke};
+use super::memory::{is_in_libc, is_libcs, is_loaders, peek_words, poke};
 use super::opened;
 use super::ring;
 use std::arch::asm;
@@ -194,13 +194,9 @@ impl Cloned {
         match number {
             libc::SYS_clone => Cloned { flags: args[0] as u64, stack: args[1] as u64 },
             libc::SYS_clone3 => {
-                /// As far as the field `stack_size` of `struct clone_args`.
-                const SIZE: usize = 48;
-                let mut bytes = [0; SIZE + 8];
-                peek(args[0] as usize, &mut bytes);
-                let word = |at: usize| u64::from_ne_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|n| bytes[at + n]));
-                let stack = word(SIZE - 8);
-                Cloned { flags: word(0), stack: if stack == 0 { 0 } else { stack.wrapping_add(word(SIZE)) } }
+                // As far as the field `stack_size` of `struct clone_args`.
+                let [flags, .., stack, size] = peek_words::<7>(args[0] as usize).unwrap_or_default();
+                Cloned { flags, stack: if stack == 0 { 0 } else { stack.wrapping_add(size) } }
             }
             libc::SYS_vfork => Cloned { flags: (libc::CLONE_VM | libc::CLONE_VFORK) as u64, stack: 0 },
             _ => Cloned { flags: 0, stack: 0 },
@@ -220,12 +216,11 @@ impl Cloned {
 
 /// A timespec's nanoseconds; `None` if there is none.
 fn timespec(address: i64) -> Option<u64> {
-    let mut bytes = [0; 16];
-    if address == 0 || peek(address as usize, &mut bytes) != 16 {
+    if address == 0 {
         return None;
     }
-    let word = |at: usize| u64::from_ne_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|n| bytes[at + n]));
-    Some(word(0).saturating_mul(1_000_000_000).saturating_add(word(8)))
+    let [seconds, nanos] = peek_words(address as usize)?;
+    Some(seconds.saturating_mul(1_000_000_000).saturating_add(nanos))
 }
 
 /// A setting of a timer that is a descriptor.
@@ -424,12 +419,13 @@ fn decode(number: i64, args: [i64; 6]) -> Op {
         libc::SYS_poll => Op::Poll { call: "poll", until: in_millis(c) },
         libc::SYS_ppoll => Op::Poll { call: "ppoll", until: in_time(c) },
         libc::SYS_select => {
-            let until = timespec(args[4]).map_or(Timeout::Never, |_| {
-                let mut micros = [0; 16];
-                peek(args[4] as usize, &mut micros);
-                let word = |at: usize| u64::from_ne_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|n| micros[at + n]));
-                Timeout::In(word(0).saturating_mul(1_000_000_000).saturating_add(word(8).saturating_mul(1000)))
-            });
+            // A timeval: microseconds.
+            let until = match (args[4], peek_words(args[4] as usize)) {
+                (0, _) | (_, None) => Timeout::Never,
+                (_, Some([seconds, micros])) => {
+                    Timeout::In(seconds.saturating_mul(1_000_000_000).saturating_add(micros.saturating_mul(1000)))
+                }
+            };
             Op::Poll { call: "select", until }
         }
         libc::SYS_pselect6 => Op::Poll { call: "pselect", until: in_time(args[4]) },
