@@ -4,12 +4,8 @@ use super::transfers::{Wait, and_look};
 use super::{Stood, deadline};
 use crate::boundary::kernel::{self, Answer, Call, Sort, Timeout};
 use crate::context;
-use crate::instant::Instant;
 use crate::sentinel::Touch;
-use crate::world::World;
-
-/// Waits for the attempt of this number, until it is over or the moment comes.
-type WaitFor<'a> = dyn FnMut(u64, Option<Instant>, &dyn Fn() -> bool) -> Stood + 'a;
+use crate::world::{Probe, World};
 
 /// What a ring gives when time has run out.
 const OUT_OF_TIME: i64 = -62;
@@ -33,7 +29,7 @@ pub(super) fn in_words(sort: Sort) -> &'static str {
 }
 
 /// Carries a wait out; `wait` is asked to wait if it is not over at once.
-pub(super) fn carry_out(world: &World, call: &Call, until: Timeout, wait: &mut WaitFor<'_>) -> Answer {
+pub(super) fn carry_out(world: &World, call: &Call, until: Timeout, wait: &mut Wait<'_>) -> Answer {
     if let Some(result) = kernel::attempt(call) {
         return and_look(world, result);
     }
@@ -42,7 +38,7 @@ pub(super) fn carry_out(world: &World, call: &Call, until: Timeout, wait: &mut W
     }
     let id = world.attempts(call);
     let is_over = || context::try_with(|world| world.attempt_is_over(id)).unwrap_or(true);
-    let stood = wait(id, deadline(world, until), &is_over);
+    let stood = wait(Probe::Attempt(id), deadline(world, until), &is_over);
     match (world.attempted(id), stood) {
         (Some(result), _) => and_look(world, result),
         (None, Stood::Never) => Answer::Pass,
@@ -60,7 +56,11 @@ pub(super) fn enter_ring(world: &World, call: &Call, fd: i32, until: Timeout, wa
         return Answer::Return(begun);
     }
     let is_ready = || kernel::is_ready(fd, false);
-    let stood = if is_ready() { Stood::Done } else { wait(deadline(world, until), &is_ready) };
+    let stood = if is_ready() {
+        Stood::Done
+    } else {
+        wait(Probe::Descriptor { fd, write: false }, deadline(world, until), &is_ready)
+    };
     let result = if stood == Stood::TimedOut { OUT_OF_TIME } else { kernel::enter_ring(call) };
     and_look(world, if begun > 0 { begun } else { result })
 }

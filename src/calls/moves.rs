@@ -50,13 +50,6 @@ pub(super) fn touches(from: i32, to: i32, dont_wait: bool) -> [Option<Touch>; 2]
     [End::of(from, false, dont_wait), End::of(to, true, dont_wait)].map(End::touch)
 }
 
-/// How it is found out whether both are ready.
-pub(super) fn probe(from: i32, to: i32, dont_wait: bool) -> Probe {
-    let [read, write] = [(from, false), (to, true)].map(|(fd, writes)| End::of(fd, writes, dont_wait));
-    let waits = |end: End| if end.waits { end.fd } else { -1 };
-    Probe::Ends { read: waits(read), write: waits(write) }
-}
-
 /// Carries the call out: `[from, to]`.
 pub(super) fn carry_out(
     world: &World,
@@ -70,6 +63,8 @@ pub(super) fn carry_out(
     if !from.waits && !to.waits {
         return and_look(world, kernel::perform(call));
     }
+    let waited_for = |end: End| if end.waits { end.fd } else { -1 };
+    let probe = Probe::Ends { read: waited_for(from), write: waited_for(to) };
     let are_ready = || ends.iter().all(|end| end.is_ready());
     // What is in a pipe or a socket is moved as far as it goes, and a file as a whole.
     let (is_whole, in_pieces) = (kernel::moves_all(call), to.waits && to.kind != Kind::Pipe);
@@ -84,7 +79,7 @@ pub(super) fn carry_out(
                 let of_sockets = ends.iter().filter(|end| end.waits && end.kind == Kind::Socket);
                 of_sockets.filter_map(|end| end_of_wait(world, end.fd, end.kind, end.writes)).min()
             });
-            match wait(end, &are_ready) {
+            match wait(probe, end, &are_ready) {
                 Stood::Done => {}
                 Stood::TimedOut => return Answer::Return(if done == 0 { WOULD_WAIT } else { done as i64 }),
                 Stood::Never => return Answer::Pass,

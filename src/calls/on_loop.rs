@@ -66,7 +66,7 @@ pub(super) fn on_loop(world: &World, call: &Call) -> Answer {
             if let Op::Open { .. } = call.op {
                 return open(world, call, incident);
             }
-            transfers::transfer(world, call, None, &mut |end, is_over| stand_until(world, incident, end, is_over))
+            transfers::transfer(world, call, None, &mut |_, end, is_over| stand_until(world, incident, end, is_over))
         }
     }
 }

@@ -91,18 +91,7 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
         }
         Op::Attempt { sort, until, .. } => {
             may_switch(world, call);
-            let what = attempts::in_words(sort);
-            attempts::carry_out(world, call, until, &mut |id, end, is_over| match workers::wait_outside(
-                index,
-                what,
-                end,
-                Probe::Attempt(id),
-                &mut || is_over(),
-            ) {
-                true => Stood::Done,
-                false if end.is_some() => Stood::TimedOut,
-                false => Stood::Never,
-            })
+            attempts::carry_out(world, call, until, &mut waiter(index, attempts::in_words(sort)))
         }
         Op::WaitChild { hang: true } => {
             let probe = Probe::Call(*call);
@@ -127,7 +116,8 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
             may_switch(world, call);
             match call.op {
                 Op::Connect { fd, address, length } => {
-                    transfers::connect(world, call, fd, kernel::ends_to(address, length))
+                    let to = kernel::ends_to(address, length);
+                    transfers::connect(world, call, fd, to, &mut waiter(index, "a server"))
                 }
                 _ => Answer::Pass,
             }
@@ -149,19 +139,22 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
             };
             // Whoever runs meanwhile may close it, and open something else.
             let kind = if may_switch_at(world, call, kind) { None } else { kind };
-            transfers::transfer(world, call, kind, &mut |end, is_over| {
-                let what = match call.op {
-                    Op::Lock { .. } => "a lock of a file",
-                    Op::Ring { .. } => "io_uring",
-                    _ => "a descriptor",
-                };
-                match workers::wait_outside(index, what, end, transfers::probe(call), &mut || is_over()) {
-                    true => Stood::Done,
-                    false if end.is_some() => Stood::TimedOut,
-                    false => Stood::Never,
-                }
-            })
+            let what = match call.op {
+                Op::Lock { .. } => "a lock of a file",
+                Op::Ring { .. } => "io_uring",
+                _ => "a descriptor",
+            };
+            transfers::transfer(world, call, kind, &mut waiter(index, what))
         }
+    }
+}
+
+/// Suspends worker `index` while it waits for something.
+fn waiter(index: u32, what: &'static str) -> impl FnMut(Probe, Option<Instant>, &dyn Fn() -> bool) -> Stood {
+    move |probe, end, is_over| match workers::wait_outside(index, what, end, probe, &mut || is_over()) {
+        true => Stood::Done,
+        false if end.is_some() => Stood::TimedOut,
+        false => Stood::Never,
     }
 }
 

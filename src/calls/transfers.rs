@@ -6,18 +6,18 @@ use crate::context;
 use crate::instant::Instant;
 use crate::world::{Probe, World};
 
-/// Waits until something is over or, if there is one, the moment comes at which the caller waits no more.
-pub(super) type Wait<'a> = dyn FnMut(Option<Instant>, &dyn Fn() -> bool) -> Stood + 'a;
+/// Waits until something is over, which the probe finds out as well, or, if there is one, the moment comes at which the caller
+/// waits no more.
+pub(super) type Wait<'a> = dyn FnMut(Probe, Option<Instant>, &dyn Fn() -> bool) -> Stood + 'a;
 
 const WOULD_WAIT: i64 = -11;
+const IN_PROGRESS: i64 = -115;
 
 /// How it is found out whether a call that has to wait may go on.
 pub(super) fn probe(call: &Call) -> Probe {
     match call.op {
         Op::Write { fd, .. } | Op::Send { fd, .. } => Probe::Descriptor { fd, write: true },
         Op::Read { fd, .. } | Op::Receive { fd, .. } | Op::Accept { fd } => Probe::Descriptor { fd, write: false },
-        Op::Ring { fd, .. } => Probe::Descriptor { fd, write: false },
-        Op::Move { from, to, dont_wait, .. } => moves::probe(from, to, dont_wait),
         _ => Probe::Call(*call),
     }
 }
@@ -35,7 +35,9 @@ pub(super) fn transfer(world: &World, call: &Call, kind: Option<Kind>, wait: &mu
         Op::Lock { .. } => return lock(call, wait),
         Op::Move { from, to, dont_wait, .. } => return moves::carry_out(world, call, [from, to], dont_wait, wait),
         Op::Ring { fd, until } => return attempts::enter_ring(world, call, fd, until, wait),
-        Op::Connect { fd, address, length } => return connect(world, call, fd, kernel::ends_to(address, length)),
+        Op::Connect { fd, address, length } => {
+            return connect(world, call, fd, kernel::ends_to(address, length), wait);
+        }
         Op::Close { fd } => {
             world.forget_timer_fd(fd);
             world.forget_socket(fd);
@@ -60,7 +62,7 @@ pub(super) fn transfer(world: &World, call: &Call, kind: Option<Kind>, wait: &mu
         (true, false) if kind == Kind::Socket && kernel::wants_all(call) => receive_all(world, call, fd, wait),
         (waits, _) => {
             if waits && !kernel::is_ready(fd, writes) {
-                match wait(end_of_wait(world, fd, kind, writes), &|| kernel::is_ready(fd, writes)) {
+                match wait(probe(call), end_of_wait(world, fd, kind, writes), &|| kernel::is_ready(fd, writes)) {
                     Stood::Done => {}
                     Stood::TimedOut => return Answer::Return(WOULD_WAIT),
                     Stood::Never => return Answer::Pass,
@@ -91,6 +93,11 @@ pub(super) fn end_of_wait(world: &World, fd: i32, kind: Kind, writes: bool) -> O
     deadline(world, Timeout::In(nanos))
 }
 
+/// For how long a call waits to write to a socket.
+fn timeout_to_write(world: &World, fd: i32) -> Timeout {
+    world.timeout_of_socket(fd, true).map_or(Timeout::Never, Timeout::In)
+}
+
 /// Opens a file. If that is a FIFO with nobody at its other end, `wait` waits until there is: it gets the opening's number
 /// and what finds out whether it is over, and says whether it is.
 pub(super) fn open(world: &World, call: &Call, wait: &mut dyn FnMut(u64, &dyn Fn() -> bool) -> bool) -> Answer {
@@ -105,11 +112,23 @@ pub(super) fn open(world: &World, call: &Call, wait: &mut dyn FnMut(u64, &dyn Fn
     }
 }
 
-/// To somebody of this world, or to another.
-pub(super) fn connect(world: &World, call: &Call, fd: i32, to: Ends) -> Answer {
+/// To somebody of this world, or to another. Whose queue is full takes one more once it has accepted one.
+pub(super) fn connect(world: &World, call: &Call, fd: i32, to: Ends, wait: &mut Wait<'_>) -> Answer {
+    let waits = !kernel::is_nonblocking(fd);
     if !world.is_listening(&to) {
         world.knows_socket(fd);
-        return Answer::Pass;
+        return match waits && to.are_local() {
+            true => attempts::carry_out(world, call, timeout_to_write(world, fd), wait),
+            false => Answer::Pass,
+        };
+    }
+    if waits && !world.takes_another(&to) {
+        let is_over = || context::try_with(|world| world.takes_another(&to)).unwrap_or(true);
+        match wait(Probe::Server(to), deadline(world, timeout_to_write(world, fd)), &is_over) {
+            Stood::Done => {}
+            Stood::TimedOut => return Answer::Return(IN_PROGRESS),
+            Stood::Never => return Answer::Pass,
+        }
     }
     let result = world.has_connected(fd, kernel::perform(call));
     world.forget_kind(fd);
@@ -130,7 +149,7 @@ fn write(world: &World, call: &Call, fd: i32, kind: Kind, wait: &mut Wait<'_>) -
         if !has_room(world, fd) {
             // For the whole of it.
             let end = *end.get_or_insert_with(|| end_of_wait(world, fd, kind, true));
-            match wait(end, &|| kernel::is_ready(fd, true)) {
+            match wait(probe(call), end, &|| kernel::is_ready(fd, true)) {
                 Stood::Done => {}
                 Stood::TimedOut => return Answer::Return(if done == 0 { WOULD_WAIT } else { done as i64 }),
                 Stood::Never => return Answer::Pass,
@@ -147,6 +166,10 @@ fn write(world: &World, call: &Call, fd: i32, kind: Kind, wait: &mut Wait<'_>) -
                     return Answer::Return(done as i64);
                 }
             }
+            // It is ready itself, and whom a datagram is for takes no more.
+            Err(WOULD_WAIT) if done == 0 && kernel::is_ready(fd, true) => {
+                return attempts::carry_out(world, call, timeout_to_write(world, fd), wait);
+            }
             Err(WOULD_WAIT) => {}
             Err(error) if done == 0 => return Answer::Return(error),
             Err(_) => return Answer::Return(done as i64),
@@ -161,7 +184,7 @@ fn receive_all(world: &World, call: &Call, fd: i32, wait: &mut Wait<'_>) -> Answ
     loop {
         if !kernel::is_ready(fd, false) {
             let end = *end.get_or_insert_with(|| end_of_wait(world, fd, Kind::Socket, false));
-            match wait(end, &|| kernel::is_ready(fd, false)) {
+            match wait(probe(call), end, &|| kernel::is_ready(fd, false)) {
                 Stood::Done => {}
                 Stood::TimedOut => return so_far(done, WOULD_WAIT),
                 Stood::Never => return Answer::Pass,
@@ -196,7 +219,7 @@ fn lock(call: &Call, wait: &mut Wait<'_>) -> Answer {
     if result != WOULD_WAIT {
         return Answer::Return(result);
     }
-    match wait(None, &|| kernel::is_over(call)) {
+    match wait(probe(call), None, &|| kernel::is_over(call)) {
         Stood::Done => Answer::Return(kernel::perform_now(call)),
         Stood::TimedOut | Stood::Never => Answer::Pass,
     }

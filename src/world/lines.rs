@@ -84,6 +84,13 @@ impl World {
         self.lines.borrow().listening.iter().any(|(_, place)| ends.are_to(place))
     }
 
+    /// Whether whoever listens there takes a further connection before one is accepted. If nobody does, that is soon told.
+    pub fn takes_another(&self, ends: &Ends) -> bool {
+        let lines = self.lines.borrow();
+        let mut servers = lines.listening.iter().filter(|(_, place)| ends.are_to(place)).peekable();
+        servers.peek().is_none() || servers.any(|&(fd, _)| kernel::takes_another(fd))
+    }
+
     /// The socket has been connected to somebody of this world, or is about to be (`result` is what the kernel said): it is a
     /// line now. What is to be told of it.
     pub fn has_connected(&self, fd: i32, result: i64) -> i64 {

@@ -23,6 +23,8 @@ pub(crate) enum Probe {
     Ends { read: i32, write: i32 },
     /// The attempt of this number gives something.
     Attempt(u64),
+    /// The server of this world that a connection goes to takes one more.
+    Server(kernel::Ends),
 }
 
 impl Probe {
@@ -33,6 +35,7 @@ impl Probe {
             Probe::Opening(id) => world.fifo_is_open(id),
             Probe::Ends { .. } => self.ends().all(Probe::is_a_ready_end),
             Probe::Attempt(id) => world.attempt_is_over(id),
+            Probe::Server(to) => world.takes_another(&to),
         }
     }
 
@@ -53,8 +56,8 @@ impl Probe {
             Probe::Call(call) => kernel::waits_for_ours(&call, alone),
             Probe::Ends { .. } => self.ends().any(|end| !Probe::is_a_ready_end(end) && kernel::is_ours(end.0, alone)),
             Probe::Opening(_) => false,
-            // Another process could, whom nobody would have told of it.
-            Probe::Attempt(_) => true,
+            // Another process could end an attempt, whom nobody would have told of it.
+            Probe::Attempt(_) | Probe::Server(_) => true,
         }
     }
 }

@@ -5,7 +5,7 @@ use raddle::{Class, Sim};
 use std::io::{IoSlice, IoSliceMut, Read, Write};
 use std::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::thread;
 
 #[test]
@@ -258,4 +258,63 @@ fn many_at_once() {
     };
     let report = Sim::new().require_boundary(true).run(move || raddle::unblock(job));
     assert_eq!(report.unwrap(), 20 * SIZE as isize);
+}
+
+/// More clients than a server lets wait, and it accepts none before all have tried: the rest waits in the world.
+fn herd<L: AsRawFd, A: Clone + Send + 'static>(server: L, address: A, connect: fn(A), accept: fn(&L)) {
+    const CLIENTS: usize = 9;
+    assert_eq!(c!(libc::listen(server.as_raw_fd(), 2)), 0);
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let address = address.clone();
+            thread::spawn(move || connect(address))
+        })
+        .collect();
+    thread::sleep(MS);
+    let connected = clients.iter().filter(|client| client.is_finished()).count();
+    assert!((1..CLIENTS).contains(&connected), "{connected}");
+    (0..CLIENTS).for_each(|_| accept(&server));
+    clients.into_iter().for_each(|client| client.join().unwrap());
+}
+
+#[test]
+fn a_herd_of_clients() {
+    let by_tcp = || {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = server.local_addr().unwrap();
+        herd(server, address, |to| drop(TcpStream::connect(to).unwrap()), |server| drop(server.accept().unwrap()));
+    };
+    let locally = || {
+        let things = super::Things::new();
+        let path = things.path("socket");
+        let server = UnixListener::bind(&path).unwrap();
+        herd(server, path, |to| drop(UnixStream::connect(to).unwrap()), |server| drop(server.accept().unwrap()));
+    };
+    for seed in 0..3 {
+        for job in [by_tcp, locally] {
+            let run = || Sim::new().seed(seed).require_boundary(true).run(move || raddle::unblock(job));
+            let report = run();
+            assert_eq!((report.elapsed(), report.digest()), (MS, run().digest()), "{report}");
+            report.unwrap();
+        }
+    }
+}
+
+/// As many datagrams as whom they are for lets wait, and more.
+#[test]
+fn a_herd_of_datagrams() {
+    let job = || {
+        let things = super::Things::new();
+        let path = things.path("socket");
+        let server = UnixDatagram::bind(&path).unwrap();
+        let client = UnixDatagram::unbound().unwrap();
+        let sent = thread::spawn(move || (0..2000).map(|_| client.send_to(b"x", &path).unwrap()).sum::<usize>());
+        thread::sleep(MS);
+        assert!(!sent.is_finished());
+        (0..2000).for_each(|_| assert_eq!(server.recv(&mut [0; 9]).unwrap(), 1));
+        sent.join().unwrap()
+    };
+    let report = Sim::new().require_boundary(true).run(move || raddle::unblock(job));
+    assert_eq!(report.elapsed(), MS, "{report}");
+    assert_eq!(report.unwrap(), 2000);
 }

@@ -1,5 +1,5 @@
-//! Waits for what is neither a word nor a descriptor: signals, semaphores, messages. Whether they are over only the call itself
-//! can find out, which takes what it finds.
+//! Waits for what is neither a word nor a descriptor: signals, semaphores, messages, a local socket that somebody else has, and
+//! whose queue is full. Whether they are over only the call itself can find out, which takes what it finds.
 
 use super::arch::raw;
 use super::call::Call;
@@ -34,9 +34,26 @@ pub fn attempt(call: &Call) -> Option<i64> {
         }
         libc::SYS_msgsnd if d & dont_wait == 0 => unless(AGAIN, raw(call.number, [a, b, c, d | dont_wait, 0, 0])),
         libc::SYS_msgrcv if e & dont_wait == 0 => unless(NO_MESSAGE, raw(call.number, [a, b, c, d, e | dont_wait, 0])),
+        libc::SYS_connect => unless(AGAIN, nonblocking(a, || raw(call.number, call.args))),
+        libc::SYS_write => unless(AGAIN, raw(libc::SYS_sendto, [a, b, c, libc::MSG_DONTWAIT.into(), 0, 0])),
+        libc::SYS_sendto | libc::SYS_sendmmsg => {
+            let [.., f] = call.args;
+            unless(AGAIN, raw(call.number, [a, b, c, d | i64::from(libc::MSG_DONTWAIT), e, f]))
+        }
+        libc::SYS_sendmsg => unless(AGAIN, raw(call.number, [a, b, c | i64::from(libc::MSG_DONTWAIT), 0, 0, 0])),
         libc::SYS_semop | libc::SYS_semtimedop if (1..=MOST as i64).contains(&c) => operate([a, b, c]),
         number => Some(raw(number, call.args)),
     }
+}
+
+/// Does something while `fd` has `O_NONBLOCK`.
+fn nonblocking(fd: i64, f: impl FnOnce() -> i64) -> i64 {
+    let flags = raw(libc::SYS_fcntl, [fd, libc::F_GETFL.into(), 0, 0, 0, 0]);
+    let set = |flags: i64| raw(libc::SYS_fcntl, [fd, libc::F_SETFL.into(), flags, 0, 0, 0]);
+    set(flags | i64::from(libc::O_NONBLOCK));
+    let result = f();
+    set(flags);
+    result
 }
 
 /// All the operations at once on a set of semaphores, or none.

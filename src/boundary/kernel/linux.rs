@@ -9,6 +9,7 @@ pub use super::known::{Of, is_within, learn};
 pub use super::libcs_own::{is_for_libc, is_in_a_lookup};
 pub use super::loopback::{
     Ends, divert, ends_of, ends_to, is_connected, is_own_option, is_tcp, join, perform_at, place_of, settle,
+    takes_another,
 };
 pub use super::memory::{backtrace, exported, is_static, peek, poke, word_is};
 pub use super::moves::{most_moved, move_part, moves_all};

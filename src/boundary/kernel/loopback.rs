@@ -48,6 +48,25 @@ impl Ends {
     }
 }
 
+impl Ends {
+    /// Whether this is a connection to a local socket.
+    pub fn are_local(&self) -> bool {
+        u16::from_ne_bytes([self.peer[0], self.peer[1]]) == libc::AF_UNIX as u16
+    }
+}
+
+/// Whether a socket of TCP that listens takes a further connection before one is accepted.
+pub fn takes_another(fd: i32) -> bool {
+    // The beginning of `struct tcp_info`: eight bytes, four words, and of one that listens how many wait, and how many may.
+    let mut info = [[0; 4]; 8];
+    let mut length = size_of_val(&info) as u32;
+    let (place, size) = (info.as_mut_ptr() as i64, ptr::from_mut(&mut length) as i64);
+    let args = [fd.into(), libc::IPPROTO_TCP.into(), libc::TCP_INFO.into(), place, size, 0];
+    let result = raw(libc::SYS_getsockopt, args);
+    let [.., waiting, most] = info.map(u32::from_ne_bytes);
+    result != 0 || waiting <= most
+}
+
 /// `AF_INET`, as an address begins.
 const INET: u8 = 2;
 /// `::1`.

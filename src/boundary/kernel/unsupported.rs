@@ -176,10 +176,20 @@ impl Ends {
         false
     }
 
+    /// Whether this is a connection to a local socket.
+    pub fn are_local(&self) -> bool {
+        false
+    }
+
     /// Whether this is a connection to the socket that listens at these addresses.
     pub fn are_to(&self, _: &Ends) -> bool {
         false
     }
+}
+
+/// Whether a socket that listens takes a further connection.
+pub fn takes_another(_: i32) -> bool {
+    true
 }
 
 /// Whether `fd` is a socket of TCP.
