@@ -122,7 +122,11 @@ pub(super) fn connect(world: &World, call: &Call, fd: i32, to: Ends, wait: &mut 
             false => Answer::Pass,
         };
     }
-    if waits && !world.takes_another(&to) {
+    if !world.takes_another(&to) {
+        if !waits {
+            // The kernel tries again, in a second of real time.
+            return and_look(world, kernel::perform(call));
+        }
         let is_over = || context::try_with(|world| world.takes_another(&to)).unwrap_or(true);
         match wait(Probe::Server(to), deadline(world, timeout_to_write(world, fd)), &is_over) {
             Stood::Done => {}
