@@ -1,6 +1,7 @@
 //! Bytes that are moved from one descriptor to another within the kernel: what `std::io::copy` does where it can.
 
 use super::descriptors::{fill, give, take};
+use super::waits::no_other_children;
 use super::{Things, c, quiet, table};
 use raddle::{Class, Sim};
 use std::fs::File;
@@ -117,6 +118,7 @@ fn what_does_not() {
 #[test]
 fn a_large_file_arrives() {
     const SIZE: usize = 3_000_001;
+    let _mine = no_other_children();
     let folder = std::env::temp_dir().join(format!("raddle-moves-{}", std::process::id()));
     let bytes: Vec<u8> = (0..SIZE).map(|n| (n / 7) as u8).collect();
     std::fs::write(&folder, &bytes).unwrap();
@@ -168,6 +170,7 @@ fn a_large_file_arrives() {
 /// A proxy: what comes by a socket goes on through a pipe, without being read.
 #[test]
 fn a_proxy_moves_what_comes() {
+    let _mine = no_other_children();
     let scenario = || async {
         let (mut client, inner) = UnixStream::pair().unwrap();
         let (outer, mut server) = UnixStream::pair().unwrap();
