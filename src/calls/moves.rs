@@ -1,12 +1,9 @@
 //! Calls that move bytes from one descriptor to another, piece by piece between waits in the world.
 
-use super::Stood;
-use super::transfers::{Wait, and_look, end_of_wait};
+use super::transfers::{ByParts, Wait, and_look, end_of_wait};
 use crate::boundary::kernel::{self, Answer, Call, Kind};
 use crate::sentinel::Touch;
 use crate::world::{Probe, World};
-
-const WOULD_WAIT: i64 = -11;
 
 /// One of the two ends.
 #[derive(Clone, Copy)]
@@ -64,41 +61,19 @@ pub(super) fn carry_out(
         return and_look(world, kernel::perform(call));
     }
     let waited_for = |end: End| if end.waits { end.fd } else { -1 };
-    let probe = Probe::Ends { read: waited_for(from), write: waited_for(to) };
-    let are_ready = || ends.iter().all(|end| end.is_ready());
-    // What is in a pipe or a socket is moved as far as it goes, and a file as a whole.
-    let (is_whole, in_pieces) = (kernel::moves_all(call), to.waits && to.kind != Kind::Pipe);
-    let (mut done, mut end) = (0, None);
-    loop {
-        if !are_ready() {
-            // Who reads may be a child process.
-            world.settle_children();
-        }
-        if !are_ready() {
-            let end = *end.get_or_insert_with(|| {
-                let of_sockets = ends.iter().filter(|end| end.waits && end.kind == Kind::Socket);
-                of_sockets.filter_map(|end| end_of_wait(world, end.fd, end.kind, end.writes)).min()
-            });
-            match wait(probe, end, &are_ready) {
-                Stood::Done => {}
-                Stood::TimedOut => return Answer::Return(if done == 0 { WOULD_WAIT } else { done as i64 }),
-                Stood::Never => return Answer::Pass,
-            }
-        }
-        let moved = kernel::move_part(call, done, in_pieces);
-        let sockets = ends.iter().filter(|end| end.kind == Kind::Socket);
-        sockets.for_each(|end| world.settle_socket(end.fd));
-        world.look_outside();
-        match moved {
-            ..=0 if done > 0 => return Answer::Return(done as i64),
-            // The kernel knows what it waits for.
-            WOULD_WAIT => return Answer::Pass,
-            ..=0 => return Answer::Return(moved),
-            _ => done += moved as usize,
-        }
-        let goes_on = is_whole || in_pieces && are_ready();
-        if !goes_on || done >= kernel::most_moved(call) {
-            return Answer::Return(done as i64);
-        }
-    }
+    let sockets = || ends.iter().filter(|end| end.kind == Kind::Socket);
+    let part = |done| {
+        let part = kernel::move_part(call, done, to.waits && to.kind != Kind::Pipe);
+        sockets().for_each(|end| world.settle_socket(end.fd));
+        part
+    };
+    let all = ByParts {
+        is_ready: &|| ends.iter().all(|end| end.is_ready()),
+        probe: Probe::Ends { read: waited_for(from), write: waited_for(to) },
+        end: &|| {
+            sockets().filter(|end| end.waits).filter_map(|end| end_of_wait(world, end.fd, end.kind, end.writes)).min()
+        },
+        part: &part,
+    };
+    all.carry_out(world, wait).unwrap_or(Answer::Pass)
 }

@@ -49,10 +49,7 @@ pub(super) fn on_loop(world: &World, call: &Call) -> Answer {
             let class = verdict(attempts::touch(sort)).unwrap_or(Class::Lock);
             let (verb, words) = in_words(call.op);
             let incident = world.saw_blocking(class, verb, words);
-            let stood = stand_until(world, incident, end, is_over);
-            if stood == Stood::Never && world.look_outside_for(longer(world, class), is_over) {
-                return Stood::Done;
-            }
+            let stood = stand_longer(world, class, incident, end, is_over);
             if stood == Stood::Never {
                 never(world, incident, class, verb, None);
             }
@@ -119,10 +116,7 @@ fn loop_waits(world: &World, call: &Call, word: usize, value: u32, until: Timeou
     let incident = world.saw_blocking(class, "wait for a lock", Detail::new());
     let place = world.futex_waits(word, value, None);
     let is_done = || world.futex_is_woken(place) || !kernel::word_is(word, value);
-    let mut stood = stand_until(world, incident, end, &is_done);
-    if stood == Stood::Never && world.look_outside_for(longer(world, class), &is_done) {
-        stood = Stood::Done;
-    }
+    let stood = stand_longer(world, class, incident, end, &is_done);
     if stood == Stood::Never {
         if kernel::is_static(word) {
             // In a process forked for this run it may have been held by a thread that is not there.
@@ -135,9 +129,17 @@ fn loop_waits(world: &World, call: &Call, word: usize, value: u32, until: Timeou
     if stood == Stood::Done { Answer::Return(0) } else { TIMED_OUT }
 }
 
-/// How much longer a lock may be held outside the world, in milliseconds of real time, if a test allows the loop to wait for it.
-fn longer(world: &World, class: Class) -> u32 {
-    if world.sentinel.borrow().is_allowed(class) { outside_for(world, LONGER) } else { 0 }
+/// [`stand_until`]; if nobody who is there will ever do it and a test allows the loop to wait, somebody outside may be about to.
+fn stand_longer(
+    world: &World,
+    class: Class,
+    incident: Option<usize>,
+    end: Option<Instant>,
+    is_done: &dyn Fn() -> bool,
+) -> Stood {
+    let stood = stand_until(world, incident, end, is_done);
+    let millis = if world.sentinel.borrow().is_allowed(class) { outside_for(world, LONGER) } else { 0 };
+    if stood == Stood::Never && world.look_outside_for(millis, is_done) { Stood::Done } else { stood }
 }
 
 /// The loop cannot go on: nobody who could run will ever do what it waits for. The run ends here, and the task that made

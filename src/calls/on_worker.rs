@@ -89,7 +89,7 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
             }
             Answer::Return(result)
         }
-        Op::Attempt { sort, until, .. } => {
+        Op::Attempt { sort, until } => {
             may_switch(world, call);
             attempts::carry_out(world, call, until, &mut waiter(index, attempts::in_words(sort)))
         }

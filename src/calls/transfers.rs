@@ -14,7 +14,7 @@ const WOULD_WAIT: i64 = -11;
 const IN_PROGRESS: i64 = -115;
 
 /// How it is found out whether a call that has to wait may go on.
-pub(super) fn probe(call: &Call) -> Probe {
+fn probe(call: &Call) -> Probe {
     match call.op {
         Op::Write { fd, .. } | Op::Send { fd, .. } => Probe::Descriptor { fd, write: true },
         Op::Read { fd, .. } | Op::Receive { fd, .. } | Op::Accept { fd } => Probe::Descriptor { fd, write: false },
@@ -58,8 +58,10 @@ pub(super) fn transfer(world: &World, call: &Call, kind: Option<Kind>, wait: &mu
     }
     let waits = !dont_wait && !kernel::is_nonblocking(fd);
     match (waits, writes) {
-        (true, true) if kind != Kind::Other => write(world, call, fd, kind, wait),
-        (true, false) if kind == Kind::Socket && kernel::wants_all(call) => receive_all(world, call, fd, wait),
+        (true, true) if kind != Kind::Other => by_parts(world, call, fd, kind, true, wait),
+        (true, false) if kind == Kind::Socket && kernel::wants_all(call) => {
+            by_parts(world, call, fd, kind, false, wait)
+        }
         (waits, _) => {
             if waits && !kernel::is_ready(fd, writes) {
                 match wait(probe(call), end_of_wait(world, fd, kind, writes), &|| kernel::is_ready(fd, writes)) {
@@ -146,75 +148,74 @@ pub(super) fn and_look(world: &World, result: i64) -> Answer {
     Answer::Return(result)
 }
 
-/// More than there is room for is written in pieces.
-fn write(world: &World, call: &Call, fd: i32, kind: Kind, wait: &mut Wait<'_>) -> Answer {
-    let (mut done, mut end) = (0, None);
-    loop {
-        if !has_room(world, fd) {
-            // For the whole of it.
-            let end = *end.get_or_insert_with(|| end_of_wait(world, fd, kind, true));
-            match wait(probe(call), end, &|| kernel::is_ready(fd, true)) {
-                Stood::Done => {}
-                Stood::TimedOut => return Answer::Return(if done == 0 { WOULD_WAIT } else { done as i64 }),
-                Stood::Never => return Answer::Pass,
+/// A call that goes by parts.
+pub(super) struct ByParts<'a> {
+    /// Whether a part goes without waiting, and what finds that out as well.
+    pub is_ready: &'a dyn Fn() -> bool,
+    pub probe: Probe,
+    /// Until when its caller waits, for the whole of it.
+    pub end: &'a dyn Fn() -> Option<Instant>,
+    /// Carries a part of it out, from what is done on: how much, and whether that is all.
+    pub part: &'a dyn Fn(usize) -> Result<(usize, bool), i64>,
+}
+
+impl ByParts<'_> {
+    /// `None`: it is ready and would wait, for what only the kernel knows.
+    pub(super) fn carry_out(&self, world: &World, wait: &mut Wait<'_>) -> Option<Answer> {
+        let (mut done, mut end) = (0, None);
+        let so_far = |done: usize, error: i64| Answer::Return(if done == 0 { error } else { done as i64 });
+        loop {
+            if !(self.is_ready)() {
+                // A child process may be at the other end.
+                world.settle_children();
             }
-        }
-        match kernel::write_part(call, done, kind == Kind::Pipe) {
-            Ok((more, is_all)) => {
-                done += more;
-                if kind == Kind::Socket {
-                    world.settle_socket(fd);
+            if !(self.is_ready)() {
+                match wait(self.probe, *end.get_or_insert_with(self.end), self.is_ready) {
+                    Stood::Done => {}
+                    Stood::TimedOut => return Some(so_far(done, WOULD_WAIT)),
+                    Stood::Never => return Some(Answer::Pass),
                 }
-                world.look_outside();
-                if is_all {
-                    return Answer::Return(done as i64);
+            }
+            let part = (self.part)(done);
+            world.look_outside();
+            match part {
+                Ok((more, is_all)) => {
+                    done += more;
+                    if is_all {
+                        return Some(Answer::Return(done as i64));
+                    }
                 }
+                Err(WOULD_WAIT) if !(self.is_ready)() => {}
+                Err(WOULD_WAIT) if done == 0 => return None,
+                Err(error) => return Some(so_far(done, error)),
             }
-            // It is ready itself, and whom a datagram is for takes no more.
-            Err(WOULD_WAIT) if done == 0 && kernel::is_ready(fd, true) => {
-                return attempts::carry_out(world, call, timeout_to_write(world, fd), wait);
-            }
-            Err(WOULD_WAIT) => {}
-            Err(error) if done == 0 => return Answer::Return(error),
-            Err(_) => return Answer::Return(done as i64),
         }
     }
 }
 
-/// What comes in pieces is waited for until it is all there.
-fn receive_all(world: &World, call: &Call, fd: i32, wait: &mut Wait<'_>) -> Answer {
-    let (mut done, mut end) = (0, None);
-    let so_far = |done: usize, error: i64| Answer::Return(if done == 0 { error } else { done as i64 });
-    loop {
-        if !kernel::is_ready(fd, false) {
-            let end = *end.get_or_insert_with(|| end_of_wait(world, fd, Kind::Socket, false));
-            match wait(probe(call), end, &|| kernel::is_ready(fd, false)) {
-                Stood::Done => {}
-                Stood::TimedOut => return so_far(done, WOULD_WAIT),
-                Stood::Never => return Answer::Pass,
-            }
+/// More than there is room for is written in parts, and what is to come as a whole received in parts.
+fn by_parts(world: &World, call: &Call, fd: i32, kind: Kind, writes: bool, wait: &mut Wait<'_>) -> Answer {
+    let part = |done| {
+        let part = match writes {
+            true => kernel::write_part(call, done, kind == Kind::Pipe),
+            false => kernel::receive_part(call, done),
+        };
+        if kind == Kind::Socket {
+            world.settle_socket(fd);
         }
-        let part = kernel::receive_part(call, done);
-        world.settle_socket(fd);
-        world.look_outside();
-        match part {
-            Ok((more, is_all)) => {
-                done += more;
-                if is_all {
-                    return Answer::Return(done as i64);
-                }
-            }
-            Err(WOULD_WAIT) => {}
-            Err(error) => return so_far(done, error),
-        }
-    }
-}
-
-/// Whether it can be written to, once a child process that reads from it has made room.
-fn has_room(world: &World, fd: i32) -> bool {
-    kernel::is_ready(fd, true) || {
-        world.settle_children();
-        kernel::is_ready(fd, true)
+        part
+    };
+    let all = ByParts {
+        is_ready: &|| kernel::is_ready(fd, writes),
+        probe: probe(call),
+        end: &|| end_of_wait(world, fd, kind, writes),
+        part: &part,
+    };
+    match all.carry_out(world, wait) {
+        Some(answer) => answer,
+        // Whom a datagram is for takes no more.
+        None if writes => attempts::carry_out(world, call, timeout_to_write(world, fd), wait),
+        None => Answer::Pass,
     }
 }
 

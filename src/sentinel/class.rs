@@ -6,7 +6,7 @@
 pub enum Class {
     /// `std::thread::sleep` and its kin.
     Sleep,
-    /// A lock that is held, a condition variable, a channel, `park`, `block_on`.
+    /// A lock that is held, a condition variable, a channel, a semaphore, `park`, `block_on`.
     Lock,
     /// Waiting for a thread to end.
     Join,
@@ -16,11 +16,11 @@ pub enum Class {
     File,
     /// A socket without `O_NONBLOCK`.
     Socket,
-    /// `poll`, `select` and `epoll_wait` with a timeout other than zero.
+    /// `poll`, `select` and `epoll_wait` with a timeout other than zero; waiting for a signal, or for io_uring.
     Readiness,
     /// Resolving a host's name.
     Dns,
-    /// An empty (or full) pipe, a terminal.
+    /// An empty (or full) pipe, a terminal, a message queue.
     Pipe,
     /// Writing to standard output or error. Allowed by default.
     Output,

@@ -18,6 +18,7 @@ impl Detail {
         Detail { bytes: [0; Detail::MOST], length: 0 }
     }
 
+    /// This text, or its beginning.
     pub fn of(text: &str) -> Detail {
         let mut detail = Detail::new();
         // What is too long is cut.

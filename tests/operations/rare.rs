@@ -187,6 +187,7 @@ impl Named {
         (attributes.mq_maxmsg, attributes.mq_msgsize) = (1, 8);
         let flags = libc::O_CREAT | libc::O_RDWR | flags;
         let queue = c!(libc::mq_open(name.as_ptr(), flags, 0o600, std::ptr::from_mut(&mut attributes)));
+        assert!(queue >= 0 || errno() == libc::ENOSYS, "{}", std::io::Error::last_os_error());
         c!(libc::mq_unlink(name.as_ptr()));
         (queue >= 0).then_some(Named(queue))
     }
@@ -262,6 +263,7 @@ impl Ring {
     fn new() -> Option<Ring> {
         let mut parameters = [0u32; 30];
         let fd = c!(libc::syscall(libc::SYS_io_uring_setup, 4, parameters.as_mut_ptr())) as i32;
+        assert!(fd >= 0 || [libc::ENOSYS, libc::EPERM].contains(&errno()), "{}", std::io::Error::last_os_error());
         let map = |at: i64| {
             let (access, shared) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_POPULATE);
             c!(libc::mmap(std::ptr::null_mut(), Ring::SIZE, access, shared, fd, at)).cast::<u8>()

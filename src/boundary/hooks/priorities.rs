@@ -1,5 +1,6 @@
-//! Mutexes that hand the priority of who waits on to who holds them. Whom the kernel finds holding one is who it knows by that
-//! number: of threads of a world that is not who runs. Nor have they priorities, since one of them runs at a time.
+//! Mutexes that hand the priority of who waits for them on to who holds them (`PTHREAD_PRIO_INHERIT`). Who holds one stands in
+//! its word by the number of a kernel thread, and a wait for it is the kernel's: that of a thread of a world would never end,
+//! since another kernel thread does its work. And there are no priorities where one thread runs at a time.
 
 use super::imp::is_in_a_world;
 use super::original::Original;

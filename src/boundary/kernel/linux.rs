@@ -12,7 +12,7 @@ pub use super::loopback::{
     takes_another,
 };
 pub use super::memory::{backtrace, exported, is_static, peek, poke, word_is};
-pub use super::moves::{most_moved, move_part, moves_all};
+pub use super::moves::move_part;
 pub(super) use super::opened::new_owner;
 pub use super::opened::{close, forget_all};
 #[cfg(feature = "smol")]

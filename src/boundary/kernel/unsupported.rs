@@ -68,18 +68,8 @@ pub fn write_part(_: &Call, _: usize, _: bool) -> Result<(usize, bool), i64> {
 }
 
 /// Carries a part of a call out that moves.
-pub fn move_part(_: &Call, _: usize, _: bool) -> i64 {
-    -1
-}
-
-/// How many bytes such a call moves at most.
-pub fn most_moved(_: &Call) -> usize {
-    0
-}
-
-/// Whether it comes back only when all is moved.
-pub fn moves_all(_: &Call) -> bool {
-    false
+pub fn move_part(_: &Call, _: usize, _: bool) -> Result<(usize, bool), i64> {
+    Err(-1)
 }
 
 /// Whether a call that receives wants more than what is there.
