@@ -115,7 +115,7 @@ fn locks() {
 }
 
 /// Held by a test that has children, and by one that a child of another would disturb: some wait for whichever child there
-/// is, and a child has what is open here until it runs another program, the ends of a FIFO as well.
+/// is, and a child has what is open here until it runs another program, the ends of pipes and FIFOs as well.
 pub(super) fn no_other_children() -> MutexGuard<'static, ()> {
     static CHILDREN: Mutex<()> = Mutex::new(());
     CHILDREN.lock().unwrap_or_else(PoisonError::into_inner)
