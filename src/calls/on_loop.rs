@@ -120,7 +120,7 @@ fn loop_waits(world: &World, call: &Call, word: usize, value: u32, until: Timeou
     if stood == Stood::Never {
         if kernel::is_static(word) {
             // In a process forked for this run it may have been held by a thread that is not there.
-            zygote::start_over();
+            zygote::start_over(word);
         }
         never(world, incident, class, "wait for a lock", Some(place));
         return Answer::Pass;

@@ -50,7 +50,7 @@ pub(super) fn held_outside(world: &World, call: &Call, word: usize) -> Option<An
     let result = in_reality(call, outside_for(world, MILLIS));
     if result == TIMED_OUT {
         // In a process forked for this run it was held by a thread that is not there.
-        zygote::start_over();
+        zygote::start_over(word);
     }
     Some(result).filter(|&result| result != TIMED_OUT)
 }

@@ -51,9 +51,9 @@ impl World {
     }
 
     pub(super) fn found_deadlock(&self) {
-        if self.is_any_at_a_static_word() {
+        if let Some(word) = self.any_static_word() {
             // In a process forked for this run it may have been held by a thread that is not there.
-            zygote::start_over();
+            zygote::start_over(word);
         }
         if self.traced.get() {
             // A thread outside the world may be about to wake somebody, which would be another finding.

@@ -40,9 +40,9 @@ impl World {
         self.futexes.borrow().iter().any(|w| w.worker.is_some())
     }
 
-    /// Whether somebody waits for a word in a static.
-    pub(super) fn is_any_at_a_static_word(&self) -> bool {
-        self.futexes.borrow().iter().any(|waiter| !waiter.woken && kernel::is_static(waiter.word))
+    /// A word in a static that somebody waits for.
+    pub(super) fn any_static_word(&self) -> Option<usize> {
+        self.futexes.borrow().iter().find(|w| !w.woken && kernel::is_static(w.word)).map(|w| w.word)
     }
 
     /// Whether somebody waits for a word in a static that threads outside want as well, and that nobody of this world can have.

@@ -41,7 +41,7 @@ pub fn futex_unseen(args: [i64; 6]) -> i64 {
     if waits && op as i32 & is_private != 0 && time == 0 && zygote::is_child() {
         while let Some(patience) = patience(word as usize) {
             match wait_for([word, op, value], patience) {
-                TIMED_OUT => zygote::start_over(),
+                TIMED_OUT => zygote::start_over(word as usize),
                 result => return result,
             }
         }

@@ -132,8 +132,9 @@ pub(super) fn is_the_last() {
     IS_LAST.store(true, Ordering::Relaxed);
 }
 
-/// In a child: ends it, and another is forked in its place. Comes back in the last one, and in all other processes.
-pub(super) fn start_over() {
+/// In a child that waits for this word: ends it, and another is forked in its place. Comes back in the last one, and in all other
+/// processes.
+pub(super) fn start_over(word: usize) {
     let line = match line_of_this_process() {
         Some(line) if !IS_LAST.load(Ordering::Relaxed) => line.swap(0, Ordering::Relaxed) - 1,
         _ => return,
@@ -142,7 +143,9 @@ pub(super) fn start_over() {
         return;
     }
     mem::forget(kernel::quiet());
-    write_all(line, &[START_OVER]);
+    let mut said = [START_OVER; 1 + size_of::<usize>()];
+    said[1..].copy_from_slice(&word.to_le_bytes());
+    write_all(line, &said);
     // SAFETY: ends the process, and nothing of it is run any more.
     unsafe { bare::call(libc::SYS_exit_group, [0; 4]) };
 }

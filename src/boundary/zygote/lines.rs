@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 const REST: u8 = b'r';
 /// What last words begin with: all that follows.
 pub(super) const LAST_WORDS: u8 = b'w';
-/// What says that another child is to be forked in place of this one.
+/// What says that another child is to be forked in place of this one, which waits for the word at the address that follows.
 pub(super) const START_OVER: u8 = b's';
 
 /// Code under test finds the numbers free that it would find free without us.
@@ -117,9 +117,10 @@ impl Lines {
         }
     }
 
-    /// Whether the child that has ended wants another one in its place.
-    pub(super) fn start_over(&self) -> bool {
-        self.pipes.as_ref().is_some_and(|pipes| pipes.heard.bytes.first() == Some(&START_OVER))
+    /// The word that the child waited for that has ended, if it wants another one in its place.
+    pub(super) fn start_over(&self) -> Option<usize> {
+        let word = self.pipes.as_ref()?.heard.bytes.strip_prefix(&[START_OVER])?;
+        Some(usize::from_le_bytes(word.try_into().ok()?))
     }
 
     /// The pipes of the child at work.

@@ -1,6 +1,6 @@
 //! Forking on Linux: a child that does its work, a parent that waits for its end.
 
-use super::super::left_stacks;
+use super::super::{kernel, left_stacks};
 use super::dying;
 use super::lines::{self, Answer, Lines, forget_but};
 use super::{End, LastWords, Life, Pulse, TICK};
@@ -13,7 +13,8 @@ use std::panic::Location;
 use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// How much is kept of the end of what a child writes to descriptor 2.
 const TAIL: usize = 16 << 10;
@@ -23,6 +24,15 @@ const MOST_SAID: usize = 4 << 20;
 
 /// How many children are forked at most for one piece of work, of which all but the last may [`start_over`].
 const MOST_STARTS: u32 = 4;
+
+/// So long the next child waits for its turn, while the lock is held that the one before it could not have.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// So long it waits before another child, where it is not known whether the lock is free.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// How often a lock is looked at.
+const GLANCE: Duration = Duration::from_millis(1);
 
 /// So many ticks a child gets that was asked to end, before it is made to.
 const GRACE: u32 = 50;
@@ -35,8 +45,8 @@ pub(super) fn is_child() -> bool {
     lines::line_of_this_process().is_some()
 }
 
-pub(super) fn start_over() {
-    dying::start_over();
+pub(super) fn start_over(word: usize) {
+    dying::start_over(word);
 }
 
 pub(super) fn prepare(last_words: LastWords) {
@@ -60,8 +70,9 @@ pub(super) fn run<'a, G>(
     loop {
         let Some(child) = start(lines, &mut hold)? else { break };
         let (end, given_up) = child.accompany(lines, goes_on)?;
-        if starts == MOST_STARTS || !lines.start_over() {
-            return Ok(tell(lines, end, given_up));
+        match lines.start_over() {
+            Some(word) if starts < MOST_STARTS => wait_until_free(word),
+            _ => return Ok(tell(lines, end, given_up)),
         }
         starts += 1;
     }
@@ -76,6 +87,21 @@ pub(super) fn run<'a, G>(
     work(&mut answer);
     mem::forget(unwinding);
     hand_over(answer)
+}
+
+/// A child could not have the lock of this word. Its holder is a thread of this process, if anybody: the next child is forked
+/// when that has let go of it. A word that is zero is taken for that of a free lock, as it is with std's and with libc's; one of
+/// another kind costs [`PATIENCE`].
+#[inline(never)]
+fn wait_until_free(word: usize) {
+    if !kernel::is_static(word) {
+        // What is at that address here is another thread's, or nobody's.
+        return thread::sleep(PAUSE);
+    }
+    let since = Instant::now();
+    while !kernel::word_is(word, 0) && since.elapsed() < PATIENCE {
+        thread::sleep(GLANCE);
+    }
 }
 
 /// Forks a child: nothing, in it.

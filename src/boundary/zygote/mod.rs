@@ -117,10 +117,10 @@ pub fn is_child() -> bool {
 }
 
 /// In a process that was forked to do [`run`]'s work: it waits for a lock whose holder is a thread that did not come along,
-/// so it ends here, and another is forked to do the work. Comes back in all other processes, and where that has been done a
-/// few times already. For signal handlers, too.
-pub fn start_over() {
-    imp::start_over();
+/// so it ends here, and another is forked to do the work, when the lock of this `word` is free, as far as can be seen. Comes back
+/// in all other processes, and where that has been done a few times already. For signal handlers, too.
+pub fn start_over(word: usize) {
+    imp::start_over(word);
 }
 
 /// Makes ready for forking, once a process, so that no child has to; `last_words` are those of all children. Without it no

@@ -12,7 +12,7 @@ pub(super) fn is_child() -> bool {
     false
 }
 
-pub(super) fn start_over() {}
+pub(super) fn start_over(_: usize) {}
 
 pub(super) fn prepare(_: LastWords) {}
 
