@@ -292,6 +292,7 @@ pub(crate) fn in_lab<R: Send>(setup: Setup<'_>, work: impl FnOnce(&mut Lab<'_>) 
     panics::install();
     crate::watchdog::start();
     natives::look_after();
+    kernel::learn();
     let spare = beacon::lock(&SPARE).pop();
     let stage = spare.unwrap_or_else(Stage::build);
     *beacon::lock(&stage.beacon.locked.story) = Story { scenario: setup.name.into(), replay: setup.replay.clone() };

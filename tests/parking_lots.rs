@@ -3,6 +3,8 @@
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 
+mod common;
+
 use parking_lot::{Condvar, Mutex, RwLock, RwLockUpgradableReadGuard};
 use raddle::{Check, Class, Explore, Sim};
 use std::cell::UnsafeCell;
@@ -169,6 +171,52 @@ fn no_run_is_fair_for_the_sake_of_another() {
     let found = explore.run(again_and_again);
     assert!(found.is_ok(), "{found}");
     assert!(found.outcomes().len() > 1, "the seed decides: {found}");
+}
+
+/// What is known of parking_lot is read once a process. By then a run is not to have been fair.
+#[test]
+#[ignore = "a victim"]
+fn runs_twice() {
+    if !common::is_victim() {
+        return;
+    }
+    let run = || {
+        let report = Sim::new().require_boundary(true).run(|| async {
+            raddle::unblock(|| {
+                let shared = (Mutex::new((0, Vec::new())), Condvar::new());
+                thread::scope(|scope| {
+                    let (mutex, condition) = &shared;
+                    for n in [1, 2] {
+                        scope.spawn(move || {
+                            let mut order = mutex.lock();
+                            order.0 += 1;
+                            condition.wait_for(&mut order, 1000 * MS);
+                            order.1.push(n);
+                        });
+                    }
+                    while mutex.lock().0 < 2 {
+                        thread::sleep(MS);
+                    }
+                    // They wait for the lock from here on, without having asked for it; it is handed over if that is fair.
+                    let order = mutex.lock();
+                    condition.notify_all();
+                    drop(order);
+                    mutex.lock().1.push(0);
+                });
+                shared.0.into_inner().1
+            })
+            .await
+        });
+        assert!(report.is_ok(), "{report}");
+        (report.digest(), report.steps(), report.unwrap())
+    };
+    let first = run();
+    println!("{}", if run() == first { "the same" } else { "another way" });
+}
+
+#[test]
+fn the_first_run_of_a_process_is_as_any_other() {
+    common::run(&mut common::command("runs_twice")).says(&["the same"]);
 }
 
 /// parking_lot has one table for the whole process, with a lock for each of its rows: that others wait for those at the same

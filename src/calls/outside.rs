@@ -30,7 +30,6 @@ fn is_nearly_alone(world: &World) -> bool {
 pub(super) fn is_at_a_row() -> bool {
     /// The frames of the handler, in a build without optimisation, and some of the library's.
     const DEPTH: usize = 64;
-    kernel::learn();
     kernel::is_within(kernel::Of::Row, DEPTH)
 }
 
