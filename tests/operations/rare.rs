@@ -1,8 +1,9 @@
 //! Waits that few make: for signals, semaphores, messages, a ring of io_uring; and locks of C's that few use.
 
 use super::{MS, c, quiet, table, time};
-use raddle::{Class, FindingKind, Sim};
+use raddle::{Check, Class, Explore, FindingKind, Sim};
 use std::ffi::c_void;
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -399,4 +400,41 @@ fn those_who_wait_for_a_word_are_sent_to_another() {
         (refused, done)
     });
     assert_eq!(requeued, (-1, 3));
+}
+
+/// Whoever waits for a word that has changed, and was not woken, sees that when a descriptor is closed, as of somebody it may
+/// have to do with. What libc opens and closes for itself is nobody's: the allocator does so once a process, in whichever run.
+#[test]
+fn what_libc_closes_for_itself_is_seen_by_nobody() {
+    /// Who has come to its end first: whoever waits, or who closes and then gives way.
+    fn first(closes: fn()) -> Vec<String> {
+        let found = Explore::new().seeds(0..32).require_boundary(true).check(Check::All).run(move || {
+            raddle::unblock(move || {
+                let word = Arc::new(AtomicU32::new(0));
+                let (ended, ends) = std::sync::mpsc::channel();
+                let (theirs, is_over) = (word.clone(), ended.clone());
+                let waiter = thread::spawn(move || {
+                    c!(libc::syscall(libc::SYS_futex, &*theirs, libc::FUTEX_WAIT, 0, 0));
+                    is_over.send("who waits").unwrap();
+                });
+                thread::sleep(MS);
+                word.store(1, Ordering::Relaxed);
+                closes();
+                (0..3).for_each(|_| thread::yield_now());
+                ended.send("who closes").unwrap();
+                waiter.join().unwrap();
+                ends.recv().unwrap()
+            })
+        });
+        assert!(found.is_ok(), "{found}");
+        found.outcomes().iter().map(|outcome| outcome.text().to_string()).collect()
+    }
+    let mut of_file = first(|| drop(File::open("/etc/passwd").unwrap()));
+    of_file.sort();
+    assert_eq!(of_file, [r#""who closes""#, r#""who waits""#]);
+    let of_libc = first(|| {
+        let (mut user, mut room, mut found) = (std::mem::MaybeUninit::uninit(), [0; 4096], std::ptr::null_mut());
+        c!(libc::getpwuid_r(0, user.as_mut_ptr(), room.as_mut_ptr(), room.len(), &mut found));
+    });
+    assert_eq!(of_libc, [r#""who closes""#]);
 }
