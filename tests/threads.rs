@@ -289,6 +289,33 @@ fn a_thread_that_outlives_the_run_is_left_where_it_is() {
     assert_eq!(TICKS.load(Ordering::SeqCst), 6);
 }
 
+/// A job is given time to come to its end when the scenario has, though not for ever if others have turns only.
+#[test]
+fn a_job_that_waits_for_ever_beside_a_thread_that_goes_on_for_ever() {
+    let ticks = Arc::new(AtomicU32::new(0));
+    let counted = ticks.clone();
+    let report = run(move || {
+        let ticks = ticks.clone();
+        async move {
+            let waits = raddle::task("waits").unblock(|| {
+                let (_sender, receiver) = mpsc::channel::<()>();
+                receiver.recv()
+            });
+            let tick = move || {
+                loop {
+                    thread::sleep(MS);
+                    ticks.fetch_add(1, Ordering::Relaxed);
+                }
+            };
+            raddle::unblock(|| _ = thread::Builder::new().name("ticker".into()).spawn(tick).unwrap()).await;
+            drop(waits);
+        }
+    });
+    assert_eq!(report.abandoned(), ["waits", "ticker"], "{report}");
+    let ticks = counted.load(Ordering::Relaxed);
+    assert!((1000..30_000).contains(&ticks), "{ticks}");
+}
+
 #[test]
 fn a_thread_that_can_end_does_when_the_run_is_over() {
     let report = run(|| async {

@@ -45,6 +45,9 @@ pub(crate) struct Ended {
 /// How many steps jobs get to come to their end after the scenario has returned.
 const LAST_STEPS: u32 = 100_000;
 
+/// How many of them may be other threads' in a row: a thread that does something now and then for ever brings no job to its end.
+const OTHERS_STEPS: u32 = 10_000;
+
 impl World {
     /// Winds the run up: whatever is alive is ended, and the world is as good as new. If it is to be `leaked`, tasks are not
     /// dropped.
@@ -171,7 +174,8 @@ impl World {
     /// (on a poisoned lock), twice at once even, and that would end the process.
     fn wind_up(&self, leak: bool) -> (Vec<String>, Vec<String>) {
         self.beacon.winds_up(self.run_tag().number());
-        let mut budget = LAST_STEPS;
+        let most = LAST_STEPS.min(u32::try_from(self.max_steps.get()).unwrap_or(u32::MAX));
+        let mut budget = most;
         for _ in 0..100 {
             self.drop_queued_jobs(leak);
             if !leak {
@@ -184,7 +188,7 @@ impl World {
         }
         self.drop_queued_jobs(leak);
         self.send_workers_home();
-        self.run_workers(leak, &mut LAST_STEPS.clone());
+        self.run_workers(leak, &mut most.clone());
         let mut abandoned = self.give_up_workers();
         // Who came to an end just now may have queued jobs, and what is dropped may: they are no later run's.
         loop {
@@ -258,16 +262,21 @@ impl World {
 
     /// Lets go of ready tasks; gives ready workers their turns until their jobs are done or wait for ever.
     fn run_workers(&self, leak: bool, budget: &mut u32) {
+        let mut of_others = 0;
         while *budget > 0 {
             match self.pop_ready() {
                 Some(runnable) if runnable.metadata().place().is_of_a_thread() => {
                     *budget -= 1;
+                    of_others = match self.thread_behind(&runnable) {
+                        Some(index) if !is_native(index) => 0,
+                        _ => of_others + 1,
+                    };
                     self.beacon.winds_on();
                     self.give_turn_between(runnable);
                     self.running.set(NOBODY);
                 }
                 Some(runnable) => self.let_go(runnable, leak),
-                None if self.is_any_job_going_on() && self.advance() => {}
+                None if of_others < OTHERS_STEPS && self.is_any_job_going_on() && self.advance() => {}
                 None => break,
             }
         }
