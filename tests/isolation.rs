@@ -537,6 +537,55 @@ fn a_lock_that_a_thread_elsewhere_has() {
     }
 }
 
+/// One on the heap, and one of parking_lot, which waits for a word of the thread: it looks as if the run had locked itself out.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn a_lock_that_is_not_in_a_static_and_a_thread_elsewhere_has() {
+    fn gets<L: Sync>(lock: &'static L, takes: fn(&'static L, &mut dyn FnMut())) {
+        use std::io::{Read, Write};
+        for on_the_loop in [false, true] {
+            let (mut told, tells) = std::io::pipe().unwrap();
+            let (is_held, has_it) = std::sync::mpsc::channel();
+            let hold = move || {
+                takes(lock, &mut || {
+                    is_held.send(()).unwrap();
+                    // Until a process was forked.
+                    told.read_exact(&mut [0]).unwrap();
+                });
+                // The pipe is open until the last has written to it.
+                told
+            };
+            let holder = std::thread::spawn(hold);
+            has_it.recv().unwrap();
+            let tells = std::sync::Arc::new(tells);
+            let report = apart().require_boundary(true).run(|| {
+                let tells = tells.clone();
+                let takes_it = move || {
+                    (&*tells).write_all(b".").unwrap();
+                    takes(lock, &mut || ());
+                };
+                async move {
+                    match on_the_loop {
+                        true => raddle::allow_blocking("to wait for a lock", takes_it),
+                        false => raddle::unblock(takes_it).await,
+                    }
+                }
+            });
+            assert!(report.is_ok(), "{report}");
+            drop(holder.join().unwrap());
+        }
+    }
+    gets(Box::leak(Box::new(std::sync::Mutex::new(()))), |lock: &std::sync::Mutex<()>, then| {
+        let _held = lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        then();
+    });
+    static OF_PARKING_LOT: parking_lot::Mutex<()> = parking_lot::Mutex::new(());
+    gets(&OF_PARKING_LOT, |lock: &parking_lot::Mutex<()>, then| {
+        let _held = lock.lock();
+        then();
+    });
+}
+
 /// Nobody sees the wait of what is asked for a strategy: such a process is ended by its own thread, beside the watchdog's.
 #[cfg(target_arch = "x86_64")]
 #[test]

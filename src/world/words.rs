@@ -45,6 +45,11 @@ impl World {
         self.futexes.borrow().iter().find(|w| !w.woken && kernel::is_static(w.word)).map(|w| w.word)
     }
 
+    /// A word that somebody waits for.
+    pub(super) fn any_word(&self) -> Option<usize> {
+        self.futexes.borrow().iter().find(|w| !w.woken).map(|w| w.word)
+    }
+
     /// Whether somebody waits for a word in a static that threads outside want as well, and that nobody of this world can have.
     pub(super) fn is_any_at_a_word_of_others(&self) -> bool {
         let is_others = |waiter: &FutexWaiter| {

@@ -13,7 +13,7 @@ use crate::boundary::bare;
 use std::ffi::{c_int, c_void};
 use std::mem;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Once, OnceLock};
 
 /// What a process dies of that it brings about itself, and the wish that it may end.
@@ -124,19 +124,19 @@ pub(super) fn no_more() {
     }
 }
 
-/// Whether this process is the last that is forked for its work.
-static IS_LAST: AtomicBool = AtomicBool::new(false);
+/// How many processes have been forked for this one's work, itself included.
+static STARTS: AtomicU32 = AtomicU32::new(0);
 
-/// In a child: no other is forked in its place.
-pub(super) fn is_the_last() {
-    IS_LAST.store(true, Ordering::Relaxed);
+/// In a child: so many have been forked for its work.
+pub(super) fn is_start(starts: u32) {
+    STARTS.store(starts, Ordering::Relaxed);
 }
 
-/// In a child that waits for this word: ends it, and another is forked in its place. Comes back in the last one, and in all other
-/// processes.
-pub(super) fn start_over(word: usize) {
+/// In a child that waits for this word: ends it, and another is forked in its place. Comes back if there have been as many as
+/// `most`, and in all other processes.
+pub(super) fn start_over(word: usize, most: u32) {
     let line = match line_of_this_process() {
-        Some(line) if !IS_LAST.load(Ordering::Relaxed) => line.swap(0, Ordering::Relaxed) - 1,
+        Some(line) if STARTS.load(Ordering::Relaxed) < most => line.swap(0, Ordering::Relaxed) - 1,
         _ => return,
     };
     if line < 0 {

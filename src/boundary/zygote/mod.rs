@@ -14,7 +14,8 @@
 //!    panic, which is waited for), std's list of threads' stacks (which a thread takes when it begins and ends, and who calls
 //!    `exit`), a crate's own. Where other tests run in the same process one of these may be locked by them. Then the child
 //!    waits in vain; where that is seen (by std's futexes, and by the world's own waits for a lock in a static) it ends, and
-//!    another is forked in its place ([`start_over`]). Otherwise it is ended by whoever watches. In a process with a single
+//!    another is forked in its place ([`start_over`]), as it is where nobody of a world can go on ([`start_over_in_doubt`]).
+//!    Otherwise it is ended by whoever watches. In a process with a single
 //!    test, as `cargo raddle` and nextest start them, there is nobody else.
 //! 5. *Threads of a world* do not go on in the child. None exists when it is forked: the run begins after it.
 //! 6. *Stacks of others*, where the scenario and what it borrows stand: glibc would give them to the child's own threads. They
@@ -121,6 +122,12 @@ pub fn is_child() -> bool {
 /// in all other processes, and where that has been done a few times already. For signal handlers, too.
 pub fn start_over(word: usize) {
     imp::start_over(word);
+}
+
+/// [`start_over`] where whoever has what this `word` stands for may as well be a thread of this process, or nobody: not as often,
+/// and only if there are other threads in the process that this one was forked from.
+pub fn start_over_in_doubt(word: usize) {
+    imp::start_over_in_doubt(word);
 }
 
 /// Makes ready for forking, once a process, so that no child has to; `last_words` are those of all children. Without it no
