@@ -490,9 +490,9 @@ fn panics_are_told_beside_others() {
 
 // ---- locks that others hold
 
-/// A thread outside the world has a lock in a static while the first two processes are forked for a run, and for a while after
-/// them, in which all that may be forked would have been: those can never go on, and another one is forked in their place when it
-/// has let go. `make` gets what takes the lock, and gives the run that does.
+/// A thread outside the world has a lock in a static while a process is forked for a run, and for a while after that: it can never
+/// go on, and another one is forked in its place when that thread has let go. `make` gets what takes the lock, and gives the run
+/// that does.
 #[cfg(target_arch = "x86_64")]
 #[track_caller]
 fn gets_a_lock_that_a_thread_elsewhere_has(
@@ -505,7 +505,7 @@ fn gets_a_lock_that_a_thread_elsewhere_has(
     let holder = std::thread::spawn(move || {
         let _held = lock.lock().unwrap();
         is_held.send(()).unwrap();
-        told.read_exact(&mut [0; 2]).unwrap();
+        told.read_exact(&mut [0]).unwrap();
         std::thread::sleep(Duration::from_millis(200));
         told
     });

@@ -13,6 +13,7 @@ Usage: cargo test --release -- [OPTIONS] [FILTER]
   --runs N     how often each is run beside others; 20 by default
   --others N   how many threads are beside; 2 by default
   --limit N    seconds that each has; 60 by default
+  --apart      each run in a process of its own, forked beside the others
   --show       of runs that differ, what they did
   --list       what there is
   --help       this
@@ -42,6 +43,8 @@ pub struct How {
     pub limit: u64,
     /// Whether runs that differ are shown.
     pub show: bool,
+    /// Whether each run is in a process of its own.
+    pub apart: bool,
 }
 
 /// The process's own command line.
@@ -52,12 +55,13 @@ pub fn read() -> Result<Args, String> {
 fn parse(mut parser: Parser) -> Result<Args, String> {
     let told = |error: lexopt::Error| error.to_string();
     let (mut filter, mut child) = (String::new(), None);
-    let mut how = How { runs: 20, others: 2, limit: 60, show: false };
+    let mut how = How { runs: 20, others: 2, limit: 60, show: false, apart: false };
     while let Some(arg) = parser.next().map_err(told)? {
         match arg {
             Arg::Long("help") | Arg::Short('h') => return Ok(Args::Help),
             Arg::Long("list") => return Ok(Args::List),
             Arg::Long("show") => how.show = true,
+            Arg::Long("apart") => how.apart = true,
             Arg::Long("runs") => how.runs = number(&mut parser, "--runs", 1)?,
             Arg::Long("others") => how.others = number(&mut parser, "--others", 0)?,
             Arg::Long("limit") => how.limit = number(&mut parser, "--limit", 1)?,

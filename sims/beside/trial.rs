@@ -2,7 +2,7 @@
 
 use crate::args::How;
 use crate::{Thing, of_crates, of_libc, of_smol, of_std};
-use raddle::{Report, Sim};
+use raddle::{Isolation, Report, Sim};
 use std::collections::BTreeMap;
 use std::fs;
 use std::future::Future;
@@ -95,7 +95,7 @@ impl Trial {
         let _ = fs::remove_file(&told);
         let mut command = Command::new(program);
         command.args([&self.name(), "--runs", &how.runs.to_string(), "--others", &how.others.to_string(), "--child"]);
-        command.arg(&told).args(how.show.then_some("--show"));
+        command.arg(&told).args(how.show.then_some("--show")).args(how.apart.then_some("--apart"));
         let nothing = Stdio::null;
         let mut child =
             command.stdin(nothing()).stdout(nothing()).stderr(nothing()).spawn().expect("it can be started");
@@ -127,9 +127,9 @@ impl Trial {
         thing();
         let mut text = String::new();
         for place in self.places() {
-            let alone = self.run(*place);
+            let alone = self.run(*place, how);
             let runs = |text: &mut String| {
-                *text += &differences(place.name(), &alone, how, || self.run(*place));
+                *text += &differences(place.name(), &alone, how, || self.run(*place, how));
             };
             beside(thing, how.others, || runs(&mut text));
         }
@@ -143,9 +143,10 @@ impl Trial {
         }
     }
 
-    fn run(&self, place: Place) -> Report<()> {
+    fn run(&self, place: Place, how: &How) -> Report<()> {
         let what = self.what;
-        Sim::new().seed(7).require_boundary(true).run(move || async move {
+        let isolation = if how.apart { Isolation::Process } else { Isolation::Thread };
+        Sim::new().seed(7).require_boundary(true).isolation(isolation).run(move || async move {
             let tasks = (0..3).map(|n| {
                 raddle::spawn(async move {
                     for _ in 0..n {

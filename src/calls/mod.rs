@@ -47,12 +47,11 @@ pub(crate) fn on_call(call: &Call) -> Answer {
         // Its caller may hold another one. A thread of the world that waits there after all sees that the word has changed.
         return Answer::Pass;
     }
-    if call.is_libcs && matches!(call.op, Op::FutexWait { .. }) {
-        // Whoever holds it is a thread outside the world, for hardly ever is one of the world switched away from then.
-        let result = outside::in_reality(call, 1000);
-        if result != TIMED_OUT {
-            return result;
-        }
+    if call.is_libcs
+        && let Op::FutexWait { word, .. } = call.op
+        && let Some(result) = outside::held_by_libc(call, word)
+    {
+        return result;
     }
     let answer = context::try_with(|world| match (threads::current(), call.op) {
         _ if world.is_busy() => Answer::Pass,

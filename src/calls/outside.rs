@@ -4,6 +4,7 @@ use super::TIMED_OUT;
 use crate::boundary::kernel::{self, Answer, Call, Timeout};
 use crate::boundary::threads::{self, Backend};
 use crate::boundary::zygote;
+use crate::context;
 use crate::world::World;
 
 /// Waits for a word in real time, for so many milliseconds at most.
@@ -17,6 +18,21 @@ pub(super) fn in_reality(call: &Call, millis: u32) -> Answer {
 pub(super) fn outside_for(world: &World, millis: u32) -> u32 {
     let is_alone = world.threads.backend() == Backend::Borrowed && zygote::is_child();
     if is_alone { 0 } else { millis }
+}
+
+/// A wait for a lock of libc's own: whoever has it is a thread outside the world, for hardly ever is one of the world switched away
+/// from then. So it takes real time. `None` if that thread does not come.
+pub(super) fn held_by_libc(call: &Call, word: usize) -> Option<Answer> {
+    const MILLIS: u32 = 1000;
+    /// The watchdog may have it, for a moment.
+    const ALONE_MILLIS: u32 = 20;
+    let is_alone = context::try_with(|world| outside_for(world, MILLIS)) == Some(0);
+    let result = in_reality(call, if is_alone { ALONE_MILLIS } else { MILLIS });
+    if result == TIMED_OUT && is_alone {
+        // In a process forked for this run it was held by a thread that is not there.
+        zygote::start_over(word);
+    }
+    Some(result).filter(|&result| result != TIMED_OUT)
 }
 
 /// Whether this process has no threads but those of the world, of its loop, of the watchdog, and the two of a test harness with one

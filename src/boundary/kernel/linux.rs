@@ -23,7 +23,7 @@ pub use super::settled::settle_children;
 pub use super::socket_timeout::SocketTimeout;
 pub use super::waits::{
     clear_sets, fire_timer, is_nonblocking, is_over, is_ready, is_wanted_outside, kernel_threads, kind_of, name_of,
-    note_wanted, perform, perform_for, perform_now, stop_timer, threads_of, write_part,
+    note_wanted, perform, perform_for, perform_now, stop_timer, write_part,
 };
 pub use super::within::{is_ours, waits_for_ours};
 use super::{Handler, Selector};

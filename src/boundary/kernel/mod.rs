@@ -103,7 +103,7 @@ pub use imp::{
     is_over, is_own_option, is_ready, is_static, is_tcp, is_wanted_outside, is_within, join, kernel_threads, kind_of,
     learn, move_part, name_of, note_wanted, open_fifo, opens_fifo, out_of_time, peek, perform, perform_at, perform_for,
     perform_now, place_of, poke, receive_part, settle, settle_children, stop_timer, submit_to_ring, takes_another,
-    threads_of, waits_for_ours, wants_all, word_is, write_part,
+    waits_for_ours, wants_all, word_is, write_part,
 };
 #[cfg(all(unix, feature = "smol"))]
 pub use imp::{opening, owns, owns_end, starting};

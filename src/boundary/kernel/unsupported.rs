@@ -326,11 +326,6 @@ pub fn kernel_threads() -> Option<u64> {
     None
 }
 
-/// The same of another process.
-pub fn threads_of(_: i32) -> Option<u64> {
-    None
-}
-
 /// The name of the function that a library exports nearest below an address.
 pub fn exported(_: usize) -> Option<String> {
     None

@@ -5,7 +5,6 @@ use super::arch::raw;
 use super::call::{Call, Kind};
 use super::memory::{is_static, peek, peek_words, poke};
 use super::opened;
-use std::ffi::{CStr, CString};
 use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -91,19 +90,8 @@ fn patience(word: usize) -> Option<u64> {
 
 /// How many threads this process has, in the kernel's eyes. No function of libc is asked.
 pub fn kernel_threads() -> Option<u64> {
-    links_less_two(c"/proc/self/task")
-}
-
-/// The same of another process.
-pub fn threads_of(process: i32) -> Option<u64> {
-    let path = CString::new(format!("/proc/{process}/task")).ok()?;
-    links_less_two(&path)
-}
-
-/// How many folders are in the one at `path`, as /proc counts its links.
-fn links_less_two(path: &CStr) -> Option<u64> {
     let mut about = mem::MaybeUninit::<libc::stat>::zeroed();
-    let (path, place) = (path.as_ptr() as i64, about.as_mut_ptr() as i64);
+    let (path, place) = (c"/proc/self/task".as_ptr() as i64, about.as_mut_ptr() as i64);
     let result = raw(libc::SYS_newfstatat, [libc::AT_FDCWD.into(), path, place, 0, 0, 0]);
     // SAFETY: zeros are a valid value of it, and what the kernel has written is one as well; the number of links of this
     // folder is that of the threads, `.` and `..`.

@@ -8,12 +8,12 @@ use super::super::kernel;
 use super::super::watchdog::interrupted_at;
 use super::LastWords;
 use super::imp::write_all;
-use super::lines::{LAST_WORDS, START_OVER, line_of_this_process};
+use super::lines::{LAST_WORDS, LATER, MOST_WANTED, START_OVER, line_of_this_process};
 use crate::boundary::bare;
 use std::ffi::{c_int, c_void};
 use std::mem;
 use std::ptr;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Once, OnceLock};
 
 /// What a process dies of that it brings about itself, and the wish that it may end.
@@ -124,26 +124,54 @@ pub(super) fn no_more() {
     }
 }
 
-/// How many processes have been forked for this one's work, itself included.
+/// How many processes have begun this one's work, itself included.
 static STARTS: AtomicU32 = AtomicU32::new(0);
 
-/// In a child: so many have been forked for its work.
-pub(super) fn is_start(starts: u32) {
+/// Whether there were no threads but its own kind in the process that this one was forked from.
+static IS_ALONE: AtomicBool = AtomicBool::new(false);
+
+/// Words of locks that processes before this one could not have, which were free when this one was forked: 0 is none.
+static FREE: [AtomicUsize; MOST_WANTED] = [const { AtomicUsize::new(0) }; MOST_WANTED];
+
+/// In a child, before anything else: it is the last of so many that begin its work, of which others have waited in vain for what
+/// these words stand for. Where one of them is held, by a thread that did not come along, it ends. Whether no other thread was there
+/// that could hold any.
+pub(super) fn begins(starts: u32, is_alone: bool, wanted: &[usize]) {
     STARTS.store(starts, Ordering::Relaxed);
+    IS_ALONE.store(is_alone, Ordering::Relaxed);
+    let wanted = if is_alone { &[] } else { wanted };
+    for (&word, place) in wanted.iter().zip(&FREE) {
+        if !kernel::word_is(word, 0) {
+            leave(LATER, word);
+        }
+        place.store(word, Ordering::Relaxed);
+    }
 }
 
-/// In a child that waits for this word: ends it, and another is forked in its place. Comes back if there have been as many as
-/// `most`, and in all other processes.
+/// In a child that waits for this word: ends it, and another is forked in its place. Comes back if as many as `most` have begun its
+/// work, if the word was free when this one was forked, so that whoever has it is here, and in all other processes.
 pub(super) fn start_over(word: usize, most: u32) {
-    let line = match line_of_this_process() {
-        Some(line) if STARTS.load(Ordering::Relaxed) < most => line.swap(0, Ordering::Relaxed) - 1,
-        _ => return,
-    };
+    let was_free = FREE.iter().any(|free| free.load(Ordering::Relaxed) == word);
+    if STARTS.load(Ordering::Relaxed) < most && !was_free {
+        leave(START_OVER, word);
+    }
+}
+
+/// The same, unless there was nobody who could have what this word stands for.
+pub(super) fn start_over_in_doubt(word: usize, most: u32) {
+    if !IS_ALONE.load(Ordering::Relaxed) {
+        start_over(word, most);
+    }
+}
+
+/// In a child: says this about a word, and ends it. Comes back in all other processes.
+fn leave(wish: u8, word: usize) {
+    let Some(line) = line_of_this_process().map(|line| line.swap(0, Ordering::Relaxed) - 1) else { return };
     if line < 0 {
         return;
     }
     mem::forget(kernel::quiet());
-    let mut said = [START_OVER; 1 + size_of::<usize>()];
+    let mut said = [wish; 1 + size_of::<usize>()];
     said[1..].copy_from_slice(&word.to_le_bytes());
     write_all(line, &said);
     // SAFETY: ends the process, and nothing of it is run any more.

@@ -5,7 +5,7 @@
 //! descriptor 2, stay open from child to child. That a child has ended is told by the kernel, not by a pipe that ends.
 
 use super::Pulse;
-use super::imp::write_all;
+use super::imp::{loaders_state, write_all};
 use super::pulse::Room;
 use crate::boundary::bare;
 use std::ffi::c_int;
@@ -21,6 +21,12 @@ const REST: u8 = b'r';
 pub(super) const LAST_WORDS: u8 = b'w';
 /// What says that another child is to be forked in place of this one, which waits for the word at the address that follows.
 pub(super) const START_OVER: u8 = b's';
+
+/// What says that a child has not begun, since a lock is held that the word stands for at the address that follows.
+pub(super) const LATER: u8 = b'l';
+
+/// So many words are looked at before a child begins.
+pub(super) const MOST_WANTED: usize = 8;
 
 /// Code under test finds the numbers free that it would find free without us.
 const OUT_OF_THE_WAY: c_int = 400;
@@ -78,6 +84,10 @@ pub struct Lines {
     /// Whose room these lines have, if it could be had.
     pulse: Option<&'static Pulse>,
     pipes: Option<Pipes>,
+    /// The words of locks that children have waited for in vain, and [`loaders_state`].
+    pub(super) wanted: Vec<usize>,
+    /// The same, which were not free in all the time that there was: perhaps they are no locks.
+    despaired_of: Vec<usize>,
     /// The last answer, if it was a long one.
     answer: Vec<u8>,
 }
@@ -95,7 +105,13 @@ impl Lines {
     /// Lines for children of a run that `pulse` tells of, which is [shared](Pulse::share) with them.
     pub fn new(pulse: &'static Pulse) -> Lines {
         let has_room = pulse.shared.load(Ordering::Relaxed) && !pulse.lent.swap(true, Ordering::Acquire);
-        Lines { pulse: has_room.then_some(pulse), pipes: None, answer: Vec::new() }
+        Lines {
+            pulse: has_room.then_some(pulse),
+            pipes: None,
+            wanted: loaders_state().into_iter().collect(),
+            despaired_of: Vec::new(),
+            answer: Vec::new(),
+        }
     }
 
     /// The pipes for the next child, with nothing in them.
@@ -117,10 +133,29 @@ impl Lines {
         }
     }
 
-    /// The word that the child waited for that has ended, if it wants another one in its place.
-    pub(super) fn start_over(&self) -> Option<usize> {
-        let word = self.pipes.as_ref()?.heard.bytes.strip_prefix(&[START_OVER])?;
-        Some(usize::from_le_bytes(word.try_into().ok()?))
+    /// A child has waited in vain for this word: whether others are to see first whether it is free.
+    pub(super) fn wants(&mut self, word: usize) -> bool {
+        let is_new = !self.wanted.contains(&word) && !self.despaired_of.contains(&word);
+        let is_wanted = is_new && self.wanted.len() < MOST_WANTED;
+        self.wanted.extend(is_wanted.then_some(word));
+        is_wanted
+    }
+
+    /// This word was not free in all the time that there was.
+    pub(super) fn despair_of(&mut self, word: usize) {
+        self.wanted.retain(|&wanted| wanted != word);
+        self.despaired_of.push(word);
+    }
+
+    /// What the child wants that has ended.
+    pub(super) fn wish(&self) -> Option<Wish> {
+        let (wish, word) = self.pipes.as_ref()?.heard.bytes.split_first()?;
+        let word = usize::from_le_bytes(word.try_into().ok()?);
+        match *wish {
+            START_OVER => Some(Wish::StartOver { word }),
+            LATER => Some(Wish::Later { word }),
+            _ => None,
+        }
     }
 
     /// The pipes of the child at work.
@@ -131,7 +166,7 @@ impl Lines {
     /// What a child that has ended answered; nothing if it did not come to that. Whatever else was in the pipes is told by
     /// `last_words` and `said`.
     pub(super) fn take(&mut self) -> Taken<'_> {
-        let Lines { pulse, pipes, answer } = self;
+        let Lines { pulse, pipes, answer, .. } = self;
         let mut taken = Taken { answer: None, last_words: None, said: Vec::new() };
         let Some(open) = pipes else { return taken };
         taken.said = std::mem::take(&mut open.said.bytes);
@@ -193,6 +228,14 @@ impl Drop for Lines {
             pulse.lent.store(false, Ordering::Release);
         }
     }
+}
+
+/// What a child wants, because of the lock that this word stands for.
+pub(super) enum Wish {
+    /// Another one in its place: it waited in vain.
+    StartOver { word: usize },
+    /// The same, when the lock is free: it has not begun.
+    Later { word: usize },
 }
 
 /// What has come through lines.

@@ -2,7 +2,7 @@
 
 use super::super::{kernel, left_stacks};
 use super::dying;
-use super::lines::{self, Answer, Lines, forget_but};
+use super::lines::{self, Answer, Lines, Wish, forget_but};
 use super::{End, LastWords, Life, Pulse, TICK};
 use crate::boundary::bare;
 use std::ffi::{c_int, c_void};
@@ -22,7 +22,7 @@ const TAIL: usize = 16 << 10;
 /// How much of that is kept for a child that has not come to its end.
 const MOST_SAID: usize = 4 << 20;
 
-/// How many children are forked at most for one piece of work, of which all but the last may [`start_over`].
+/// How many children begin one piece of work at most, of which all but the last may [`start_over`].
 const MOST_STARTS: u32 = 4;
 
 /// How many where it is not known that one waits for somebody who did not come along.
@@ -31,11 +31,12 @@ const MOST_DOUBTS: u32 = 3;
 /// The threads of a process with nobody else in it: a test harness's two, the one that forks, and the watchdog's.
 const OWN_THREADS: u64 = 4;
 
-/// So long the next child waits for its turn, while the lock is held that the one before it could not have.
-const PATIENCE: Duration = Duration::from_millis(300);
+/// So long, in all, children are forked that have nothing to do but to see that a lock is not free which one before them could not
+/// have. Beside threads that have it nearly all the time that may be some hundred.
+const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 300 } else { 3000 });
 
-/// The same where it is not known whether there is a lock.
-const PAUSE: Duration = Duration::from_millis(30);
+/// So long the next child waits for its turn where it is not known whether there is a lock.
+const DOUBT: Duration = Duration::from_millis(30);
 
 /// How often a lock is looked at.
 const GLANCE: Duration = Duration::from_millis(1);
@@ -56,11 +57,7 @@ pub(super) fn start_over(word: usize) {
 }
 
 pub(super) fn start_over_in_doubt(word: usize) {
-    // SAFETY: getppid touches nothing and cannot fail.
-    let parent = unsafe { bare::call(libc::SYS_getppid, [0; 4]) };
-    if kernel::threads_of(parent as i32).is_none_or(|threads| threads > OWN_THREADS) {
-        dying::start_over(word, MOST_DOUBTS);
-    }
+    dying::start_over_in_doubt(word, MOST_DOUBTS);
 }
 
 pub(super) fn prepare(last_words: LastWords) {
@@ -81,18 +78,28 @@ pub(super) fn run<'a, G>(
         return Err(io::Error::other("this C library's threads are not known, so that their stacks cannot be kept"));
     }
     let mut starts = 1;
+    let mut patience = PATIENCE;
+    let mut is_alone;
     loop {
+        is_alone = kernel::kernel_threads().is_some_and(|count| count <= OWN_THREADS);
         let Some(child) = start(lines, &mut hold)? else { break };
         let (end, given_up) = child.accompany(lines, goes_on)?;
-        match lines.start_over() {
-            Some(word) if starts < MOST_STARTS => wait_until_free(word),
+        match lines.wish() {
+            Some(Wish::Later { word }) => wait_until_free(word, lines, &mut patience),
+            Some(Wish::StartOver { word }) if starts < MOST_STARTS => {
+                starts += 1;
+                match is_loaded(word, size_of::<u32>()) && lines.wants(word) {
+                    true => wait_until_free(word, lines, &mut patience),
+                    // What is at that address here is another thread's, or nobody's.
+                    false => thread::sleep(DOUBT),
+                }
+            }
             _ => return Ok(tell(lines, end, given_up)),
         }
-        starts += 1;
     }
     // The child.
-    dying::is_start(starts);
     let mut answer = lines.answer();
+    dying::begins(starts, is_alone, &lines.wanted);
     dying::watch();
     // What called this is the parent's business: nothing may unwind into it.
     let unwinding = Abort;
@@ -102,15 +109,18 @@ pub(super) fn run<'a, G>(
 }
 
 /// A child could not have the lock of this word. Its holder is a thread of this process, if anybody: the next child is forked
-/// when that has let go of it. A word that is zero is taken for that of a free lock, as it is with std's and with libc's; one of
-/// another kind costs [`PATIENCE`].
+/// when that has let go of it, as far as patience goes. A word that is zero is taken for that of a free lock, as it is with std's and
+/// with libc's.
 #[inline(never)]
-fn wait_until_free(word: usize) {
-    // What is elsewhere may have been made by the child, and be something else here, or nothing.
-    let patience = if kernel::is_static(word) { PATIENCE } else { PAUSE };
+fn wait_until_free(word: usize, lines: &mut Lines, patience: &mut Duration) {
     let since = Instant::now();
-    while !kernel::word_is(word, 0) && since.elapsed() < patience {
+    while !kernel::word_is(word, 0) && since.elapsed() < *patience {
         thread::sleep(GLANCE);
+    }
+    // A child that sees it held again takes time as well.
+    *patience = patience.saturating_sub(since.elapsed().max(GLANCE));
+    if patience.is_zero() {
+        lines.despair_of(word);
     }
 }
 
@@ -387,10 +397,25 @@ fn learn_what_is_loaded() {
     });
 }
 
+/// The word that the loader keeps for debuggers: whether its list of what is loaded is whole. Like a lock's it is zero if so. A child
+/// that is forked while another thread has something loaded cannot have anything loaded itself: the loader ends it.
+pub(super) fn loaders_state() -> Option<usize> {
+    /// Of link.h's `r_debug`: a version, two pointers.
+    const OFFSET: usize = 24;
+    static FOUND: OnceLock<usize> = OnceLock::new();
+    // SAFETY: a name that ends in NUL.
+    let found = FOUND.get_or_init(|| unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"_r_debug".as_ptr()) } as usize);
+    found.checked_add(OFFSET).filter(|_| *found != 0)
+}
+
+/// Whether so many bytes are of what was loaded when this process first forked: code, or statics.
+fn is_loaded(address: usize, length: usize) -> bool {
+    let is_in = |end| LOADED.get().is_some_and(|loaded| loaded.iter().any(|&(from, to)| from <= address && end <= to));
+    address.checked_add(length).is_some_and(is_in)
+}
+
 pub(super) fn location_at(address: usize) -> Option<&'static Location<'static>> {
-    let loaded = LOADED.get()?;
-    let end = address.checked_add(mem::size_of::<Location<'static>>())?;
-    let is_there = loaded.iter().any(|&(from, to)| from <= address && end <= to);
+    let is_there = is_loaded(address, mem::size_of::<Location<'static>>());
     if !is_there || !address.is_multiple_of(mem::align_of::<Location<'static>>()) {
         return None;
     }

@@ -12,11 +12,14 @@
 //!    calls [`run`] keeps them free over the fork, by `hold`: the last to be locked, since those lines wait for no other lock.
 //! 4. *Those of others*: the environment (written by nobody who is careful), std's lock of backtraces (held by who tells of a
 //!    panic, which is waited for), std's list of threads' stacks (which a thread takes when it begins and ends, and who calls
-//!    `exit`), a crate's own. Where other tests run in the same process one of these may be locked by them. Then the child
-//!    waits in vain; where that is seen (by std's futexes, and by the world's own waits for a lock in a static) it ends, and
-//!    another is forked in its place ([`start_over`]), as it is where nobody of a world can go on ([`start_over_in_doubt`]).
-//!    Otherwise it is ended by whoever watches. In a process with a single
-//!    test, as `cargo raddle` and nextest start them, there is nobody else.
+//!    `exit`), libc's for locales and look-ups, the loader's, a crate's own. Where other tests run in the same process one of these
+//!    may be locked by them. Then the child waits in vain; where that is seen (by std's futexes, by waits for libc's, and by the
+//!    world's own) it ends, and another is forked in its place ([`start_over`]). That one looks first whether the word that the other
+//!    has waited for is zero, as that of a free lock is, and ends as well if it is not. So it has begun with the lock free, and if
+//!    it waits for it in vain again, that is the run's own doing. A lock that is not in a static may be of the run itself: there it
+//!    is left to luck, three times ([`start_over_in_doubt`]). The loader says by such a word whether its lists are whole. What is not
+//!    seen is ended by whoever watches. In a process with a single test, as `cargo raddle` and nextest start them, there is nobody
+//!    else.
 //! 5. *Threads of a world* do not go on in the child. None exists when it is forked: the run begins after it.
 //! 6. *Stacks of others*, where the scenario and what it borrows stand: glibc would give them to the child's own threads. They
 //!    are kept, see `left_stacks`.
