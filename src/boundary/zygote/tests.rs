@@ -117,30 +117,35 @@ fn who_dies_says_a_last_word() {
 #[cfg(target_arch = "x86_64")]
 static LOCK: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
-/// Work that takes that lock `by` this way, which a thread has until it is told, or for a while after a process was forked: what
-/// became of it. It is given up after so many ticks of all processes.
+/// Work that takes that lock `by` this way, which a thread has until it is told, or for a while after a process has begun with it: how
+/// many were forked, and what became of it. It is given up after so many ticks of all processes.
 #[cfg(target_arch = "x86_64")]
 fn held_elsewhere(for_ever: bool, by: fn(), given_up_after: u32) -> (u32, Told) {
+    use std::io::Read;
     use std::sync::mpsc::channel;
     static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let ((is_held, has_it), (is_forked, forked)) = (channel(), channel::<()>());
+    let ((is_held, has_it), (is_over, over)) = (channel(), channel::<()>());
+    let (mut told, mut tells) = std::io::pipe().unwrap();
     let holder = std::thread::spawn(move || {
         let _held = LOCK.lock().unwrap();
         is_held.send(()).unwrap();
-        let _ = forked.recv();
-        std::thread::sleep(Duration::from_millis(100));
+        if for_ever {
+            let _ = over.recv();
+        } else {
+            told.read_exact(&mut [0]).unwrap();
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        told
     });
     has_it.recv().unwrap();
     let (mut starts, mut ticks) = (0, 0);
     let hold = || {
         starts += 1;
-        if !for_ever {
-            let _ = is_forked.send(());
-        }
         closed()
     };
     let work = |answer: &mut Answer| {
+        tells.write_all(b".").unwrap();
         by();
         answer.put(b"done");
     };
@@ -152,8 +157,8 @@ fn held_elsewhere(for_ever: bool, by: fn(), given_up_after: u32) -> (u32, Told) 
     let mut lines = lines();
     let life = run(&mut lines, hold, work, &mut goes_on).unwrap();
     let told = (life.answer.map(<[u8]>::to_vec), Life { answer: None, ..life });
-    drop(is_forked);
-    holder.join().unwrap();
+    drop(is_over);
+    drop(holder.join().unwrap());
     (starts, told)
 }
 
