@@ -72,6 +72,25 @@ pub const THINGS: &[Thing] = &[
         pool.spawn_ok(async move { sender.send(1).unwrap() });
         assert_eq!(receiver.recv().unwrap(), 1);
     }),
+    ("heed", || {
+        type Table = heed::Database<heed::types::Bytes, heed::types::Bytes>;
+        let put = |env: &heed::Env, key: &[u8]| {
+            let mut transaction = env.write_txn().unwrap();
+            let table: Table = env.create_database(&mut transaction, None).unwrap();
+            table.put(&mut transaction, key, b"value").unwrap();
+            transaction.commit().unwrap();
+        };
+        let folder = own_path();
+        std::fs::create_dir(&folder).unwrap();
+        // SAFETY: nobody else has these files.
+        let env = unsafe { heed::EnvOpenOptions::new().map_size(1 << 20).open(&folder).unwrap() };
+        thread::scope(|scope| {
+            scope.spawn(|| put(&env, b"one"));
+            put(&env, b"two");
+        });
+        drop(env);
+        std::fs::remove_dir_all(folder).unwrap();
+    }),
     ("log", || {
         struct Logger;
         impl log::Log for Logger {
@@ -111,6 +130,34 @@ pub const THINGS: &[Thing] = &[
         poller.wait(&mut polling::Events::new(), None).unwrap();
         notifies.join().unwrap();
         poller.wait(&mut polling::Events::new(), Some(Duration::from_micros(50))).unwrap();
+    }),
+    ("r2d2", || {
+        struct Numbers;
+        impl r2d2::ManageConnection for Numbers {
+            type Connection = u32;
+            type Error = std::io::Error;
+            fn connect(&self) -> std::io::Result<u32> {
+                Ok(1)
+            }
+            fn is_valid(&self, _: &mut u32) -> std::io::Result<()> {
+                Ok(())
+            }
+            fn has_broken(&self, _: &mut u32) -> bool {
+                false
+            }
+        }
+        let pool = r2d2::Pool::builder().max_size(2).connection_timeout(Duration::from_secs(3)).build(Numbers).unwrap();
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    let connection = pool.get().unwrap();
+                    thread::sleep(Duration::from_millis(5));
+                    black_box(*connection);
+                });
+            }
+        });
+        let _both = [pool.get().unwrap(), pool.get().unwrap()];
+        assert!(pool.get_timeout(Duration::from_millis(20)).is_err());
     }),
     ("rand", || {
         for _ in 0..rand::random_range(0..4) {
