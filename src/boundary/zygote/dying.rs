@@ -151,10 +151,21 @@ pub(super) fn begins(starts: u32, is_alone: bool, wanted: &[usize]) {
 /// In a child that waits for this word: ends it, and another is forked in its place. Comes back if as many as `most` have begun its
 /// work, if the word was free when this one was forked, so that whoever has it is here, and in all other processes.
 pub(super) fn start_over(word: usize, most: u32) {
+    let word = word_of_the_lock(word);
     let was_free = FREE.iter().any(|free| free.load(Ordering::Relaxed) == word);
     if STARTS.load(Ordering::Relaxed) < most && !was_free {
         leave(START_OVER, word);
     }
+}
+
+/// Who wants to write under an `RwLock` of std's waits for a word that counts; the one before it says who has the lock, and that there
+/// is somebody who wants to write.
+fn word_of_the_lock(word: usize) -> usize {
+    const WRITERS_WAITING: u32 = 1 << 31;
+    let before = word.wrapping_sub(size_of::<u32>());
+    let mut state = [0; 4];
+    let is_there = kernel::peek(before, &mut state) == state.len();
+    if is_there && u32::from_ne_bytes(state) & WRITERS_WAITING != 0 { before } else { word }
 }
 
 /// The same, unless there was nobody who could have what this word stands for.

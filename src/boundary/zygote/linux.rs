@@ -33,13 +33,16 @@ const OWN_THREADS: u64 = 4;
 
 /// So long, in all, children are forked that have nothing to do but to see that a lock is not free which one before them could not
 /// have. Beside threads that have it nearly all the time that may be some hundred.
-const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 300 } else { 3000 });
+const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 1000 } else { 3000 });
 
 /// So long the next child waits for its turn where it is not known whether there is a lock.
 const DOUBT: Duration = Duration::from_millis(30);
 
 /// How often a lock is looked at.
 const GLANCE: Duration = Duration::from_millis(1);
+
+/// So long after one that saw it held the next child is forked.
+const MOMENT: Duration = Duration::from_micros(200);
 
 /// So many ticks a child gets that was asked to end, before it is made to.
 const GRACE: u32 = 50;
@@ -78,18 +81,26 @@ pub(super) fn run<'a, G>(
         return Err(io::Error::other("this C library's threads are not known, so that their stacks cannot be kept"));
     }
     let mut starts = 1;
-    let mut patience = PATIENCE;
+    let mut until = None;
     let mut is_alone;
     loop {
         is_alone = kernel::kernel_threads().is_some_and(|count| count <= OWN_THREADS);
         let Some(child) = start(lines, &mut hold)? else { break };
         let (end, given_up) = child.accompany(lines, goes_on)?;
         match lines.wish() {
-            Some(Wish::Later { word }) => wait_until_free(word, lines, &mut patience),
+            Some(Wish::Later { word }) => {
+                let until = *until.get_or_insert_with(|| Instant::now() + PATIENCE);
+                match Instant::now() < until {
+                    // It may be free for moments only.
+                    true => thread::sleep(MOMENT),
+                    false => lines.despair_of(word),
+                }
+            }
             Some(Wish::StartOver { word }) if starts < MOST_STARTS => {
                 starts += 1;
+                let until = *until.get_or_insert_with(|| Instant::now() + PATIENCE);
                 match is_loaded(word, size_of::<u32>()) && lines.wants(word) {
-                    true => wait_until_free(word, lines, &mut patience),
+                    true => wait_until_free(word, lines, until),
                     // What is at that address here is another thread's, or nobody's.
                     false => thread::sleep(DOUBT),
                 }
@@ -110,18 +121,30 @@ pub(super) fn run<'a, G>(
 
 /// A child could not have the lock of this word. Its holder is a thread of this process, if anybody: the next child is forked
 /// when that has let go of it, as far as patience goes. A word that is zero is taken for that of a free lock, as it is with std's and
-/// with libc's.
+/// with libc's; one that counts on, as that of a condition variable does, is of none.
 #[inline(never)]
-fn wait_until_free(word: usize, lines: &mut Lines, patience: &mut Duration) {
-    let since = Instant::now();
-    while !kernel::word_is(word, 0) && since.elapsed() < *patience {
+fn wait_until_free(word: usize, lines: &mut Lines, until: Instant) {
+    let mut first = None;
+    loop {
+        let mut bytes = [0; 4];
+        let is_there = kernel::peek(word, &mut bytes) == bytes.len();
+        let value = u32::from_ne_bytes(bytes);
+        if !is_there || value == 0 {
+            break;
+        }
+        if counts_on(*first.get_or_insert(value), value) || Instant::now() >= until {
+            lines.despair_of(word);
+            break;
+        }
         thread::sleep(GLANCE);
     }
-    // A child that sees it held again takes time as well.
-    *patience = patience.saturating_sub(since.elapsed().max(GLANCE));
-    if patience.is_zero() {
-        lines.despair_of(word);
-    }
+}
+
+/// Whether a word that had one value, and has another now, is a counter. A lock has few values that are this close to each other: 1
+/// and 2.
+fn counts_on(first: u32, value: u32) -> bool {
+    const FAR: u32 = 1 << 16;
+    first > 2 && value > first && value - first < FAR
 }
 
 /// Forks a child: nothing, in it.

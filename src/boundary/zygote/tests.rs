@@ -187,36 +187,56 @@ fn so_does_a_thread_that_it_has_made() {
     assert_eq!((answer.as_deref(), life.end), (Some(b"done".as_slice()), End::Exit(0)));
 }
 
-/// Two threads have it nearly all the time: a process is forked when nobody does.
+/// Two threads have it nearly all the time: a process is forked when nobody does. Who wants to write under an `RwLock` waits for
+/// another word than the one that says who has it.
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn a_lock_that_is_hardly_ever_free() {
-    static BUSY: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    static IS_OVER: AtomicU32 = AtomicU32::new(0);
-    let holders = [0, 1].map(|_| {
-        std::thread::spawn(|| {
-            while IS_OVER.load(Ordering::Relaxed) == 0 {
-                let held = BUSY.lock();
-                let since = std::time::Instant::now();
-                while since.elapsed() < Duration::from_micros(50) {}
-                drop(held);
-                std::thread::sleep(Duration::from_micros(50));
+    static MUTEX: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    static RW_LOCK: std::sync::RwLock<()> = std::sync::RwLock::new(());
+    /// Does this with a lock held.
+    type Holds = fn(fn());
+    let locks: [Holds; 2] = [
+        |then| {
+            let _held = MUTEX.lock().unwrap();
+            then();
+        },
+        |then| {
+            let _held = RW_LOCK.write().unwrap();
+            then();
+        },
+    ];
+    let is_over = AtomicU32::new(0);
+    for holds in locks {
+        is_over.store(0, Ordering::Relaxed);
+        let done: Vec<_> = std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while is_over.load(Ordering::Relaxed) == 0 {
+                        holds(|| {
+                            let since = std::time::Instant::now();
+                            while since.elapsed() < Duration::from_micros(200) {}
+                        });
+                        std::thread::sleep(Duration::from_micros(50));
+                    }
+                });
             }
-        })
-    });
-    let mut lines = lines();
-    let done: Vec<_> = (0..20)
-        .map(|_| {
+            let mut lines = lines();
             let takes_it = || {
-                drop(BUSY.lock());
+                holds(|| ());
                 vec![1]
             };
-            run_on(&mut lines, (), takes_it, &mut || true).0
-        })
-        .collect();
-    IS_OVER.store(1, Ordering::Relaxed);
-    holders.into_iter().for_each(|holder| holder.join().unwrap());
-    assert_eq!(done, vec![Some(vec![1]); 20]);
+            // Within three seconds each.
+            let run = |lines: &mut Lines| {
+                let mut ticks = 0..150;
+                run_on(lines, (), takes_it, &mut || ticks.next().is_some()).0
+            };
+            let done = (0..20).map(|_| run(&mut lines)).collect();
+            is_over.store(1, Ordering::Relaxed);
+            done
+        });
+        assert_eq!(done, vec![Some(vec![1]); 20]);
+    }
 }
 
 #[test]
