@@ -119,10 +119,7 @@ fn loop_waits(world: &World, call: &Call, word: usize, value: u32, until: Timeou
     let stood = stand_longer(world, class, incident, end, &is_done);
     if stood == Stood::Never {
         // In a process forked for this run it may have been held by a thread that is not there.
-        match kernel::is_static(word) {
-            true => zygote::start_over(word),
-            false => zygote::start_over_in_doubt(word),
-        }
+        zygote::start_over(word);
         never(world, incident, class, "wait for a lock", Some(place));
         return Answer::Pass;
     }

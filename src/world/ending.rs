@@ -188,7 +188,8 @@ impl World {
         }
         self.drop_queued_jobs(leak);
         self.send_workers_home();
-        self.run_workers(leak, &mut most.clone());
+        budget = most;
+        self.run_workers(leak, &mut budget);
         let mut abandoned = self.give_up_workers();
         // Who came to an end just now may have queued jobs, and what is dropped may: they are no later run's.
         loop {

@@ -51,12 +51,9 @@ impl World {
     }
 
     pub(super) fn found_deadlock(&self) {
-        if let Some(word) = self.any_static_word() {
+        if let Some(word) = self.word_in_doubt() {
             // In a process forked for this run it may have been held by a thread that is not there.
             zygote::start_over(word);
-        } else if let Some(word) = self.any_word() {
-            // As well, if it is on the heap; and parking_lot waits for a word of the thread, wherever the lock is.
-            zygote::start_over_in_doubt(word);
         }
         if self.traced.get() {
             // A thread outside the world may be about to wake somebody, which would be another finding.

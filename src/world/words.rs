@@ -40,14 +40,11 @@ impl World {
         self.futexes.borrow().iter().any(|w| w.worker.is_some())
     }
 
-    /// A word in a static that somebody waits for.
-    pub(super) fn any_static_word(&self) -> Option<usize> {
-        self.futexes.borrow().iter().find(|w| !w.woken && kernel::is_static(w.word)).map(|w| w.word)
-    }
-
-    /// A word that somebody waits for.
-    pub(super) fn any_word(&self) -> Option<usize> {
-        self.futexes.borrow().iter().find(|w| !w.woken).map(|w| w.word)
+    /// A word that somebody waits for: one in a static, if there is any, since others may have that lock.
+    pub(super) fn word_in_doubt(&self) -> Option<usize> {
+        let futexes = self.futexes.borrow();
+        let words = futexes.iter().filter(|w| !w.woken).map(|w| w.word);
+        words.max_by_key(|&word| kernel::is_static(word))
     }
 
     /// Whether somebody waits for a word in a static that threads outside want as well, and that nobody of this world can have.

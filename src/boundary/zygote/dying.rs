@@ -134,12 +134,12 @@ static IS_ALONE: AtomicBool = AtomicBool::new(false);
 static FREE: [AtomicUsize; MOST_WANTED] = [const { AtomicUsize::new(0) }; MOST_WANTED];
 
 /// In a child, before anything else: it is the last of so many that begin its work, of which others have waited in vain for what
-/// these words stand for. Where one of them is held, by a thread that did not come along, it ends. Whether no other thread was there
-/// that could hold any.
+/// these words stand for. Where one of them is held, by a thread that did not come along, it ends. If it `is_alone`, there was hardly
+/// anybody who could.
 pub(super) fn begins(starts: u32, is_alone: bool, wanted: &[usize]) {
     STARTS.store(starts, Ordering::Relaxed);
     IS_ALONE.store(is_alone, Ordering::Relaxed);
-    let wanted = if is_alone { &[] } else { wanted };
+    let wanted = if is_alone && starts == 1 { &[] } else { wanted };
     for (&word, place) in wanted.iter().zip(&FREE) {
         if !kernel::word_is(word, 0) {
             leave(LATER, word);
@@ -149,11 +149,13 @@ pub(super) fn begins(starts: u32, is_alone: bool, wanted: &[usize]) {
 }
 
 /// In a child that waits for this word: ends it, and another is forked in its place. Comes back if as many as `most` have begun its
-/// work, if the word was free when this one was forked, so that whoever has it is here, and in all other processes.
-pub(super) fn start_over(word: usize, most: u32) {
+/// work; if the word was free when this one was forked, so that whoever has it is here; if it is not `lasting`, and so may be of a
+/// lock that was made here, and there was nobody else; and in all other processes.
+pub(super) fn start_over(word: usize, most: u32, lasting: bool) {
     let word = word_of_the_lock(word);
     let was_free = FREE.iter().any(|free| free.load(Ordering::Relaxed) == word);
-    if STARTS.load(Ordering::Relaxed) < most && !was_free {
+    let is_own = was_free || !lasting && IS_ALONE.load(Ordering::Relaxed);
+    if STARTS.load(Ordering::Relaxed) < most && !is_own {
         leave(START_OVER, word);
     }
 }
@@ -166,13 +168,6 @@ fn word_of_the_lock(word: usize) -> usize {
     let mut state = [0; 4];
     let is_there = kernel::peek(before, &mut state) == state.len();
     if is_there && u32::from_ne_bytes(state) & WRITERS_WAITING != 0 { before } else { word }
-}
-
-/// The same, unless there was nobody who could have what this word stands for.
-pub(super) fn start_over_in_doubt(word: usize, most: u32) {
-    if !IS_ALONE.load(Ordering::Relaxed) {
-        start_over(word, most);
-    }
 }
 
 /// In a child: says this about a word, and ends it. Comes back in all other processes.

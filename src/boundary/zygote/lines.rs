@@ -136,9 +136,10 @@ impl Lines {
     /// A child has waited in vain for this word: whether others are to see first whether it is free.
     pub(super) fn wants(&mut self, word: usize) -> bool {
         let is_new = !self.wanted.contains(&word) && !self.despaired_of.contains(&word);
-        let is_wanted = is_new && self.wanted.len() < MOST_WANTED;
-        self.wanted.extend(is_wanted.then_some(word));
-        is_wanted
+        if is_new && self.wanted.len() < MOST_WANTED {
+            self.wanted.push(word);
+        }
+        self.wanted.contains(&word)
     }
 
     /// This word was not free in all the time that there was.

@@ -25,12 +25,6 @@ const MOST_SAID: usize = 4 << 20;
 /// How many children begin one piece of work at most, of which all but the last may [`start_over`].
 const MOST_STARTS: u32 = 4;
 
-/// How many where it is not known that one waits for somebody who did not come along.
-const MOST_DOUBTS: u32 = 3;
-
-/// The threads of a process with nobody else in it: a test harness's two, the one that forks, and the watchdog's.
-const OWN_THREADS: u64 = 4;
-
 /// So long, in all, children are forked that have nothing to do but to see that a lock is not free which one before them could not
 /// have. Beside threads that have it nearly all the time that may be some hundred.
 const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 1000 } else { 3000 });
@@ -56,11 +50,7 @@ pub(super) fn is_child() -> bool {
 }
 
 pub(super) fn start_over(word: usize) {
-    dying::start_over(word, MOST_STARTS);
-}
-
-pub(super) fn start_over_in_doubt(word: usize) {
-    dying::start_over_in_doubt(word, MOST_DOUBTS);
+    dying::start_over(word, MOST_STARTS, is_lasting(word));
 }
 
 pub(super) fn prepare(last_words: LastWords) {
@@ -84,7 +74,7 @@ pub(super) fn run<'a, G>(
     let mut until = None;
     let mut is_alone;
     loop {
-        is_alone = kernel::kernel_threads().is_some_and(|count| count <= OWN_THREADS);
+        is_alone = kernel::kernel_threads().is_some_and(|count| count <= own_threads());
         let Some(child) = start(lines, &mut hold)? else { break };
         let (end, given_up) = child.accompany(lines, goes_on)?;
         match lines.wish() {
@@ -99,7 +89,7 @@ pub(super) fn run<'a, G>(
             Some(Wish::StartOver { word }) if starts < MOST_STARTS => {
                 starts += 1;
                 let until = *until.get_or_insert_with(|| Instant::now() + PATIENCE);
-                match is_loaded(word, size_of::<u32>()) && lines.wants(word) {
+                match is_lasting(word) && lines.wants(word) {
                     true => wait_until_free(word, lines, until),
                     // What is at that address here is another thread's, or nobody's.
                     false => thread::sleep(DOUBT),
@@ -117,6 +107,17 @@ pub(super) fn run<'a, G>(
     work(&mut answer);
     mem::forget(unwinding);
     hand_over(answer)
+}
+
+/// The threads of a process with nobody else in it: the one that forks, the watchdog's, the one that waits for the first of them, and,
+/// if that is a test's own, a test harness's that waits for it. (The first has the name of the third.)
+fn own_threads() -> u64 {
+    if thread::current().name() == Some("main") { 3 } else { 4 }
+}
+
+/// Whether this word is in a static, and so the same in each process.
+fn is_lasting(word: usize) -> bool {
+    is_loaded(word, size_of::<u32>())
 }
 
 /// A child could not have the lock of this word. Its holder is a thread of this process, if anybody: the next child is forked

@@ -122,15 +122,10 @@ pub fn is_child() -> bool {
 
 /// In a process that was forked to do [`run`]'s work: it waits for a lock whose holder is a thread that did not come along,
 /// so it ends here, and another is forked to do the work, when the lock of this `word` is free, as far as can be seen. Comes back
-/// in all other processes, and where that has been done a few times already. For signal handlers, too.
+/// in all other processes; where that has been done a few times already; where the lock was free when this process was forked,
+/// so that whoever has it is here; and where there was nobody else who could have it. For signal handlers, too.
 pub fn start_over(word: usize) {
     imp::start_over(word);
-}
-
-/// [`start_over`] where whoever has what this `word` stands for may as well be a thread of this process, or nobody: not as often,
-/// and only if there are other threads in the process that this one was forked from.
-pub fn start_over_in_doubt(word: usize) {
-    imp::start_over_in_doubt(word);
 }
 
 /// Makes ready for forking, once a process, so that no child has to; `last_words` are those of all children. Without it no

@@ -174,7 +174,7 @@ fn who_waits_for_one_that_did_not_come_along_starts_over() {
     // Not for ever.
     let (starts, (answer, life)) = held_elsewhere(true, takes_it, 50);
     assert_eq!((answer, life.end, life.given_up), (None, End::Signal(libc::SIGTERM), true));
-    assert_eq!(starts, 4);
+    assert!(starts >= 4, "{starts}");
 }
 
 /// As one of std's, when a thread begins.

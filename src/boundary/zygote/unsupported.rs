@@ -14,8 +14,6 @@ pub(super) fn is_child() -> bool {
 
 pub(super) fn start_over(_: usize) {}
 
-pub(super) fn start_over_in_doubt(_: usize) {}
-
 pub(super) fn prepare(_: LastWords) {}
 
 /// Nothing goes through them.
