@@ -140,7 +140,8 @@ pub(crate) fn prepare_thread(world: &World, thread: u64) {
 
 /// Has the calling thread read the world's clock and entropy.
 pub(crate) fn read_virtually(world: &World) {
-    hooks::virtual_clock(Some(&world.beacon.now));
+    let pulse = &world.beacon.pulse;
+    hooks::virtual_clock(Some(hooks::VirtualClock { now: &pulse.now, has_waited: &pulse.has_waited }));
     hooks::entropy(Some(|bytes| {
         context::try_with(|world| world.fill_entropy(bytes));
     }));

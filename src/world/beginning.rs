@@ -152,6 +152,7 @@ impl World {
         let beacon = self.beacon;
         shown::store(&beacon.steps, 0);
         shown::store(&beacon.now, 0);
+        beacon.has_waited.store(false, Ordering::Relaxed);
         shown::store(&beacon.seed, seed.get());
         if beacon.called.load(Ordering::Relaxed) {
             beacon.called.store(false, Ordering::Relaxed);

@@ -3,6 +3,7 @@
 use super::World;
 use crate::boundary::{kernel, threads};
 use crate::sentinel::Holder;
+use std::sync::atomic::Ordering;
 
 /// A wait that was over before it began: whose, in which turn of which run, and when. `None` of a thread is the loop.
 pub(super) type Late = (u64, Option<u32>, u64, u64);
@@ -24,6 +25,7 @@ impl World {
     pub fn futex_waits(&self, word: usize, value: u32, worker: Option<u32>) -> u64 {
         let id = self.next_futex.get();
         self.next_futex.set(id + 1);
+        self.beacon.has_waited.store(true, Ordering::Relaxed);
         self.futexes.borrow_mut().push(FutexWaiter { id, word, value, worker, woken: false, woken_by: None });
         id
     }

@@ -8,32 +8,32 @@ use std::cell::Cell;
 use std::ffi::{c_int, c_uint, c_void};
 use std::mem;
 use std::slice;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use super::super::kernel;
 pub(super) use super::births::{really_join, set_nursery};
 use super::kept::{self, Destructor};
 use super::original::Original;
-use super::{Fill, MONOTONIC_ORIGIN, REALTIME_ORIGIN};
+use super::{Fill, MONOTONIC_ORIGIN, REALTIME_ORIGIN, VirtualClock};
 
 pub(super) const SUPPORTED: bool = true;
 
 const NANOS: u64 = 1_000_000_000;
 
 thread_local! {
-    static NOW: Cell<Option<&'static AtomicU64>> = const { Cell::new(None) };
+    static CLOCK: Cell<Option<VirtualClock>> = const { Cell::new(None) };
     static FILL: Cell<Option<Fill>> = const { Cell::new(None) };
     static DRAWS: Cell<u64> = const { Cell::new(0) };
     static TLS_DESTRUCTORS: Cell<u64> = const { Cell::new(0) };
 }
 
-pub(super) fn virtual_clock(now: Option<&'static AtomicU64>) {
-    NOW.set(now);
+pub(super) fn virtual_clock(clock: Option<VirtualClock>) {
+    CLOCK.set(clock);
 }
 
 /// Whether this thread is one of a world.
 pub(super) fn is_in_a_world() -> bool {
-    NOW.get().is_some()
+    CLOCK.get().is_some()
 }
 
 pub(super) fn entropy(fill: Option<Fill>) {
@@ -51,7 +51,8 @@ pub(super) fn tls_destructors() -> u64 {
 /// Seconds and nanoseconds that clock `id` shows on this thread, if its time is virtual.
 #[inline]
 fn virtual_time(id: libc::clockid_t) -> Option<(i64, i64)> {
-    let now = NOW.get()?.load(Ordering::Relaxed);
+    let VirtualClock { now, has_waited } = CLOCK.get()?;
+    let now = now.load(Ordering::Relaxed);
     let origin = match id {
         libc::CLOCK_REALTIME | libc::CLOCK_REALTIME_COARSE | libc::CLOCK_REALTIME_ALARM | libc::CLOCK_TAI => {
             REALTIME_ORIGIN
@@ -62,7 +63,7 @@ fn virtual_time(id: libc::clockid_t) -> Option<(i64, i64)> {
         | libc::CLOCK_BOOTTIME
         | libc::CLOCK_BOOTTIME_ALARM => {
             // This function, two or three of std's, and the one that asks.
-            if kernel::is_within(kernel::Of::Fairness, 10) {
+            if has_waited.load(Ordering::Relaxed) && kernel::is_within(kernel::Of::Fairness, 10) {
                 return Some((0, 0));
             }
             MONOTONIC_ORIGIN

@@ -8,7 +8,7 @@
 //! All settings are for the calling thread, and a new thread has none.
 
 use std::ffi::c_void;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use super::kernel::Timeout;
 use super::threads::Birth;
@@ -56,12 +56,21 @@ pub const SUPPORTED: bool = imp::SUPPORTED;
 /// Fills a buffer with random bytes.
 pub type Fill = fn(&mut [u8]);
 
-/// Sets where the calling thread reads the time, in nanoseconds since the start of the run;
-/// `None` for the real clocks. Covers `clock_gettime` (but for CPU-time clocks), `gettimeofday`
+/// A clock that threads of a world read.
+#[derive(Clone, Copy)]
+pub struct VirtualClock {
+    /// Nanoseconds since the start of the run.
+    pub now: &'static AtomicU64,
+    /// Whether a thread of the run has waited for a word so far: before that nobody is in parking_lot's table, and nobody who reads
+    /// the clock can be about to be fair.
+    pub has_waited: &'static AtomicBool,
+}
+
+/// Sets where the calling thread reads the time; `None` for the real clocks. Covers `clock_gettime` (but for CPU-time clocks), `gettimeofday`
 /// and `time`, so `Instant` and `SystemTime` too.
 #[inline(never)] // so that the object file with the symbols is pulled out of the library
-pub fn virtual_clock(now: Option<&'static AtomicU64>) {
-    imp::virtual_clock(now);
+pub fn virtual_clock(clock: Option<VirtualClock>) {
+    imp::virtual_clock(clock);
 }
 
 /// Sets what fills the calling thread's requests for random bytes; `None` for the kernel. Covers

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::*;
@@ -21,6 +21,8 @@ fn fill(bytes: &mut [u8]) {
     }
 }
 
+static NOBODY_HAS: AtomicBool = AtomicBool::new(false);
+
 #[test]
 fn the_clock_is_virtual_where_it_was_set() {
     if !SUPPORTED {
@@ -30,7 +32,7 @@ fn the_clock_is_virtual_where_it_was_set() {
     fresh(|| {
         let real = SystemTime::now();
         assert!(real > SystemTime::UNIX_EPOCH + Duration::from_secs(REALTIME_ORIGIN + 86_400));
-        virtual_clock(Some(&CLOCK));
+        virtual_clock(Some(VirtualClock { now: &CLOCK, has_waited: &NOBODY_HAS }));
         let (instant, system) = (Instant::now(), SystemTime::now());
         assert_eq!(system, SystemTime::UNIX_EPOCH + Duration::from_secs(REALTIME_ORIGIN));
         assert_eq!((Instant::now(), SystemTime::now()), (instant, system));
@@ -54,7 +56,7 @@ fn every_clock_but_cpu_time() {
         (time.tv_sec, time.tv_nsec)
     }
     fresh(|| {
-        virtual_clock(Some(&CLOCK));
+        virtual_clock(Some(VirtualClock { now: &CLOCK, has_waited: &NOBODY_HAS }));
         for id in [libc::CLOCK_REALTIME, libc::CLOCK_REALTIME_COARSE, libc::CLOCK_TAI] {
             assert_eq!(read(id), (946_684_801, 500_000_000));
         }

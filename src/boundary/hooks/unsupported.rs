@@ -1,10 +1,10 @@
 //! Where there is nothing to hook: every call goes where it always went.
 
-use std::sync::atomic::AtomicU64;
+use super::VirtualClock;
 
 pub(super) const SUPPORTED: bool = false;
 
-pub(super) fn virtual_clock(_: Option<&'static AtomicU64>) {}
+pub(super) fn virtual_clock(_: Option<VirtualClock>) {}
 
 pub(super) fn entropy(_: Option<super::Fill>) {}
 

@@ -8,7 +8,8 @@
 //! 2. *Whose turn to be fair it is* ([`Of::Fairness`]): each row keeps the moment from which on a lock is handed to whoever
 //!    waits, instead of being let go. Runs that come one after the other, or side by side, would find what others left
 //!    there, by clocks that have nothing to do with each other. It is shown a clock that stands still, and so no lock is
-//!    handed over but where the caller asks for it; who gets it is the seed's to say.
+//!    handed over but where the caller asks for it; who gets it is the seed's to say. (From the moment on at which a thread of the
+//!    run first waits: to find out who reads the clock takes 2 µs.)
 //!
 //! Which functions these are is read in the binary's own table of symbols, once a process, before its first run: whatever a run
 //! does first, it finds the table as all others do. In a binary that was stripped of it nothing is known: a process for each run

@@ -26,6 +26,8 @@ pub struct Pulse {
     pub(super) process: AtomicI32,
     /// One more than the descriptor that its last words go to; 0 when there are none to say.
     pub(super) line: AtomicI32,
+    /// A thread of this run has waited for a word.
+    pub has_waited: AtomicBool,
     /// Processes forked from now on share the page.
     pub(super) shared: AtomicBool,
     /// Some [`Lines`](super::Lines) have the room.
@@ -62,6 +64,7 @@ impl Default for Pulse {
             label: AtomicU32::default(),
             process: AtomicI32::default(),
             line: AtomicI32::default(),
+            has_waited: AtomicBool::default(),
             shared: AtomicBool::default(),
             lent: AtomicBool::default(),
             room: Room(UnsafeCell::new([0; Room::SIZE])),
