@@ -264,9 +264,6 @@ impl<'a> Test<'a> {
         let mut config = self.options.config.clone();
         config.name = Some(self.site.name.into());
         config.replay.command = Some(self.site.command());
-        if let Some(steps) = self.env.max_steps {
-            config.options.max_steps = steps;
-        }
         let options = sim::prepare(&config, self.at).map_err(|finding| format!("{}: {finding}", self.site.name))?;
         let first =
             self.options.seed.unwrap_or_else(|| Seed::first_of(&format!("{}::{}", self.site.module, self.site.name)));

@@ -390,9 +390,8 @@ pub(crate) fn prepare(config: &Config, at: &Location<'_>) -> Result<Options, Box
     if options.pool.threads == Options::default().pool.threads {
         options.pool.threads = env.pool_threads.unwrap_or(options.pool.threads);
     }
-    if let Some(watchdog) = env.watchdog {
-        options.watchdog = watchdog;
-    }
+    options.watchdog = env.watchdog.unwrap_or(options.watchdog);
+    options.max_steps = env.max_steps.unwrap_or(options.max_steps);
     Ok(options)
 }
 

@@ -200,6 +200,8 @@ fn every_variable_refuses_nonsense_in_one_line() {
     let told = victim("says_where_it_stands", &[("RADDLE_THREADS", "baton")]);
     told.says(&["went well on baton (the baton was asked for)"]);
     victim("says_where_it_stands", &[]).says(&["went well on "]);
+    victim("says_where_it_stands", &[("RADDLE_MAX_STEPS", "1")])
+        .says(&["refused: livelock: still running after 1 step"]);
 }
 
 #[test]
