@@ -1,12 +1,16 @@
-//! Tasks: the only room that names async_task.
+//! Tasks and jobs: the only room that names async_task.
 //!
 //! What a task tells its world, and where a woken task goes, is a [`Host`]'s business: the floor above implements it.
 
 #[cfg(feature = "smol")]
 mod bare;
+mod job;
 
 #[cfg(feature = "smol")]
 pub(crate) use bare::{BareTask, bare_job, bare_task, catching};
+
+pub use job::{FallibleJob, Job};
+pub(crate) use job::{Queued, job};
 
 use crate::beacon;
 use crate::boundary::tracked::{Mourner, Reach, Tracked};
@@ -24,7 +28,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, Waker};
 
-/// A handle to a spawned task or job: [`async_task::Task`] itself.
+/// A handle to a spawned task: [`async_task::Task`] itself.
 ///
 /// Await it for the output. Dropped, it cancels the task; `detach` lets the task go on alone, `cancel` ends it and waits
 /// for that, `fallible` gives an `Option`.
@@ -53,7 +57,7 @@ pub(crate) trait Host: Mourner + 'static {
     /// A task is ready.
     fn push(&self, runnable: Runnable);
     /// A job is queued.
-    fn push_job(&self, job: Runnable);
+    fn push_job(&self, job: Queued);
     /// The task in `slot` waits, for the first time in its life or not; `waker` wakes it. Until then it was in the ready
     /// set.
     fn waits(&self, slot: u32, waker: &Waker);
@@ -281,16 +285,6 @@ fn foreign_wake(runnable: Runnable) {
     beacon::foreign_wake(run.tag().number(), *key, Box::new(runnable));
 }
 
-/// Where a job goes: when it is made, and if its future waits (only a bare job's does), when that is woken.
-fn schedule_job<H: Host>(job: Runnable) {
-    if is_in_its_world::<H>(&job) {
-        H::with(|host| host.push_job(job));
-    } else {
-        // It was woken from outside its run.
-        foreign_wake(job);
-    }
-}
-
 /// How a task is made.
 #[derive(Clone, Copy)]
 pub(crate) struct Making {
@@ -333,16 +327,4 @@ pub(crate) fn stand_in(meta: TaskMeta) -> Runnable {
     let (runnable, task) = async_task::Builder::new().metadata(meta.of_a_thread()).spawn(future, drop::<Runnable>);
     task.detach();
     runnable
-}
-
-/// Makes a job: a future that never waits, for the pool's queue.
-#[inline]
-pub(crate) fn job<H: Host, F>(meta: TaskMeta, traced: bool, future: F) -> (Runnable, Task<F::Output>)
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    let slot = meta.slot();
-    let catching = move |_: &TaskMeta| Catching::<F, H> { tracked: Tracked::new(future, slot, traced) };
-    async_task::Builder::new().metadata(meta).propagate_panic(true).spawn(catching, schedule_job::<H>)
 }

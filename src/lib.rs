@@ -104,7 +104,7 @@ pub use context::in_run;
 pub use coverage::{Complete, Coverage, Share};
 pub use deviation::Deviation;
 pub use error::{Elapsed, Error};
-pub use executor::{Task, TaskMeta};
+pub use executor::{FallibleJob, Job, Task, TaskMeta};
 pub use finding::{Finding, FindingKind};
 pub use id::Key;
 pub use instant::Instant;

@@ -3,7 +3,7 @@
 use crate::boundary::tracked::Mourner;
 use crate::boundary::{threads, turn};
 use crate::context;
-use crate::executor::{Host, RunLabel, RunTag, Runnable, Task};
+use crate::executor::{Host, Job, Queued, RunLabel, RunTag, Runnable, Task};
 use crate::sites::Site;
 use crate::trace::{ActorKind, PollEnd};
 use crate::workers;
@@ -30,7 +30,7 @@ impl Host for World {
     fn push(&self, runnable: Runnable) {
         World::push(self, runnable);
     }
-    fn push_job(&self, job: Runnable) {
+    fn push_job(&self, job: Queued) {
         workers::push_job(self, job);
     }
     fn waits(&self, slot: u32, waker: &Waker) {
@@ -123,7 +123,7 @@ fn only_on_the_loop(call: &str) {
 /// Runs a blocking `closure` on a worker of this run's pool: the simulated twin of `blocking::unblock`.
 ///
 /// The closure is real code on a real thread of its own (with thread-locals, stack and name); it starts when the
-/// schedule has a worker take it from the queue, whether or not the [`Task`] is awaited. Dropping the handle while the
+/// schedule has a worker take it from the queue, whether or not the [`Job`] is awaited. Dropping the handle while the
 /// job is queued means it never runs; while it runs, it runs to its end and its output is dropped.
 ///
 /// # Panics
@@ -137,7 +137,7 @@ fn only_on_the_loop(call: &str) {
 /// ```
 #[track_caller]
 #[inline]
-pub fn unblock<T, F>(closure: F) -> Task<T>
+pub fn unblock<T, F>(closure: F) -> Job<T>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
@@ -151,7 +151,7 @@ fn unblock_named<T, F>(
     given: Option<&'static str>,
     name: Option<&str>,
     closure: F,
-) -> Task<T>
+) -> Job<T>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
@@ -217,7 +217,7 @@ impl TaskBuilder {
 
     /// [`raddle::unblock`](unblock) under this name.
     #[track_caller]
-    pub fn unblock<T, F>(self, closure: F) -> Task<T>
+    pub fn unblock<T, F>(self, closure: F) -> Job<T>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,

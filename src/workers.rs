@@ -9,7 +9,7 @@ pub use block_on::block_on;
 use crate::boundary::turn::Turned;
 use crate::boundary::{hooks, kernel, threads};
 use crate::context;
-use crate::executor::Runnable;
+use crate::executor::Queued;
 use crate::finding::{Finding, FindingKind};
 use crate::id::Key;
 use crate::instant::Instant;
@@ -24,7 +24,7 @@ use std::time::Duration;
 
 /// A job is queued; the pool may wake or start workers for it.
 #[inline]
-pub(crate) fn push_job(world: &World, job: Runnable) {
+pub(crate) fn push_job(world: &World, job: Queued) {
     let (given, wants_more) = {
         let mut pool = world.pool.borrow_mut();
         (pool.push(job), pool.wants_more())
@@ -154,7 +154,7 @@ pub(crate) fn release_thread() {
 }
 
 /// Has the `job` that this worker has begun done.
-fn run_job(selector: kernel::Selector, job: Runnable) {
+fn run_job(selector: kernel::Selector, job: Queued) {
     #[cfg(feature = "tracing")]
     let span = context::with("a worker", |world| world.span(job.metadata()));
     kernel::watch(selector);
@@ -190,7 +190,7 @@ fn record_end(world: &World, running: Running) {
 
 /// On worker `number`, whose last job has `ended`: the next, which has begun; `None` if the worker is to end.
 #[inline(always)]
-fn next_job(number: u32, own: Running, ended: Option<Running>) -> Option<(Runnable, Running)> {
+fn next_job(number: u32, own: Running, ended: Option<Running>) -> Option<(Queued, Running)> {
     let index = of_worker(number);
     context::with("a worker", |world| {
         if let Some(ended) = ended {
@@ -229,7 +229,7 @@ fn next_job(number: u32, own: Running, ended: Option<Running>) -> Option<(Runnab
 
 /// Worker `index` has taken `job` from the queue, and begins it.
 #[inline(never)]
-fn begins_queued(world: &World, index: u32, job: Runnable) -> Runnable {
+fn begins_queued(world: &World, index: u32, job: Queued) -> Queued {
     if world.pool.borrow().wants_more() {
         grow(world);
     }
@@ -242,7 +242,7 @@ fn begins_queued(world: &World, index: u32, job: Runnable) -> Runnable {
 
 /// `worker` is in `job` from now on.
 #[inline]
-fn begins(worker: &mut Worker, job: &Runnable) {
+fn begins(worker: &mut Worker, job: &Queued) {
     (worker.job, worker.job_site) = (Some(Running::of(job.metadata())), Some(job.metadata().site()));
 }
 
@@ -271,7 +271,7 @@ fn is_kept_alive(world: &World, index: u32, after: Duration) {
 /// On worker `index`, which was idle and has its turn: the job that it was given, and that has begun, if it was given one.
 /// `None` if it is to end.
 #[inline]
-fn given(world: &World, index: u32) -> Option<Option<Runnable>> {
+fn given(world: &World, index: u32) -> Option<Option<Queued>> {
     let (job, until, quits) = world.worker(index, |worker| {
         let job = worker.next.take();
         if let Some(job) = &job {

@@ -48,7 +48,7 @@ impl Ledger {
     }
 
     /// A job that counts its start, pauses `pauses` times, and gives an output whose drop is seen.
-    fn job(&self, pauses: u32) -> raddle::Task<Part> {
+    fn job(&self, pauses: u32) -> raddle::Job<Part> {
         let (ledger, closure) = (self.clone(), self.part("closure"));
         raddle::unblock(move || {
             ledger.starts.fetch_add(1, SeqCst);
@@ -202,7 +202,7 @@ fn a_job_starts_without_being_awaited() {
 }
 
 /// The only worker is kept busy by a job that runs until it is told to end.
-async fn busy() -> (raddle::Task<()>, Arc<AtomicU32>) {
+async fn busy() -> (raddle::Job<()>, Arc<AtomicU32>) {
     let go_on = Arc::new(AtomicU32::new(0));
     let (theirs, begun) = (go_on.clone(), Arc::new(AtomicU32::new(0)));
     let begins = begun.clone();
@@ -293,6 +293,53 @@ fn cancelled_while_running() {
     });
     assert!(found.is_ok(), "{found}");
     assert_eq!(found.outcomes().len(), 2, "both happen");
+}
+
+#[test]
+fn a_fallible_handle() {
+    Explore::new()
+        .seeds(0..50)
+        .pool_threads(1)
+        .run(|| async {
+            let ledger = Ledger::default();
+            let output = ledger.job(1).fallible().await;
+            assert!(output.is_some());
+            drop(output);
+            let (running, end) = busy().await;
+            let (cancelled, let_go) = (ledger.job(0).fallible(), ledger.job(0).fallible());
+            assert!(!cancelled.is_finished());
+            let_go.detach();
+            end.store(1, SeqCst);
+            assert!(cancelled.cancel().await.is_none());
+            until(|| ledger.drops().len() == 5).await;
+            assert_eq!(ledger.starts(), 2);
+            running.await;
+        })
+        .unwrap();
+}
+
+/// Sent out of the run while its job goes on, and asked there: what comes of that is no business of the schedule's.
+#[test]
+fn a_handle_may_leave_the_run() {
+    for abroad in
+        [drop::<raddle::Job<u32>>, raddle::Job::detach, |job| assert_eq!(futures_lite::future::block_on(job), 7)]
+    {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let there = thread::spawn(move || abroad(receiver.recv().unwrap()));
+        let report = Sim::new().run(move || {
+            let sender = sender.clone();
+            async move {
+                let job = raddle::unblock(|| {
+                    raddle::thread::sleep(ms(1));
+                    7
+                });
+                raddle::allow_blocking("the other thread may be at the lock", || sender.send(job)).unwrap();
+                raddle::sleep(ms(5)).await;
+            }
+        });
+        assert!(report.finding().is_none(), "{report}");
+        there.join().unwrap();
+    }
 }
 
 #[test]

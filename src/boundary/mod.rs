@@ -19,6 +19,7 @@
 //! - [`threads`]: the sim threads, which give the turn to one another.
 //! - [`hooks`]: the clock, entropy and thread-local symbols of libc, owned at link time.
 //! - `instrument`: valgrind and sanitizers, which follow little of what is done here.
+//! - [`job_cell`]: a job, and what it leaves for whoever awaits it.
 //! - [`kernel`]: the system calls of a world's threads, seen one by one.
 //! - [`overflow`]: stacks that overflow.
 //! - [`segment`]: a stack for what may never come back.
@@ -42,6 +43,7 @@ pub mod home;
 pub mod hooks;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 mod instrument;
+pub mod job_cell;
 pub mod kernel;
 #[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
 mod left_stacks;

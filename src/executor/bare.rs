@@ -4,7 +4,7 @@
 //! a *carrier*: a task of the world whose poll runs the bare one's runnable. The carrier is ready whenever the bare task
 //! is, and bears its identity; the user's own future is looked after as in any other task.
 
-use super::{Catching, Host, Runnable, TaskMeta, Tracked, schedule, schedule_job};
+use super::{Catching, Host, Runnable, TaskMeta, Tracked, foreign_wake, is_in_its_world, schedule};
 use crate::beacon::lock;
 use pin_project_lite::pin_project;
 use std::future::Future;
@@ -100,6 +100,16 @@ where
     F::Output: Send + 'static,
 {
     carried::<H, F>(meta, traced, future, schedule_job::<H>)
+}
+
+/// Where a bare job's carrier goes when it is woken: to the pool, not to the ready set.
+fn schedule_job<H: Host>(job: Runnable) {
+    if is_in_its_world::<H>(&job) {
+        H::with(|host| host.push_job(job.into()));
+    } else {
+        // It was woken from outside its run.
+        foreign_wake(job);
+    }
 }
 
 fn carried<H: Host, F>(

@@ -4,7 +4,7 @@ use super::{NOBODY, Worker, World, is_native, number_of};
 use crate::beacon;
 use crate::boundary::kernel;
 use crate::boundary::threads::Backend;
-use crate::executor::Runnable;
+use crate::executor::{Queued, Runnable};
 use crate::finding::{Finding, FindingKind};
 use crate::instant::Instant;
 use crate::leak::{self, Leak, LongPoll};
@@ -195,7 +195,7 @@ impl World {
         loop {
             self.drop_queued_jobs(leak);
             let Some(runnable) = self.pop_ready() else { break };
-            self.let_go(runnable, leak);
+            self.let_go(runnable.into(), leak);
             let (names, natives) = self.give_up_workers();
             abandoned.0.extend(names);
             abandoned.1.extend(natives);
@@ -218,7 +218,7 @@ impl World {
     }
 
     /// A job that a worker was given, and has not begun.
-    fn take_a_job_back(&self) -> Option<Runnable> {
+    fn take_a_job_back(&self) -> Option<Queued> {
         let mut workers = self.workers.borrow_mut();
         let (index, job) =
             workers.iter_mut().enumerate().find_map(|(index, w)| Some((index as u32, w.next.take()?)))?;
@@ -226,7 +226,7 @@ impl World {
         Some(job)
     }
 
-    fn let_go(&self, runnable: Runnable, leak: bool) {
+    fn let_go(&self, runnable: Queued, leak: bool) {
         self.beacon.winds_on();
         if leak {
             std::mem::forget(runnable);
@@ -276,7 +276,7 @@ impl World {
                     self.give_turn_between(runnable);
                     self.running.set(NOBODY);
                 }
-                Some(runnable) => self.let_go(runnable, leak),
+                Some(runnable) => self.let_go(runnable.into(), leak),
                 None if of_others < OTHERS_STEPS && self.is_any_job_going_on() && self.advance() => {}
                 None => break,
             }

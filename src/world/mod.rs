@@ -51,7 +51,7 @@ use crate::boundary::threads::Threads;
 use crate::boundary::turn;
 use crate::boundary::word::Word;
 use crate::clock::{Clock, TimerId};
-use crate::executor::{Place, RunMark, RunTag, Runnable, TaskMeta};
+use crate::executor::{Place, Queued, RunMark, RunTag, Runnable, TaskMeta};
 use crate::finding::Finding;
 use crate::id::Key;
 use crate::instant::Instant;
@@ -85,7 +85,7 @@ pub(crate) struct World {
     /// How many choices of its own each task has made, and the stream that answers them.
     choices: Rare<choices::Choices>,
     entropy: Rare<Option<Stream>>,
-    pub pool: Rare<Pool<Runnable>>,
+    pub pool: Rare<Pool<Queued>>,
     workers: Rare<Vec<Worker>>,
     natives: Rare<Vec<Option<natives::Native>>>,
     /// How many workers there were at most, in all runs since their threads were last ended.
@@ -195,7 +195,7 @@ pub(crate) struct Worker {
     /// Until when it waits, if not for ever.
     pub until: Option<(Instant, TimerId)>,
     /// The job that it was given, and that begins when it has its turn.
-    pub next: Option<Runnable>,
+    pub next: Option<Queued>,
     /// The run is over: it is to end.
     pub quit: bool,
     /// How many steps earlier threads of its number have taken, which were idle for too long: its identity is theirs.

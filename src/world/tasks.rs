@@ -3,7 +3,7 @@
 use super::{Birth, NOBODY, Running, Scenario, World};
 use crate::boundary::home::AtHome;
 use crate::boundary::kernel;
-use crate::executor::{self, Host, Making, Runnable, Task, TaskMeta};
+use crate::executor::{self, Host, Job, Making, Runnable, Task, TaskMeta};
 use crate::id::Key;
 use crate::sites::{Site, SiteId};
 use crate::trace::ActorKind;
@@ -38,15 +38,14 @@ impl World {
 
     /// Makes a job, and queues it with the pool.
     #[inline]
-    pub fn spawn_job<T, F>(&self, birth: &Birth<'_>, closure: F) -> Task<T>
+    pub fn spawn_job<T, F>(&self, birth: &Birth<'_>, closure: F) -> Job<T>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let future = async move { closure() };
-        let (runnable, task) = executor::job::<World, _>(self.prepare(birth), self.traced.get(), future);
-        self.push_job(runnable);
-        task
+        let (work, job) = executor::job::<World, _, _>(self.prepare(birth), self.traced.get(), closure);
+        self.push_job(work);
+        job
     }
 
     /// The number of a site that is new here. The table is all worlds': waiting for another of them is no business of the

@@ -7,7 +7,7 @@ use super::{Birth, NO_THREAD, Running, Worker, World};
 use crate::beacon;
 use crate::boundary::threads::{self, Resumed};
 use crate::boundary::waker::{self, Hears};
-use crate::executor::{self, Host, Runnable};
+use crate::executor::{self, Host, Queued, Runnable};
 use crate::id::Key;
 use crate::trace::PollEnd;
 use std::any::Any;
@@ -75,7 +75,7 @@ impl World {
 
     /// Idle worker `index` is to have a turn, in which it does `job`.
     #[inline]
-    pub fn give_job(&self, index: u32, job: Runnable) {
+    pub fn give_job(&self, index: u32, job: Queued) {
         let stand_in = self.worker(index, |worker| {
             worker.next = Some(job);
             worker.stand_in.take()

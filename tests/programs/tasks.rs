@@ -256,7 +256,28 @@ async fn fork(env: &Arc<Env>, who: &Arc<Who>, children: Vec<Child>, body: Doing)
     }
 }
 
-pub async fn finish(env: &Arc<Env>, who: &Arc<Who>, task: raddle::Task<()>, end: End) {
+/// What a task and a job have in common.
+pub trait Handle: Future<Output = ()> + Send + 'static {
+    fn detach(self);
+    fn cancel(self) -> impl Future<Output = Option<()>> + Send;
+}
+
+macro_rules! handle {
+    ($kind:ty) => {
+        impl Handle for $kind {
+            fn detach(self) {
+                <$kind>::detach(self);
+            }
+            fn cancel(self) -> impl Future<Output = Option<()>> + Send {
+                <$kind>::cancel(self)
+            }
+        }
+    };
+}
+handle!(raddle::Task<()>);
+handle!(raddle::Job<()>);
+
+pub async fn finish(env: &Arc<Env>, who: &Arc<Who>, task: impl Handle, end: End) {
     match end {
         End::Join => {
             task.await;
