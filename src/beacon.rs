@@ -5,6 +5,7 @@ use crate::boundary::watchdog::ThreadHandle;
 use crate::boundary::zygote::Pulse;
 use crate::id::Key;
 use crate::replay::Replay;
+use crate::sites::SiteId;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -101,8 +102,9 @@ pub(crate) struct Story {
 
 /// A wake that came from a thread outside the world.
 pub(crate) struct ForeignWake {
-    /// Whom it woke.
+    /// Whom it woke, and where that was spawned, if it is no thread.
     pub key: Key,
+    pub site: Option<SiteId>,
     /// The name of the thread that did.
     pub thread: String,
     /// The woken task, which only the loop may run or drop.
@@ -159,13 +161,13 @@ pub(crate) fn keep_only(beacon: &'static Beacon) {
 /// Tells the world of `serial` that a thread which is not of it woke the task `key`. If that run is over, `woken` is
 /// leaked: it belongs to a run that was given up.
 #[cold]
-pub(crate) fn foreign_wake(serial: u64, key: Key, woken: Box<dyn Send>) {
+pub(crate) fn foreign_wake(serial: u64, key: Key, site: Option<SiteId>, woken: Box<dyn Send>) {
     let thread = std::thread::current().name().unwrap_or("unnamed").to_string();
     for beacon in all() {
         let mut foreign = lock(&beacon.locked.foreign);
         // The end of a run takes the same lock before it gives its serial number up.
         if beacon.serial.load(Ordering::Acquire) == serial {
-            foreign.push(ForeignWake { key, thread, woken });
+            foreign.push(ForeignWake { key, site, thread, woken });
             beacon.call();
             return;
         }

@@ -281,8 +281,8 @@ fn is_in_its_world<H: Host>(runnable: &Runnable) -> bool {
 }
 
 fn foreign_wake(runnable: Runnable) {
-    let TaskMeta { run, key, .. } = runnable.metadata();
-    beacon::foreign_wake(run.tag().number(), *key, Box::new(runnable));
+    let (run, key) = (runnable.metadata().run, runnable.metadata().key);
+    beacon::foreign_wake(run.tag().number(), key, Some(run.number()), Box::new(runnable));
 }
 
 /// How a task is made.

@@ -158,7 +158,7 @@ fn the_backtrace_of_an_error_does_not_tell_runs_apart() {
     }
     let found = Explore::new().seeds(0..4).check(Check::All).run(withdraw);
     let finding = found.failures()[0].finding().unwrap();
-    assert_eq!((finding.kind(), finding.message()), (FindingKind::Error, "Err(no such account)"));
+    assert_eq!((finding.kind(), finding.message()), (FindingKind::Error, "Err(no such account)"), "{found}");
     in_order(&found.to_string(), &["returned Err(no such account)", "stack:", "findings::", "withdraw", "replay:"]);
 }
 

@@ -214,6 +214,31 @@ fn a_panic_goes_to_whoever_joins() {
 /// While other threads of the process come and go: std has a lock for that, which a thread on its way out takes as well.
 #[test]
 #[ignore = "a victim"]
+fn gives_memory_back_in_its_first_run() {
+    if !common::is_victim() {
+        return;
+    }
+    let use_and_free = || {
+        let mut blocks: Vec<Vec<u8>> = (0..200).map(|_| vec![1; 64 << 10]).collect();
+        while blocks.pop().is_some() {}
+    };
+    let report = raddle::Sim::new().run(move || async move {
+        use_and_free();
+        raddle::unblock(use_and_free).await;
+    });
+    println!("gave it back: {report}");
+}
+
+/// glibc's allocator, which has a lock of its own then, asks once a process whether memory may be given back: it opens, reads and
+/// closes a file. Nothing that is done about such calls may allocate, and they are no leaks.
+#[test]
+fn the_allocator_may_look_into_files() {
+    let told = common::run(&mut common::command("gives_memory_back_in_its_first_run"));
+    told.says(&["gave it back: ", "passed: "]);
+}
+
+#[test]
+#[ignore = "a victim"]
 fn panics_beside_threads_that_come_and_go() {
     if !common::is_victim() {
         return;

@@ -79,7 +79,7 @@ impl Wake for Seat {
             is_at_home
         });
         if is_at_home != Some(true) {
-            beacon::foreign_wake(serial, self.meta.key, Box::new(self));
+            beacon::foreign_wake(serial, self.meta.key, Some(self.meta.site()), Box::new(self));
         }
     }
 }

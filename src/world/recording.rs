@@ -202,12 +202,17 @@ impl World {
     }
 
     pub(super) fn name_of(&self, key: Key) -> String {
+        self.known_name(key).unwrap_or_else(|| "a task".into())
+    }
+
+    /// The same, if it is known.
+    pub(super) fn known_name(&self, key: Key) -> Option<String> {
         if key == Key::ROOT {
-            return "scenario".into();
+            return Some("scenario".into());
         }
         let log = self.log.borrow();
-        let known = log.as_ref().and_then(|log| Some(log.actors()[log.index(key)? as usize].name.clone()));
-        known.unwrap_or_else(|| "a task".into())
+        let log = log.as_ref()?;
+        Some(log.actors()[log.index(key)? as usize].name.clone())
     }
 
     /// The keys of all live tasks and jobs.

@@ -6,6 +6,7 @@ use crate::boundary::zygote;
 use crate::finding::{Finding, FindingKind};
 use crate::id::Key;
 use crate::place::At;
+use crate::sites;
 use crate::trace::{Actor, ActorKind, Log, Source};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -39,7 +40,9 @@ impl World {
         let mut wakes = std::mem::take(&mut *beacon::lock(&self.beacon.locked.foreign));
         self.beacon.called.store(false, Ordering::Relaxed);
         let Some(first) = wakes.first() else { return };
-        let name = self.name_of(first.key);
+        // A run without a trace knows no names, and one with a trace may not be woken again.
+        let site = || Some(sites::site(first.site?)?.name().to_string());
+        let name = self.known_name(first.key).or_else(site).unwrap_or_else(|| "a task".into());
         let message = format!("{name} was woken by thread {:?}, which is not part of this world", first.thread);
         let mut finding = Finding::new(FindingKind::ForeignWake, message).hint(
             "the order of such a wake is up to the operating system, so no seed can repeat it: start the thread's work \

@@ -44,7 +44,7 @@ impl Hears for Wakes {
             true
         });
         if woken != Some(true) {
-            beacon::foreign_wake(self.run, self.key, Box::new(()));
+            beacon::foreign_wake(self.run, self.key, None, Box::new(()));
         }
     }
 }

@@ -5,7 +5,7 @@ use super::arch::{raw, trap};
 pub use super::attempt::{attempt, out_of_time};
 use super::call::{Answer, Call, Op};
 pub use super::fifo::{has_writer, have_wait, open_fifo, opens_fifo};
-pub use super::known::{Of, is_within, learn};
+pub use super::known::{Of, is_within};
 pub use super::libcs_own::{is_for_libc, is_in_a_lookup};
 pub use super::loopback::{
     Ends, divert, ends_of, ends_to, is_connected, is_own_option, is_tcp, join, perform_at, place_of, settle,
@@ -26,7 +26,7 @@ pub use super::waits::{
     note_wanted, perform, perform_for, perform_now, stop_timer, write_part,
 };
 pub use super::within::{is_ours, waits_for_ours};
-use super::{Handler, Selector};
+use super::{Handler, Selector, known, libcs_own};
 use std::ffi::{c_int, c_void};
 use std::mem;
 use std::ptr;
@@ -41,6 +41,13 @@ const SIGSYS_BIT: u64 = 1 << (libc::SIGSYS - 1);
 
 /// Where glibc's way back from a handler is.
 static RESTORER: AtomicUsize = AtomicUsize::new(0);
+
+/// Reads which functions of libc's and others are known, if nobody has: before there are calls to see, since it allocates. Not to be
+/// told with calls watched.
+pub fn learn() {
+    known::learn();
+    libcs_own::learn();
+}
 
 /// Who answers for a selector.
 #[inline]
