@@ -268,6 +268,7 @@ mod tests {
     }
 
     fn seen(f: impl FnOnce() + Send + 'static) -> Vec<Seen> {
+        learn();
         let thread = || {
             let _armed = arm(|call| {
                 let told = (call.op, is_for_libc(call), is_in_a_lookup(call));
