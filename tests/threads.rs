@@ -211,7 +211,6 @@ fn a_panic_goes_to_whoever_joins() {
     assert_eq!(report.value(), Some(&Some("on purpose")));
 }
 
-/// While other threads of the process come and go: std has a lock for that, which a thread on its way out takes as well.
 #[test]
 #[ignore = "a victim"]
 fn gives_memory_back_in_its_first_run() {
@@ -237,6 +236,7 @@ fn the_allocator_may_look_into_files() {
     told.says(&["gave it back: ", "passed: "]);
 }
 
+/// While other threads of the process come and go: std has a lock for that, which a thread on its way out takes as well.
 #[test]
 #[ignore = "a victim"]
 fn panics_beside_threads_that_come_and_go() {

@@ -1,7 +1,7 @@
 //! A job, and what it leaves for whoever awaits it.
 //!
 //! It is to a closure what a task of async-task's is to a future, without what a job has no use for: a job is begun once, by a
-//! thread that has the turn, and is never woken. Of ten locked instructions for a job there is one left.
+//! thread that has the turn, and is never woken. Of some ten locked instructions for a job there is one left.
 //!
 //! # Why this is sound
 //! Two own a cell: the [`Work`], which does the job, and the [`Handle`], by which its outcome is awaited. Each may be sent to

@@ -66,8 +66,8 @@ pub struct VirtualClock {
     pub has_waited: &'static AtomicBool,
 }
 
-/// Sets where the calling thread reads the time; `None` for the real clocks. Covers `clock_gettime` (but for CPU-time clocks), `gettimeofday`
-/// and `time`, so `Instant` and `SystemTime` too.
+/// Sets where the calling thread reads the time; `None` for the real clocks. Covers `clock_gettime` (but for CPU-time clocks),
+/// `gettimeofday` and `time`, so `Instant` and `SystemTime` too.
 #[inline(never)] // so that the object file with the symbols is pulled out of the library
 pub fn virtual_clock(clock: Option<VirtualClock>) {
     imp::virtual_clock(clock);
