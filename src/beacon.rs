@@ -17,6 +17,8 @@ pub(crate) struct Beacon {
     pub pulse: Pulse,
     /// While a run is wound up, its serial number and how many turns have been given to that end, in one; 0 otherwise.
     pub winding: AtomicU64,
+    /// For how many whiles the run has waited for threads that are not of it.
+    pub outside: AtomicU64,
     /// How long a step may take, in real milliseconds; 0: for ever.
     pub patience_ms: AtomicU64,
     /// How much processor time a poll may use before it is told, in milliseconds; 0: any.
@@ -63,6 +65,11 @@ impl Beacon {
     /// One more turn is given, to a thread of a run that is wound up.
     pub fn winds_on(&self) {
         self.winding.store(self.winding.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// The run has waited for a while for a thread that is not of it, and goes on waiting: that has an end, and so it does not hang.
+    pub fn waits_outside(&self) {
+        self.outside.fetch_add(1, Ordering::Relaxed);
     }
 
     /// It is wound up.
@@ -125,6 +132,7 @@ pub(crate) fn light(locked: &'static Locked) -> &'static Beacon {
     let beacon: &'static Beacon = Box::leak(Box::new(Beacon {
         pulse: Pulse::default(),
         winding: AtomicU64::default(),
+        outside: AtomicU64::default(),
         patience_ms: AtomicU64::default(),
         budget_ms: AtomicU64::default(),
         has_long_polls: AtomicBool::default(),

@@ -10,6 +10,7 @@ use crate::seed::Seed;
 use crate::{frames, sites, stacks};
 use std::fmt::Write;
 use std::io::Write as _;
+use std::mem;
 use std::sync::atomic::Ordering;
 use std::sync::{Once, mpsc};
 use std::thread;
@@ -62,6 +63,10 @@ const WINDING_UP: u64 = u64::MAX;
 /// A step that goes on.
 #[derive(Default)]
 struct Long {
+    /// For how long, without the time for which it is seen to wait for threads outside the run.
+    still_for: Duration,
+    /// How many whiles that was.
+    outside: u64,
     /// What its thread had used when the step was first seen.
     before: Option<Duration>,
     is_told: bool,
@@ -94,7 +99,7 @@ fn look_at_budget(beacon: &Beacon, now: Seen, long: &mut Long) {
 }
 
 fn watch() {
-    let mut seen: Vec<(Seen, Duration, Long)> = Vec::new();
+    let mut seen: Vec<(Seen, Long)> = Vec::new();
     loop {
         thread::sleep(PERIOD);
         for (index, beacon) in beacon::all().into_iter().enumerate() {
@@ -105,9 +110,10 @@ fn watch() {
                 0 => Seen { serial: beacon.winding.load(Ordering::Relaxed), steps: WINDING_UP },
                 serial => Seen { serial, steps: beacon.steps.load(Ordering::Relaxed) },
             };
-            let (before, still_for, long) = &mut seen[index];
+            let outside = beacon.outside.load(Ordering::Relaxed);
+            let (before, long) = &mut seen[index];
             if *before != now || now.serial == 0 {
-                (*before, *still_for, *long) = (now, Duration::ZERO, Long::default());
+                (*before, *long) = (now, Long { outside, ..Long::default() });
                 if now.serial != 0 && now.steps != WINDING_UP {
                     look_at_budget(beacon, now, long);
                 }
@@ -116,11 +122,15 @@ fn watch() {
             if now.steps != WINDING_UP {
                 look_at_budget(beacon, now, long);
             }
+            if mem::replace(&mut long.outside, outside) != outside {
+                long.still_for = Duration::ZERO;
+                continue;
+            }
             // Counted in looks, not read from a clock: a process that was stopped for a while has not hung.
-            *still_for += PERIOD;
+            long.still_for += PERIOD;
             let patience = beacon.patience_ms.load(Ordering::Relaxed);
-            if patience != 0 && still_for.as_millis() >= u128::from(patience) {
-                give_up(beacon, *still_for);
+            if patience != 0 && long.still_for.as_millis() >= u128::from(patience) {
+                give_up(beacon, long.still_for);
             }
         }
     }

@@ -244,7 +244,7 @@ fn a_destructor_that_never_comes_back() {
     assert!(run(|| async {}).is_ok());
 }
 
-/// As whoever tells of a panic has std's lock of backtraces, in another test: that is no leak, and nothing of the run's.
+/// As whoever writes to a log has its lock, in another test: that is no leak, and nothing of the run's.
 #[test]
 fn a_lock_in_a_static_that_a_thread_elsewhere_has_for_long() {
     static ELSEWHERE: Mutex<u32> = Mutex::new(0);

@@ -3,6 +3,7 @@
 mod common;
 
 use raddle::{Class, Explore, FindingKind, Policy, Report, Sim};
+use std::backtrace::Backtrace;
 use std::cell::RefCell;
 use std::fmt::Debug;
 use std::future::Future;
@@ -234,6 +235,92 @@ fn gives_memory_back_in_its_first_run() {
 fn the_allocator_may_look_into_files() {
     let told = common::run(&mut common::command("gives_memory_back_in_its_first_run"));
     told.says(&["gave it back: ", "passed: "]);
+}
+
+/// Tells where it is called, as errors with a backtrace do.
+fn tells_a_backtrace() {
+    let told = Backtrace::force_capture().to_string();
+    assert!(told.contains("tells_a_backtrace"), "{told}");
+    let mut names = Vec::new();
+    backtrace::trace(|frame| {
+        backtrace::resolve_frame(frame, |symbol| names.extend(symbol.name().map(|name| name.to_string())));
+        true
+    });
+    assert!(names.iter().any(|name| name.contains("tells_a_backtrace")), "{names:?}");
+}
+
+async fn three_tell_a_backtrace(on_the_loop: bool) {
+    let tasks = (0..3).map(|_| {
+        raddle::spawn(async move {
+            match on_the_loop {
+                true => tells_a_backtrace(),
+                false => raddle::unblock(tells_a_backtrace).await,
+            }
+            raddle::yield_now().await;
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await;
+    }
+}
+
+#[test]
+#[ignore = "a victim"]
+fn tells_backtraces_in_its_first_run() {
+    if !common::is_victim() {
+        return;
+    }
+    let on_the_loop = std::env::var_os("ON_THE_LOOP").is_some();
+    let of_one_seed = |_| {
+        let report = Sim::new().seed(7).run(move || three_tell_a_backtrace(on_the_loop));
+        assert!(report.is_ok() && report.leaks().is_empty(), "{report}");
+        format!("{} in {} steps", report.digest(), report.steps())
+    };
+    let [first, others @ ..] = [0, 1, 2].map(of_one_seed);
+    println!("first {first}, the same again: {}", others.iter().all(|other| *other == first));
+}
+
+/// Symbols are read from files by whoever needs them first in a process, and kept.
+#[test]
+fn the_first_backtrace_of_a_process_is_as_all_others_are() {
+    for on_the_loop in [None, Some(("ON_THE_LOOP", "1"))] {
+        let told = common::run(common::command("tells_backtraces_in_its_first_run").envs(on_the_loop));
+        told.says(&["first ", "the same again: true", "test result: ok"]);
+    }
+}
+
+/// As long as many tests that panic, one after the other, and longer than a step may take.
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+#[test]
+fn the_lock_of_symbols_is_waited_for_however_long_a_thread_elsewhere_has_it() {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    // Symbols are read here, which takes long.
+    tells_a_backtrace();
+    for on_the_loop in [false, true] {
+        let one = || {
+            let sim = Sim::new().require_boundary(true).watchdog(PATIENCE);
+            sim.run(move || three_tell_a_backtrace(on_the_loop))
+        };
+        let alone = one();
+        let (tell, told) = mpsc::channel();
+        let keeper = thread::spawn(move || {
+            let inside = (tells_a_backtrace as *mut std::ffi::c_void).wrapping_byte_add(1);
+            let mut tell = Some(tell);
+            backtrace::resolve(inside, |_| {
+                if let Some(tell) = tell.take() {
+                    tell.send(()).unwrap();
+                    thread::sleep(3 * PATIENCE);
+                }
+            });
+        });
+        told.recv().unwrap();
+        let began = Instant::now();
+        let beside = one();
+        assert!(began.elapsed() > PATIENCE, "it was not held: {:?}", began.elapsed());
+        assert!(beside.is_ok() && beside.leaks().is_empty(), "{beside}");
+        assert_eq!((beside.digest(), beside.steps()), (alone.digest(), alone.steps()));
+        keeper.join().unwrap();
+    }
 }
 
 /// While other threads of the process come and go: std has a lock for that, which a thread on its way out takes as well.

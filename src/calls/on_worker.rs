@@ -168,7 +168,7 @@ pub(super) fn at_position(world: &World, call: &Call) -> Answer {
     Answer::Pass
 }
 
-/// Others may run before a call that touches something, unless its caller may hold a lock of libc's.
+/// Others may run before a call that touches something, unless its caller may hold a lock of libc's, or that of symbols.
 fn may_switch(world: &World, call: &Call) {
     may_switch_at(world, call, None);
 }
@@ -179,5 +179,6 @@ fn may_switch_at(world: &World, call: &Call, kind: Option<Kind>) -> bool {
         && is_shared(call.op, kind)
         && world.is_anybody_ready()
         && !kernel::is_for_libc(call)
+        && !kernel::looks_up_symbols()
         && workers::switch_point(world)
 }

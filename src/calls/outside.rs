@@ -52,17 +52,30 @@ pub(super) fn is_at_a_row() -> bool {
 /// A wait for a word that only a thread outside the world can change: it takes real time, and leaves no trace in the run.
 /// `None` if it is none, or if that thread does not come.
 pub(super) fn held_outside(world: &World, call: &Call, word: usize) -> Option<Answer> {
-    const MILLIS: u32 = 10_000;
+    /// Of waits of a millisecond or more: who looks up a host has a lock for as long as that takes, and many who tell of panics, one
+    /// after the other, have theirs for much longer, the more so where each gets little of the processor.
+    const MILLIS: u32 = 60_000;
+    const MILLIS_EACH: u32 = 20;
     /// As far as the frames of the library and of the handler reach.
     const NEAR: usize = 64 << 10;
     // Each thread waits there with a word on its own stack, as hardly anybody else does.
     let here = 0u8;
     let is_on_a_stack = (&raw const here as usize).abs_diff(word) <= NEAR;
-    // No thread of a world is suspended with a lock of either.
-    if !(is_on_a_stack && is_at_a_row() || kernel::is_in_a_lookup(call)) {
+    // No thread of a world is suspended with a lock of any of these.
+    // But where who looks up symbols could not be told by its functions, and was.
+    let is_of_symbols =
+        || kernel::is_of_symbols(word) && !world.is_own_word(word) && !world.is_own_word_elsewhere(word);
+    if !(is_on_a_stack && is_at_a_row() || is_of_symbols() || kernel::is_in_a_lookup(call)) {
         return None;
     }
-    let result = in_reality(call, outside_for(world, MILLIS));
+    let waits = (0..outside_for(world, MILLIS) / MILLIS_EACH).map(|_| {
+        let result = in_reality(call, MILLIS_EACH);
+        if result == TIMED_OUT {
+            world.beacon.waits_outside();
+        }
+        result
+    });
+    let result = waits.into_iter().find(|&result| result != TIMED_OUT).unwrap_or(TIMED_OUT);
     if result == TIMED_OUT {
         // In a process forked for this run it was held by a thread that is not there.
         zygote::start_over(word);
@@ -70,8 +83,8 @@ pub(super) fn held_outside(world: &World, call: &Call, word: usize) -> Option<An
     Some(result).filter(|&result| result != TIMED_OUT)
 }
 
-/// A wait for a word in a static, as std's own locks are: threads outside the world may have it, as whoever tells of a panic has
-/// std's lock of backtraces, for as long as that takes. So it is waited for in real time, without a trace in the run. `None` if
+/// A wait for a word in a static, as std's own locks are: threads outside the world may have it, as whoever writes
+/// to a log has its lock, for as long as that takes. So it is waited for in real time, without a trace in the run. `None` if
 /// it is not free by then, and so the world's.
 ///
 /// How long that is goes by what is known of the word:

@@ -1,4 +1,4 @@
-//! Functions of a library that are known by name, because they look at what a process has one of.
+//! Functions and locks of libraries that are known by name, because they look at what a process has one of.
 //!
 //! parking_lot queues whoever waits, for whichever lock, in one table that the whole process has. Two things about it are
 //! no run's own, and are kept out of all runs:
@@ -11,12 +11,19 @@
 //!    handed over but where the caller asks for it; who gets it is the seed's to say. (From the moment on at which a thread of the
 //!    run first waits: to find out who reads the clock takes 2 µs.)
 //!
+//! Nor is what it takes to tell a backtrace, in std and in the crate `backtrace`: which symbols stand where is read from files by
+//! whoever needs it first, and kept for all who come later, under a lock that the whole process has.
+//! 3. *Looking up symbols* ([`looks_up_symbols`]) is no moment at which others may run: a process's first backtrace is as all others
+//!    are, and no thread of a world is ever suspended with
+//! 4. *the lock of it* ([`is_of_symbols`]), which whoever waits for it waits for a thread outside. That may take long, where many
+//!    tell of panics.
+//!
 //! Which functions these are is read in the binary's own table of symbols, once a process, before its first run: whatever a run
 //! does first, it finds the table as all others do. In a binary that was stripped of it nothing is known: a process for each run
 //! (`isolation = "process"`) has the table to itself.
 
 use super::super::fork_lock::inside;
-use super::memory::{backtrace, executable_start};
+use super::memory::{backtrace, executable_start, word_is};
 use std::ffi::c_void;
 use std::fs::File;
 use std::ops::Range;
@@ -30,49 +37,75 @@ pub enum Of {
     Row,
     /// It reads the clock to find out whether parking_lot has to be fair.
     Fairness,
+    /// It looks up which symbol stands where, for a backtrace.
+    Symbols,
+    /// No function, but the lock that this is done with.
+    LockOfSymbols,
 }
 
-/// What all their symbols say, mangled one way or the other.
-const CRATE: &[u8] = b"parking_lot";
+/// What their symbols say, mangled one way or the other, and what some of those say besides.
+type Names<'a> = [(&'a [u8], &'a [(Of, &'a [u8])])];
 
-/// What one of them says besides.
-const NAMES: [(Of, &[u8]); 8] = [
-    (Of::Row, b"WordLock9lock_slow"),
-    (Of::Fairness, b"14should_timeout"),
-    // What that is compiled into in an optimised build.
-    (Of::Fairness, b"unlock_slow"),
-    (Of::Fairness, b"unlock_exclusive_slow"),
-    (Of::Fairness, b"unlock_shared_slow"),
-    (Of::Fairness, b"wake_parked_threads"),
-    (Of::Fairness, b"10unpark_one"),
-    (Of::Fairness, b"13unpark_filter"),
+const NAMES: &Names<'_> = &[
+    (
+        b"parking_lot",
+        &[
+            (Of::Row, b"WordLock9lock_slow"),
+            (Of::Fairness, b"14should_timeout"),
+            // What that is compiled into in an optimised build.
+            (Of::Fairness, b"unlock_slow"),
+            (Of::Fairness, b"unlock_exclusive_slow"),
+            (Of::Fairness, b"unlock_shared_slow"),
+            (Of::Fairness, b"wake_parked_threads"),
+            (Of::Fairness, b"10unpark_one"),
+            (Of::Fairness, b"13unpark_filter"),
+        ],
+    ),
+    (b"9symbolize", &[(Of::Symbols, b"backtrace")]),
+    (b"backtrace4lock4LOCK", &[(Of::LockOfSymbols, b"")]),
 ];
 
-/// A function that is known: from, to.
-struct Function {
-    of: Of,
-    from: usize,
-    to: usize,
-}
+/// Where what is known stands, by what it is known for.
+type Places = [Vec<Range<usize>>; 4];
 
-static KNOWN: OnceLock<Vec<Function>> = OnceLock::new();
+static KNOWN: OnceLock<Places> = OnceLock::new();
 
 /// Reads which functions are known, if nobody has. Not to be told with calls watched.
 pub fn learn() {
     if KNOWN.get().is_none() {
-        inside(|| KNOWN.get_or_init(|| functions(CRATE, &NAMES).unwrap_or_default()));
+        inside(|| KNOWN.get_or_init(|| places(NAMES).unwrap_or_default()));
     }
 }
+
+fn known(of: Of) -> &'static [Range<usize>] {
+    KNOWN.get().map_or(&[], |known| &known[of as usize])
+}
+
+/// Whether the word is of a lock that symbols are looked up with.
+pub fn is_of_symbols(word: usize) -> bool {
+    known(Of::LockOfSymbols).iter().any(|lock| lock.contains(&word))
+}
+
+/// Whether the calling thread looks up symbols, and so has the lock of it. Neither allocates nor waits.
+pub fn looks_up_symbols() -> bool {
+    // std's `Mutex` begins with the word that says whether it is held, by whomever.
+    known(Of::LockOfSymbols).iter().any(|lock| !word_is(lock.start, 0)) && is_within(Of::Symbols, DEPTH)
+}
+
+/// As deep as [`is_within`] looks.
+const DEPTH: usize = 64;
 
 /// Whether a function that is known for this has made the call, among the innermost `depth` frames (64 at most). Neither
 /// allocates nor waits.
 pub fn is_within(of: Of, depth: usize) -> bool {
-    let Some(known) = KNOWN.get().filter(|known| known.iter().any(|function| function.of == of)) else { return false };
-    let mut frames = [0; 64];
+    let functions = known(of);
+    if functions.is_empty() {
+        return false;
+    }
+    let mut frames = [0; DEPTH];
     let count = backtrace(&mut frames[..depth]);
     // Return addresses: the call is before them.
-    let is_known = |at: usize| known.iter().any(|f| f.of == of && (f.from..f.to).contains(&(at - 1)));
-    frames[..count].iter().any(|&at| is_known(at))
+    frames[..count].iter().any(|&at| functions.iter().any(|function| function.contains(&(at - 1))))
 }
 
 /// Sections and symbols of 64-bit ELF, in this machine's order of bytes.
@@ -80,11 +113,12 @@ const HEADER: usize = 64;
 const SECTION: usize = 64;
 const SYMBOL: usize = 24;
 const SYMTAB: u32 = 2;
+const OBJECT: u8 = 1;
 const FUNCTION: u8 = 2;
 const FIXED: u16 = 2;
 
-/// The binary's own functions whose symbols say `all`, and one of `names`; `None` if they cannot be read.
-fn functions(all: &[u8], names: &[(Of, &[u8])]) -> Option<Vec<Function>> {
+/// The binary's own functions and objects with these names; `None` if they cannot be read.
+fn places(names: &Names<'_>) -> Option<Places> {
     let file = File::open("/proc/self/exe").ok()?;
     let read = |at: u64, length: usize| {
         let mut bytes = vec![0; length];
@@ -96,30 +130,38 @@ fn functions(all: &[u8], names: &[(Of, &[u8])]) -> Option<Vec<Function>> {
     let section = |index: usize| sections.get(index * SECTION..(index + 1) * SECTION);
     let content = |section: &[u8]| read(long(section, 24), long(section, 32) as usize);
     let table = sections.chunks_exact(SECTION).find(|section| word(section, 4) == SYMTAB)?;
-    let texts = texts_with(&content(section(word(table, 40) as usize)?)?, all, names);
+    let all = content(section(word(table, 40) as usize)?)?;
+    let mut texts: Vec<_> = names.iter().flat_map(|(part, names)| texts_with(&all, part, names)).collect();
+    texts.sort_by_key(|(_, text)| text.start);
     if texts.is_empty() {
-        return Some(Vec::new());
+        return Some(Places::default());
     }
     // Where it was loaded, unless its addresses are those of memory.
     let base = if short(&header, 16) == FIXED { 0 } else { executable_start() };
-    let mut found = Vec::new();
-    for symbol in content(table)?.chunks_exact(SYMBOL).filter(|symbol| symbol[4] & 15 == FUNCTION) {
+    let mut found = Places::default();
+    for symbol in content(table)?.chunks_exact(SYMBOL) {
+        let kind = symbol[4] & 15;
+        if kind != FUNCTION && kind != OBJECT {
+            continue;
+        }
         let at = word(symbol, 0) as usize;
         // Linkers have one text end with another, so a symbol's need not be all of it.
         let before = texts.partition_point(|(_, text)| text.start <= at);
-        if let Some((of, _)) = texts[..before].last().filter(|(_, text)| at < text.end) {
+        if let Some(&(of, _)) = texts[..before].last().filter(|(_, text)| at < text.end)
+            && (kind == OBJECT) == (of == Of::LockOfSymbols)
+        {
             let from = base + long(symbol, 8) as usize;
-            found.push(Function { of: *of, from, to: from + long(symbol, 16) as usize });
+            found[of as usize].push(from..from + long(symbol, 16) as usize);
         }
     }
     Some(found)
 }
 
-/// Where the texts are, each with a zero behind it, that have `all` and one of `names` in them.
-fn texts_with(texts: &[u8], all: &[u8], names: &[(Of, &[u8])]) -> Vec<(Of, Range<usize>)> {
+/// Where the texts are, each with a zero behind it, that have `part` and one of `names` in them.
+fn texts_with(texts: &[u8], part: &[u8], names: &[(Of, &[u8])]) -> Vec<(Of, Range<usize>)> {
     let mut found = Vec::new();
     let mut looked_at = 0;
-    while let Some(at) = position(&texts[looked_at..], all) {
+    while let Some(at) = position(&texts[looked_at..], part) {
         let at = looked_at + at;
         let start = texts[..at].iter().rposition(|&byte| byte == 0).map_or(0, |zero| zero + 1);
         let end = texts[at..].iter().position(|&byte| byte == 0).map_or(texts.len(), |length| at + length);
@@ -159,20 +201,37 @@ mod tests {
     use super::*;
 
     #[inline(never)]
-    fn a_function_with_a_name_of_its_own(of: &Function) -> bool {
+    fn a_function_with_a_name_of_its_own(function: &Range<usize>) -> bool {
         let mut frames = [0; 16];
         let count = backtrace(&mut frames);
-        frames[..count].iter().any(|&at| (of.from..of.to).contains(&(at - 1)))
+        frames[..count].iter().any(|&at| function.contains(&(at - 1)))
     }
 
     #[test]
     fn functions_are_found_by_name_and_on_the_stack() {
-        let names: [(Of, &[u8]); 1] = [(Of::Row, b"a_function_with_a_name_of_its_own")];
-        let found = functions(b"kernel5known", &names).expect("this binary has its symbols");
+        let named = |part: &'static [u8], name: &'static [u8]| {
+            let [row, ..] = places(&[(part, &[(Of::Row, name)])]).expect("this binary has its symbols");
+            row
+        };
+        let found = named(b"kernel5known", b"a_function_with_a_name_of_its_own");
         assert!(found.iter().any(a_function_with_a_name_of_its_own), "{} functions of this name", found.len());
-        let nowhere = Function { of: Of::Row, from: found[0].from, to: found[0].from };
-        assert!(!a_function_with_a_name_of_its_own(&nowhere));
-        assert!(functions(b"kernel5known", &[(Of::Row, b"not a name")]).expect("symbols").is_empty());
-        assert!(functions(b"not a crate", &names).expect("symbols").is_empty());
+        assert!(!a_function_with_a_name_of_its_own(&(found[0].start..found[0].start)));
+        assert!(named(b"kernel5known", b"not a name").is_empty());
+        assert!(named(b"not a crate", b"a_function_with_a_name_of_its_own").is_empty());
+    }
+
+    /// Both std's lock and that of the crate are known, and who looks up symbols is seen to.
+    #[test]
+    fn whoever_looks_up_symbols_has_a_known_lock() {
+        learn();
+        assert!(!looks_up_symbols());
+        let locks: Vec<_> =
+            known(Of::LockOfSymbols).iter().map(|lock| (lock.len(), is_of_symbols(lock.start))).collect();
+        assert_eq!(locks, [(8, true); 2]);
+        assert!(!is_of_symbols(&raw const KNOWN as usize));
+        let mut seen = Vec::new();
+        ::backtrace::resolve((learn as *mut c_void).wrapping_byte_add(1), |_| seen.push(looks_up_symbols()));
+        assert!(!seen.is_empty() && seen.iter().all(|&looks| looks), "{seen:?}");
+        assert!(!looks_up_symbols());
     }
 }

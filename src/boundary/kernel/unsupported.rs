@@ -40,6 +40,16 @@ pub fn is_within(_: Of, _: usize) -> bool {
     false
 }
 
+/// Whether the word is of a lock that symbols are looked up with.
+pub fn is_of_symbols(_: usize) -> bool {
+    false
+}
+
+/// Whether the calling thread looks up symbols.
+pub fn looks_up_symbols() -> bool {
+    false
+}
+
 /// Carries a call out.
 pub fn perform(_: &Call) -> i64 {
     -1
