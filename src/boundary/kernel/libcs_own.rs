@@ -14,7 +14,7 @@
 
 use super::super::fork_lock::inside;
 use super::call::Call;
-use super::memory::{function, is_in_libc, is_static, jumps_on_to, walk};
+use super::memory::{find_libc, function, is_in_libc, is_static, jumps_on_to, walk};
 use std::ffi::CStr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -152,6 +152,8 @@ pub fn learn() {
         [functions, jumped_to].concat()
     };
     if FOUND.get().is_none() {
+        // A jump to another function is known by where that is.
+        find_libc();
         inside(|| FOUND.get_or_init(|| [find(&LOOKUPS), find(&CALLERS_OWN)]));
     }
 }
