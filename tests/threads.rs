@@ -293,7 +293,7 @@ fn the_first_backtrace_of_a_process_is_as_all_others_are() {
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 #[test]
 fn the_lock_of_symbols_is_waited_for_however_long_a_thread_elsewhere_has_it() {
-    const PATIENCE: Duration = Duration::from_secs(1);
+    const PATIENCE: Duration = Duration::from_millis(500);
     // Symbols are read here, which takes long.
     tells_a_backtrace();
     for on_the_loop in [false, true] {
