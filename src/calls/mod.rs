@@ -43,15 +43,15 @@ pub(crate) fn on_call(call: &Call) -> Answer {
     if call.op == Op::Other {
         return Answer::Pass;
     }
-    if call.is_libcs && matches!(call.op, Op::FutexWake { .. }) {
+    match call.op {
         // Its caller may hold another one. A thread of the world that waits there after all sees that the word has changed.
-        return Answer::Pass;
-    }
-    if call.is_libcs
-        && let Op::FutexWait { word, .. } = call.op
-        && let Some(result) = outside::held_by_libc(call, word)
-    {
-        return result;
+        Op::FutexWake { .. } if call.is_libcs || kernel::is_allocators() => return Answer::Pass,
+        Op::FutexWait { word, .. } if call.is_libcs || kernel::is_allocators() => {
+            if let Some(result) = outside::held_by_libc(call, word) {
+                return result;
+            }
+        }
+        _ => {}
     }
     let answer = context::try_with(|world| match (threads::current(), call.op) {
         _ if world.is_busy() => Answer::Pass,

@@ -18,12 +18,16 @@
 //! 4. *the lock of it* ([`is_of_symbols`]), which whoever waits for it waits for a thread outside. That may take long, where many
 //!    tell of panics.
 //!
+//! And an allocator that is not libc's has locks of its own, of which one may be held where another is waited for:
+//! 5. *such a wait, and such a wake-up* ([`is_allocators`]) are as libc's are ([`Call::is_libcs`](super::Call::is_libcs)). jemalloc and
+//!    mimalloc in the binary itself are known by name, and any that is a library by where `malloc` stands.
+//!
 //! Which functions these are is read in the binary's own table of symbols, once a process, before its first run: whatever a run
 //! does first, it finds the table as all others do. In a binary that was stripped of it nothing is known: a process for each run
 //! (`isolation = "process"`) has the table to itself.
 
 use super::super::fork_lock::inside;
-use super::memory::{backtrace, executable_start, word_is};
+use super::memory::{backtrace, executable_start, library_with_malloc, word_is};
 use std::ffi::c_void;
 use std::fs::File;
 use std::ops::Range;
@@ -41,9 +45,12 @@ pub enum Of {
     Symbols,
     /// No function, but the lock that this is done with.
     LockOfSymbols,
+    /// An allocator, or a function of one that waits for its locks.
+    Allocator,
 }
 
-/// What their symbols say, mangled one way or the other, and what some of those say besides.
+/// What their symbols say, mangled one way or the other, and what some of those say besides. What begins with a zero is what they
+/// begin with.
 type Names<'a> = [(&'a [u8], &'a [(Of, &'a [u8])])];
 
 const NAMES: &Names<'_> = &[
@@ -63,17 +70,25 @@ const NAMES: &Names<'_> = &[
     ),
     (b"9symbolize", &[(Of::Symbols, b"backtrace")]),
     (b"backtrace4lock4LOCK", &[(Of::LockOfSymbols, b"")]),
+    (b"je_malloc_mutex_lock_slow", &[(Of::Allocator, b"")]),
+    (b"\0mi_", &[(Of::Allocator, b"")]),
+    (b"\0_mi_", &[(Of::Allocator, b"")]),
 ];
 
 /// Where what is known stands, by what it is known for.
-type Places = [Vec<Range<usize>>; 4];
+type Places = [Vec<Range<usize>>; 5];
 
 static KNOWN: OnceLock<Places> = OnceLock::new();
 
 /// Reads which functions are known, if nobody has. Not to be told with calls watched.
 pub fn learn() {
     if KNOWN.get().is_none() {
-        inside(|| KNOWN.get_or_init(|| places(NAMES).unwrap_or_default()));
+        let learnt = || {
+            let mut known = places(NAMES).unwrap_or_default();
+            known[Of::Allocator as usize].extend(library_with_malloc());
+            known
+        };
+        inside(|| KNOWN.get_or_init(learnt));
     }
 }
 
@@ -90,6 +105,12 @@ pub fn is_of_symbols(word: usize) -> bool {
 pub fn looks_up_symbols() -> bool {
     // std's `Mutex` begins with the word that says whether it is held, by whomever.
     known(Of::LockOfSymbols).iter().any(|lock| !word_is(lock.start, 0)) && is_within(Of::Symbols, DEPTH)
+}
+
+/// Whether an allocator that is not libc's makes this call, which waits for a lock of its own or wakes whoever does. Neither
+/// allocates nor waits.
+pub fn is_allocators() -> bool {
+    is_within(Of::Allocator, DEPTH)
 }
 
 /// As deep as [`is_within`] looks.
@@ -131,8 +152,8 @@ fn places(names: &Names<'_>) -> Option<Places> {
     let content = |section: &[u8]| read(long(section, 24), long(section, 32) as usize);
     let table = sections.chunks_exact(SECTION).find(|section| word(section, 4) == SYMTAB)?;
     let all = content(section(word(table, 40) as usize)?)?;
-    let mut texts: Vec<_> = names.iter().flat_map(|(part, names)| texts_with(&all, part, names)).collect();
-    texts.sort_by_key(|(_, text)| text.start);
+    let mut texts: Vec<_> = names.iter().flat_map(|(part, _)| texts_with(&all, part)).collect();
+    texts.sort_by_key(|text| text.start);
     if texts.is_empty() {
         return Some(Places::default());
     }
@@ -146,8 +167,9 @@ fn places(names: &Names<'_>) -> Option<Places> {
         }
         let at = word(symbol, 0) as usize;
         // Linkers have one text end with another, so a symbol's need not be all of it.
-        let before = texts.partition_point(|(_, text)| text.start <= at);
-        if let Some(&(of, _)) = texts[..before].last().filter(|(_, text)| at < text.end)
+        let before = texts.partition_point(|text| text.start <= at);
+        let name = texts[..before].last().filter(|text| at < text.end).map(|text| &all[at..text.end]);
+        if let Some(of) = name.and_then(|name| kind_of(name, names))
             && (kind == OBJECT) == (of == Of::LockOfSymbols)
         {
             let from = base + long(symbol, 8) as usize;
@@ -157,16 +179,25 @@ fn places(names: &Names<'_>) -> Option<Places> {
     Some(found)
 }
 
-/// Where the texts are, each with a zero behind it, that have `part` and one of `names` in them.
-fn texts_with(texts: &[u8], part: &[u8], names: &[(Of, &[u8])]) -> Vec<(Of, Range<usize>)> {
+/// What something of this name is known for.
+fn kind_of(name: &[u8], names: &Names<'_>) -> Option<Of> {
+    let is_such = |part: &[u8]| match part.strip_prefix(b"\0") {
+        Some(begins) => name.starts_with(begins),
+        None => position(name, part).is_some(),
+    };
+    let mut such = names.iter().filter(|(part, _)| is_such(part)).flat_map(|(_, besides)| *besides);
+    such.find(|(_, part)| position(name, part).is_some()).map(|&(of, _)| of)
+}
+
+/// Where the texts are, each between zeros, that have `part` in them.
+fn texts_with(texts: &[u8], part: &[u8]) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut looked_at = 0;
     while let Some(at) = position(&texts[looked_at..], part) {
         let at = looked_at + at;
-        let start = texts[..at].iter().rposition(|&byte| byte == 0).map_or(0, |zero| zero + 1);
-        let end = texts[at..].iter().position(|&byte| byte == 0).map_or(texts.len(), |length| at + length);
-        let known = names.iter().find(|(_, name)| position(&texts[start..end], name).is_some());
-        found.extend(known.map(|&(of, _)| (of, start..end)));
+        let start = texts[..=at].iter().rposition(|&byte| byte == 0).map_or(0, |zero| zero + 1);
+        let end = texts[start..].iter().position(|&byte| byte == 0).map_or(texts.len(), |length| start + length);
+        found.push(start..end);
         looked_at = end;
     }
     found
@@ -218,6 +249,19 @@ mod tests {
         assert!(!a_function_with_a_name_of_its_own(&(found[0].start..found[0].start)));
         assert!(named(b"kernel5known", b"not a name").is_empty());
         assert!(named(b"not a crate", b"a_function_with_a_name_of_its_own").is_empty());
+    }
+
+    #[test]
+    fn names_are_known_by_a_part_or_by_their_beginning() {
+        let of = |name: &str| kind_of(name.as_bytes(), NAMES);
+        assert_eq!(of("_ZN15parking_lot_core9word_lock8WordLock9lock_slow17h0123456789abcdefE"), Some(Of::Row));
+        assert_eq!(of("WordLock9lock_slow"), None);
+        assert_eq!(of("_rjem_je_malloc_mutex_lock_slow"), Some(Of::Allocator));
+        assert_eq!((of("mi_malloc"), of("_mi_theap_init")), (Some(Of::Allocator), Some(Of::Allocator)));
+        assert_eq!((of("semi_malloc"), of("malloc"), of("mi")), (None, None, None));
+        let texts = b"\0semi_free\0mi_free\0_mi_free\0mi_";
+        assert_eq!(texts_with(texts, b"\0mi_"), [11..18, 28..31]);
+        assert_eq!(texts_with(texts, b"mi_free"), [1..10, 11..18, 19..27]);
     }
 
     /// Both std's lock and that of the crate are known, and who looks up symbols is seen to.

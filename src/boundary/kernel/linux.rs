@@ -5,7 +5,7 @@ use super::arch::{raw, trap};
 pub use super::attempt::{attempt, out_of_time};
 use super::call::{Answer, Call, Op};
 pub use super::fifo::{has_writer, have_wait, open_fifo, opens_fifo};
-pub use super::known::{Of, is_of_symbols, is_within, looks_up_symbols};
+pub use super::known::{Of, is_allocators, is_of_symbols, is_within, looks_up_symbols};
 pub use super::libcs_own::{is_for_libc, is_in_a_lookup};
 pub use super::loopback::{
     Ends, divert, ends_of, ends_to, is_connected, is_own_option, is_tcp, join, perform_at, place_of, settle,

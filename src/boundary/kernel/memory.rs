@@ -3,6 +3,7 @@
 use super::arch::raw;
 use std::ffi::{CStr, c_int, c_void};
 use std::mem;
+use std::ops::Range;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -43,31 +44,59 @@ pub fn poke(address: usize, bytes: &[u8]) -> usize {
 /// Where the static memory of libc and of its loader is: from, to.
 static LIBCS: [(AtomicUsize, AtomicUsize); 2] = [const { (AtomicUsize::new(0), AtomicUsize::new(0)) }; 2];
 
-/// Finds out where libc and its loader are.
-pub(super) fn find_libc() {
-    unsafe extern "C" fn look(info: *mut libc::dl_phdr_info, _: usize, inside: *mut c_void) -> c_int {
-        // SAFETY: the loader passes its description of an object: a name that ends in NUL, and so many program headers.
-        let (base, headers, name) = unsafe {
+/// Shows each object that is loaded: its name, and where it is.
+fn objects<S: FnMut(&CStr, Range<usize>)>(mut see: S) {
+    unsafe extern "C" fn look<F: FnMut(&CStr, Range<usize>)>(
+        info: *mut libc::dl_phdr_info,
+        _: usize,
+        see: *mut c_void,
+    ) -> c_int {
+        // SAFETY: the loader passes its description of an object: a name that ends in NUL, and so many program headers; and
+        // what it was given, which is a closure of this type that nobody else uses meanwhile.
+        let (base, headers, name, see) = unsafe {
             let info = &*info;
             let headers = std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into());
-            (info.dlpi_addr as usize, headers, CStr::from_ptr(info.dlpi_name))
+            (info.dlpi_addr as usize, headers, CStr::from_ptr(info.dlpi_name), &mut *see.cast::<F>())
         };
         let loaded = headers.iter().filter(|header| header.p_type == libc::PT_LOAD);
-        let range = loaded.fold((usize::MAX, 0), |(from, to), header| {
+        let (from, to) = loaded.fold((usize::MAX, 0), |(from, to), header| {
             let start = base + header.p_vaddr as usize;
             (from.min(start), to.max(start + header.p_memsz as usize))
         });
-        let which = match (range.0..range.1).contains(&(inside as usize)) {
-            true => &LIBCS[0],
-            false if name.to_string_lossy().contains("/ld-") => &LIBCS[1],
-            false => return 0,
-        };
-        which.0.store(range.0, Ordering::Relaxed);
-        which.1.store(range.1, Ordering::Relaxed);
+        see(name, from..to);
         0
     }
-    // SAFETY: `look` takes what the loader passes, and the address of one of libc's functions.
-    unsafe { libc::dl_iterate_phdr(Some(look), libc::abort as *mut c_void) };
+    // SAFETY: `look` takes what the loader passes, and a closure of just this type.
+    unsafe { libc::dl_iterate_phdr(Some(look::<S>), (&raw mut see).cast()) };
+}
+
+/// Where the object is that has this address in it.
+fn object_with(address: usize) -> Option<Range<usize>> {
+    let mut found = None;
+    objects(|_, object| found = found.take().or(Some(object).filter(|object| object.contains(&address))));
+    found
+}
+
+/// Finds out where libc and its loader are.
+pub(super) fn find_libc() {
+    objects(|name, object| {
+        let which = match object.contains(&(libc::abort as *const () as usize)) {
+            true => &LIBCS[0],
+            false if name.to_string_lossy().contains("/ld-") => &LIBCS[1],
+            false => return,
+        };
+        which.0.store(object.start, Ordering::Relaxed);
+        which.1.store(object.end, Ordering::Relaxed);
+    });
+}
+
+/// Where the library is that has the allocator, if that is neither libc's nor in the binary itself: from, to. One that stands
+/// between code under test and its locks as well, as a sanitizer's does, is none: who waits there need not be the allocator.
+pub(super) fn library_with_malloc() -> Option<Range<usize>> {
+    // SAFETY: texts that end in NUL.
+    let [malloc, lock] = [c"malloc", c"pthread_mutex_lock"]
+        .map(|name| unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) } as usize);
+    object_with(malloc).filter(|object| !object.contains(&lock) && !is_static(malloc))
 }
 
 /// Whether an address is where libc has its own locks: in its static memory, or at the head of one of its heaps.

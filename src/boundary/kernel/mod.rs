@@ -20,7 +20,9 @@
 //!    that the kernel makes up: with no lock held, and no moment at which another thread may run, [`Kind::None`].) Where it
 //!    waits for a lock (futex), it does not hold that lock, and holds no other while it does; so whoever allocates
 //!    meanwhile, in the handler or elsewhere, can at worst wait for the same holder, who is a thread outside the world:
-//!    threads of the world are never suspended while they hold one, by the above.
+//!    threads of the world are never suspended while they hold one, by the above. One that is not libc's (jemalloc, say) may
+//!    hold one lock and wait for another: that it is the allocator who waits, or wakes ([`is_allocators`]), is found out before
+//!    anything that allocates, and both are carried out in reality.
 //! 2. *The loader's.* Calls from its own text ([`Call::is_libcs`] again) are answered without another thread running: so
 //!    nobody holds its lock while suspended, and registering a destructor of a thread-local, looking up a symbol or walking
 //!    a stack does not wait. Its waits are as the allocator's.
@@ -99,10 +101,10 @@ pub(super) use arch::{direct, direct_sleep, seen};
 pub use call::{Answer, Call, Kind, Op, Sort, Timeout};
 pub use imp::{
     Ends, Of, SocketTimeout, attempt, backtrace, clear_sets, close, divert, ends_of, ends_to, enter_ring, exported,
-    fire_timer, forget_all, has_writer, have_wait, is_connected, is_for_libc, is_in_a_lookup, is_nonblocking,
-    is_of_symbols, is_ours, is_over, is_own_option, is_ready, is_static, is_tcp, is_wanted_outside, is_within, join,
-    kernel_threads, kind_of, learn, looks_up_symbols, move_part, name_of, note_wanted, open_fifo, opens_fifo,
-    out_of_time, peek, perform, perform_at, perform_for, perform_now, place_of, poke, receive_part, settle,
+    fire_timer, forget_all, has_writer, have_wait, is_allocators, is_connected, is_for_libc, is_in_a_lookup,
+    is_nonblocking, is_of_symbols, is_ours, is_over, is_own_option, is_ready, is_static, is_tcp, is_wanted_outside,
+    is_within, join, kernel_threads, kind_of, learn, looks_up_symbols, move_part, name_of, note_wanted, open_fifo,
+    opens_fifo, out_of_time, peek, perform, perform_at, perform_for, perform_now, place_of, poke, receive_part, settle,
     settle_children, stop_timer, submit_to_ring, takes_another, waits_for_ours, wants_all, word_is, write_part,
 };
 #[cfg(all(unix, feature = "smol"))]

@@ -40,6 +40,11 @@ pub fn is_within(_: Of, _: usize) -> bool {
     false
 }
 
+/// Whether an allocator that is not libc's makes this call.
+pub fn is_allocators() -> bool {
+    false
+}
+
 /// Whether the word is of a lock that symbols are looked up with.
 pub fn is_of_symbols(_: usize) -> bool {
     false
