@@ -305,3 +305,165 @@ fn a_lock_in_a_static_is_free_again() {
     }
     assert_eq!(*SHARED.lock().unwrap(), 0);
 }
+
+/// A lock as C libraries have them, for all threads of a process.
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+mod of_c {
+    use raddle::{Check, Explore, Sim, StrategyKind};
+    use std::cell::UnsafeCell;
+    use std::future::Future;
+    use std::hint::black_box;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    pub struct Lock<T>(UnsafeCell<T>);
+
+    // SAFETY: a lock of libc's is there to be used by several threads.
+    unsafe impl<T> Sync for Lock<T> {}
+    // SAFETY: it is not moved while it is in use: those here stay on the heap for ever.
+    unsafe impl<T> Send for Lock<T> {}
+
+    /// How it is taken, and let go.
+    pub trait Of {
+        fn take(&self);
+        fn take_to_read(&self);
+        fn let_go(&self);
+    }
+
+    impl Of for Lock<libc::pthread_mutex_t> {
+        fn take(&self) {
+            // SAFETY: it is there, and a mutex.
+            assert_eq!(unsafe { libc::pthread_mutex_lock(self.0.get()) }, 0);
+        }
+
+        fn take_to_read(&self) {
+            self.take();
+        }
+
+        fn let_go(&self) {
+            // SAFETY: as above, and this thread has it.
+            assert_eq!(unsafe { libc::pthread_mutex_unlock(self.0.get()) }, 0);
+        }
+    }
+
+    impl Of for Lock<libc::pthread_rwlock_t> {
+        fn take(&self) {
+            // SAFETY: it is there, and such a lock.
+            assert_eq!(unsafe { libc::pthread_rwlock_wrlock(self.0.get()) }, 0);
+        }
+
+        fn take_to_read(&self) {
+            // SAFETY: as above.
+            assert_eq!(unsafe { libc::pthread_rwlock_rdlock(self.0.get()) }, 0);
+        }
+
+        fn let_go(&self) {
+            // SAFETY: as above, and this thread has it.
+            assert_eq!(unsafe { libc::pthread_rwlock_unlock(self.0.get()) }, 0);
+        }
+    }
+
+    pub fn on_the_heap<T>(lock: T) -> &'static Lock<T> {
+        Box::leak(Box::new(Lock(UnsafeCell::new(lock))))
+    }
+
+    async fn take_turns(lock: &'static (impl Of + Sync), sleeps_with_it: bool) {
+        let within = Arc::new(AtomicU32::new(0));
+        let jobs = (0..3).map(|n| {
+            let within = within.clone();
+            raddle::unblock(move || {
+                for _ in 0..3 {
+                    lock.take();
+                    assert_eq!(within.fetch_add(1, Ordering::SeqCst), 0, "two at once");
+                    if sleeps_with_it {
+                        // Others run meanwhile, and want it.
+                        thread::sleep(Duration::from_millis(n));
+                    }
+                    within.fetch_sub(1, Ordering::SeqCst);
+                    lock.let_go();
+                    thread::sleep(Duration::from_millis(n));
+                    lock.take_to_read();
+                    lock.let_go();
+                }
+            })
+        });
+        for job in jobs.collect::<Vec<_>>() {
+            job.await;
+        }
+        // Nobody of the run has it: the loop waits for others at most.
+        lock.take();
+        lock.let_go();
+    }
+
+    fn goes_the_same_way_beside_others(lock: &'static (impl Of + Sync), sleeps_with_it: bool) {
+        let is_over = AtomicBool::new(false);
+        let counts = || {
+            let has_it_for = |time: Duration| {
+                let began = Instant::now();
+                while began.elapsed() < time {
+                    std::hint::spin_loop();
+                }
+            };
+            while !is_over.load(Ordering::Relaxed) {
+                lock.take_to_read();
+                has_it_for(Duration::from_micros(60));
+                lock.let_go();
+                lock.take();
+                has_it_for(Duration::from_micros(30));
+                lock.let_go();
+                has_it_for(Duration::from_micros(100));
+            }
+        };
+        let found = thread::scope(|scope| {
+            (0..2).for_each(|_| drop(scope.spawn(counts)));
+            let explore = Explore::new().seeds(0..60).check(Check::All).require_boundary(true);
+            let found = explore.run(move || take_turns(lock, sleeps_with_it));
+            is_over.store(true, Ordering::Relaxed);
+            found
+        });
+        assert!(found.failures().is_empty(), "{found}");
+        assert!(black_box(found.to_string()).contains("60 runs"), "{found}");
+    }
+
+    #[test]
+    fn a_mutex_that_threads_elsewhere_take() {
+        goes_the_same_way_beside_others(on_the_heap(libc::PTHREAD_MUTEX_INITIALIZER), true);
+    }
+
+    /// One that no thread of the run wants while another one has it: who gets it of many is up to glibc.
+    #[test]
+    fn a_rwlock_that_threads_elsewhere_take() {
+        goes_the_same_way_beside_others(on_the_heap(libc::PTHREAD_RWLOCK_INITIALIZER), false);
+    }
+
+    fn job_with(lock: &'static (impl Of + Sync)) -> impl Future<Output = ()> {
+        raddle::unblock(move || {
+            lock.take();
+            thread::sleep(Duration::from_secs(5));
+            lock.let_go();
+        })
+    }
+
+    /// Of the run itself it is an event as ever, and a leak on the loop.
+    #[test]
+    fn a_mutex_that_a_job_has() {
+        let lock = on_the_heap(libc::PTHREAD_MUTEX_INITIALIZER);
+        let report = Sim::new().strategy(StrategyKind::Fifo).require_boundary(true).run(move || async move {
+            let first = raddle::spawn(job_with(lock));
+            raddle::sleep(Duration::from_secs(1)).await;
+            lock.take();
+            lock.let_go();
+            assert_eq!(raddle::now().as_nanos(), 5_000_000_000);
+            first.await;
+            let others = [0, 1].map(|_| raddle::spawn(job_with(lock)));
+            for other in others {
+                other.await;
+            }
+        });
+        let [leak] = report.leaks() else { panic!("{report}") };
+        assert!(leak.holder().is_some_and(|holder| holder.contains("worker")), "{report}");
+        assert_eq!(report.elapsed(), Duration::from_secs(15), "{report}");
+    }
+}

@@ -1,6 +1,6 @@
 //! The loop's calls: judged, and told. What would wait lets sim threads run meanwhile, and time pass.
 
-use super::outside::{held_outside, in_reality, outside_for, shared_outside};
+use super::outside::{held_by_others, held_outside, in_reality, outside_for};
 use super::words::{in_words, touch};
 use super::{AGAIN, Stood, TIMED_OUT, deadline, wake};
 use super::{attempts, transfers};
@@ -105,7 +105,7 @@ fn loop_waits(world: &World, call: &Call, word: usize, value: u32, until: Timeou
         }
         return TIMED_OUT;
     }
-    if let Some(result) = held_outside(world, call, word).or_else(|| shared_outside(world, call, word, until)) {
+    if let Some(result) = held_outside(world, call, word).or_else(|| held_by_others(world, call, word, until)) {
         return result;
     }
     let result = in_reality(call, outside_for(world, PATIENCE));

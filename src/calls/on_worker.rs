@@ -1,6 +1,6 @@
 //! The calls of workers and native threads: waits in the world, and switch points.
 
-use super::outside::{held_outside, is_at_a_row, shared_outside};
+use super::outside::{held_by_others, held_outside, is_at_a_row};
 use super::words::is_shared;
 use super::{AGAIN, Stood, TIMED_OUT, deadline, wake};
 use super::{attempts, transfers};
@@ -50,7 +50,7 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
             if let Some(result) = held_outside(world, call, word) {
                 return result;
             }
-            if let Some(result) = shared_outside(world, call, word, until) {
+            if let Some(result) = held_by_others(world, call, word, until) {
                 return result;
             }
             let end = deadline(world, until);

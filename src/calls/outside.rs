@@ -1,7 +1,7 @@
 //! Waits for locks that threads outside the world have: they take real time, and leave no trace in a run.
 
 use super::TIMED_OUT;
-use crate::boundary::kernel::{self, Answer, Call, Timeout};
+use crate::boundary::kernel::{self, Answer, Call, Owner, Timeout};
 use crate::boundary::threads::{self, Backend};
 use crate::boundary::zygote;
 use crate::context;
@@ -55,7 +55,6 @@ pub(super) fn held_outside(world: &World, call: &Call, word: usize) -> Option<An
     /// Of waits of a millisecond or more: who looks up a host has a lock for as long as that takes, and many who tell of panics, one
     /// after the other, have theirs for much longer, the more so where each gets little of the processor.
     const MILLIS: u32 = 60_000;
-    const MILLIS_EACH: u32 = 20;
     /// As far as the frames of the library and of the handler reach.
     const NEAR: usize = 64 << 10;
     // Each thread waits there with a word on its own stack, as hardly anybody else does.
@@ -68,19 +67,53 @@ pub(super) fn held_outside(world: &World, call: &Call, word: usize) -> Option<An
     if !(is_on_a_stack && is_at_a_row() || is_of_symbols() || kernel::is_in_a_lookup(call)) {
         return None;
     }
-    let waits = (0..outside_for(world, MILLIS) / MILLIS_EACH).map(|_| {
+    for_whoever_has_it(world, call, word, MILLIS)
+}
+
+/// Waits for a word in real time, for so many milliseconds at most, and has the watchdog know. `None` if that was not enough.
+fn for_whoever_has_it(world: &World, call: &Call, word: usize, millis: u32) -> Option<Answer> {
+    const MILLIS_EACH: u32 = 20;
+    let mut waits = (0..outside_for(world, millis) / MILLIS_EACH).map(|_| {
         let result = in_reality(call, MILLIS_EACH);
         if result == TIMED_OUT {
             world.beacon.waits_outside();
         }
         result
     });
-    let result = waits.into_iter().find(|&result| result != TIMED_OUT).unwrap_or(TIMED_OUT);
-    if result == TIMED_OUT {
+    let result = waits.find(|&result| result != TIMED_OUT);
+    if result.is_none() {
         // In a process forked for this run it was held by a thread that is not there.
         zygote::start_over(word);
     }
-    Some(result).filter(|&result| result != TIMED_OUT)
+    result
+}
+
+/// A wait for a lock that threads outside the world may have: it takes real time then, and leaves no trace in the run. Where libc
+/// says who has it, it goes by that; elsewhere a lock in a static is [found out](shared_outside) about. `None` if it is the
+/// world's.
+pub(super) fn held_by_others(world: &World, call: &Call, word: usize, until: Timeout) -> Option<Answer> {
+    /// Whoever has it may be suspended in another run, and that one wait for this.
+    const MILLIS: u32 = 10_000;
+    /// Where nobody knows who reads: as long as anybody does who keeps others from writing.
+    const MILLIS_OF_READERS: u32 = 100;
+    match kernel::owner_of(call, word).filter(|_| until == Timeout::Never) {
+        Some(Owner::Thread(number)) if world.has_thread(number) => None,
+        Some(Owner::Thread(number)) if !kernel::is_there(number) => {
+            zygote::start_over(word);
+            None
+        }
+        // Nobody of the world stops in the midst of taking one, or of letting it go.
+        Some(Owner::Thread(_) | Owner::Nobody) => for_whoever_has_it(world, call, word, MILLIS),
+        Some(Owner::Readers) if !kernel::is_static(word) => {
+            let millis = if world.is_own_word(word) { 0 } else { MILLIS_OF_READERS };
+            let result = for_whoever_has_it(world, call, word, millis);
+            if result.is_none() {
+                world.owns_word(word);
+            }
+            result
+        }
+        Some(Owner::Readers) | None => shared_outside(world, call, word, until),
+    }
 }
 
 /// A wait for a word in a static, as std's own locks are: threads outside the world may have it, as whoever writes
@@ -93,7 +126,7 @@ pub(super) fn held_outside(world: &World, call: &Call, word: usize) -> Option<An
 ///   hardly another thread here;
 /// - threads of the world do so: not at all, unless others want it as well, as when several tests write to one log; then for a
 ///   while each time.
-pub(super) fn shared_outside(world: &World, call: &Call, word: usize, until: Timeout) -> Option<Answer> {
+fn shared_outside(world: &World, call: &Call, word: usize, until: Timeout) -> Option<Answer> {
     const MILLIS: u32 = 1000;
     const FEW_MILLIS: u32 = 100;
     const MILLIS_EACH: u32 = 30;

@@ -190,6 +190,17 @@ pub enum Op {
     Other,
 }
 
+/// Who has one of libc's locks, by its own account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// The thread that the kernel knows by this number.
+    Thread(i32),
+    /// It is just being taken, or let go.
+    Nobody,
+    /// Threads that read, who are counted only; or it is just being handed over.
+    Readers,
+}
+
 /// A call with its arguments, as the kernel would get them.
 #[derive(Clone, Copy, Debug)]
 pub struct Call {

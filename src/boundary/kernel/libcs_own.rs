@@ -175,7 +175,7 @@ const DEPTH: usize = 64;
 
 /// Shows the frames between the call and whoever called libc, innermost first, until `see` says no: an address behind a call, one
 /// back, and where the stack pointer is there.
-fn frames(call: &Call, mut see: impl FnMut(usize, usize) -> bool) {
+pub(super) fn frames(call: &Call, mut see: impl FnMut(usize, usize) -> bool) {
     let (mut is_there, mut depth) = (false, 0);
     walk(|address, stack| {
         depth += 1;

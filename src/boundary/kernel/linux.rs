@@ -17,6 +17,7 @@ pub(super) use super::opened::new_owner;
 pub use super::opened::{close, forget_all};
 #[cfg(feature = "smol")]
 pub use super::opened::{opening, owns, owns_end, starting};
+pub use super::owners::{is_there, own_number, owner_of};
 pub use super::receive::{receive_part, wants_all};
 pub use super::ring::{enter_ring, submit_to_ring};
 pub use super::settled::settle_children;
@@ -26,7 +27,7 @@ pub use super::waits::{
     note_wanted, perform, perform_for, perform_now, stop_timer, write_part,
 };
 pub use super::within::{is_ours, waits_for_ours};
-use super::{Handler, Selector, known, libcs_own};
+use super::{Handler, Selector, known, libcs_own, owners};
 use std::ffi::{c_int, c_void};
 use std::mem;
 use std::ptr;
@@ -47,6 +48,7 @@ static RESTORER: AtomicUsize = AtomicUsize::new(0);
 pub fn learn() {
     known::learn();
     libcs_own::learn();
+    owners::learn();
 }
 
 /// Who answers for a selector.

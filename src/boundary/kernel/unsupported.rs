@@ -1,6 +1,6 @@
 //! Where calls cannot be seen.
 
-use super::{Call, Handler, Kind, Selector};
+use super::{Call, Handler, Kind, Owner, Selector};
 
 pub(super) fn try_out() -> Option<&'static str> {
     if cfg!(miri) { Some("Miri makes no system calls") } else { Some("only done on x86-64 Linux with glibc so far") }
@@ -38,6 +38,21 @@ pub fn is_in_a_lookup(_: &Call) -> bool {
 /// Whether a function that is known for this has made the call.
 pub fn is_within(_: Of, _: usize) -> bool {
     false
+}
+
+/// Who has the lock that a call waits for.
+pub fn owner_of(_: &Call, _: usize) -> Option<Owner> {
+    None
+}
+
+/// Whether a thread with this number is in this process.
+pub fn is_there(_: i32) -> bool {
+    false
+}
+
+/// The number of the calling thread: nobody asks for it here.
+pub fn own_number() -> i32 {
+    0
 }
 
 /// Whether an allocator that is not libc's makes this call.

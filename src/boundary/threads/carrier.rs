@@ -8,8 +8,10 @@ use std::ffi::c_void;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::thread::JoinHandle;
 
+use super::super::kernel;
 use super::super::turn::{self, Hold};
 use super::gate::Gate;
 use super::{Backend, Hand};
@@ -59,6 +61,8 @@ pub(super) struct Carrier {
     pub(super) thread: Cell<Option<JoinHandle<()>>>,
     /// The thread that code under test made, if it is one.
     pub(super) native: Cell<Option<super::native::Native>>,
+    /// The kernel's number of its own kernel thread, once that has begun: libc's locks say by it who has them.
+    pub(super) number: AtomicI32,
     /// The word its kernel thread sleeps on; each back end has values of its own for it.
     pub(super) gate: Gate,
     /// The thread whose stack it is, once that has begun.
@@ -112,6 +116,7 @@ impl Handle {
 impl Handle {
     /// On the carrier's own kernel thread: its whole life.
     pub(super) fn live(self) {
+        self.number.store(kernel::own_number(), Ordering::Relaxed);
         self.hand.live(self);
     }
 
@@ -147,6 +152,7 @@ impl Carrier {
             home: Cell::new(0),
             thread: Cell::new(None),
             native: Cell::new(None),
+            number: AtomicI32::new(0),
             gate: Gate::new(),
             #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
             stack: Cell::new(None),

@@ -27,6 +27,7 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
+use std::sync::atomic::Ordering;
 
 use super::turn;
 use carrier::{Carrier, Handle, State};
@@ -317,6 +318,11 @@ impl Threads {
     /// How many carriers there are, in use or free.
     pub fn carriers(&self) -> usize {
         self.slots.borrow().iter().flatten().count()
+    }
+
+    /// Whether libc knows one of the carriers by this number of its kernel thread.
+    pub fn has_number(&self, number: i32) -> bool {
+        self.slots.borrow().iter().flatten().any(|carrier| carrier.number.load(Ordering::Relaxed) == number)
     }
 
     /// Whether there is a carrier `index`.

@@ -65,6 +65,10 @@ pub(super) fn this_thread() -> Thread {
     Thread { process: id(libc::SYS_getpid), thread: id(libc::SYS_gettid) }
 }
 
+pub(super) fn number(thread: Thread) -> Option<i32> {
+    Some(thread.thread)
+}
+
 pub(super) fn processor_time(thread: Thread) -> Option<Duration> {
     /// By which a clock of a thread is told from others: CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED of the kernel.
     const OF_A_THREAD: libc::clockid_t = 6;

@@ -21,6 +21,13 @@ pub(super) use imp::interrupted_at;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ThreadHandle(imp::Thread);
 
+impl ThreadHandle {
+    /// Whether the kernel knows it by this number.
+    pub fn has_number(self, number: i32) -> bool {
+        imp::number(self.0) == Some(number)
+    }
+}
+
 /// The calling kernel thread: to be asked on the loop.
 pub fn this_thread() -> ThreadHandle {
     ThreadHandle(imp::this_thread())

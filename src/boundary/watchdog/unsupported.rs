@@ -7,6 +7,10 @@ pub(super) fn this_thread() -> Thread {
     Thread
 }
 
+pub(super) fn number(_: Thread) -> Option<i32> {
+    None
+}
+
 pub(super) fn processor_time(_: Thread) -> Option<std::time::Duration> {
     None
 }
