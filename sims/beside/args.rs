@@ -14,6 +14,7 @@ Usage: cargo test --release -- [OPTIONS] [FILTER]
   --others N   how many threads are beside; 2 by default
   --limit N    seconds that each has; 60 by default
   --apart      each run in a process of its own, forked beside the others
+  --first      what the first run of a process comes to, with nobody beside it, and those after it
   --show       of runs that differ, what they did
   --list       what there is
   --help       this
@@ -45,6 +46,10 @@ pub struct How {
     pub show: bool,
     /// Whether each run is in a process of its own.
     pub apart: bool,
+    /// Whether a process's first run is looked at.
+    pub first: bool,
+    /// Where that is, in a child: the name of a place.
+    pub place: Option<String>,
 }
 
 /// The process's own command line.
@@ -55,13 +60,15 @@ pub fn read() -> Result<Args, String> {
 fn parse(mut parser: Parser) -> Result<Args, String> {
     let told = |error: lexopt::Error| error.to_string();
     let (mut filter, mut child) = (String::new(), None);
-    let mut how = How { runs: 20, others: 2, limit: 60, show: false, apart: false };
+    let mut how = How { runs: 20, others: 2, limit: 60, show: false, apart: false, first: false, place: None };
     while let Some(arg) = parser.next().map_err(told)? {
         match arg {
             Arg::Long("help") | Arg::Short('h') => return Ok(Args::Help),
             Arg::Long("list") => return Ok(Args::List),
             Arg::Long("show") => how.show = true,
             Arg::Long("apart") => how.apart = true,
+            Arg::Long("first") => how.first = true,
+            Arg::Long("place") => how.place = Some(parser.value().and_then(|place| place.string()).map_err(told)?),
             Arg::Long("runs") => how.runs = number(&mut parser, "--runs", 1)?,
             Arg::Long("others") => how.others = number(&mut parser, "--others", 0)?,
             Arg::Long("limit") => how.limit = number(&mut parser, "--limit", 1)?,

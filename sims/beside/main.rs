@@ -1,7 +1,8 @@
 //! What a run does is its own, whatever other threads of its process do meanwhile: the same digest with nobody beside it and
 //! beside threads that do the same thing all the time. A table of things that code does, most of which take locks that a
 //! process has one of, in std, in libc, and in crates; each is tried in a process of its own. With `--apart` each run is in a process
-//! as well, that is forked while the others hold what they hold.
+//! as well, that is forked while the others hold what they hold. And with `--first` nobody is beside it, but it is the first run of
+//! its process: it comes to what those after it do, whatever is made once, and kept.
 //!
 //! Only where the kernel boundary is on: elsewhere what they do is not seen.
 
