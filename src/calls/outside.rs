@@ -1,6 +1,7 @@
 //! Waits for locks that threads outside the world have: they take real time, and leave no trace in a run.
 
 use super::TIMED_OUT;
+use crate::beacon;
 use crate::boundary::kernel::{self, Answer, Call, Owner, Timeout};
 use crate::boundary::threads::{self, Backend};
 use crate::boundary::zygote;
@@ -60,8 +61,8 @@ pub(super) fn held_outside(world: &World, call: &Call, word: usize) -> Option<An
     // Each thread waits there with a word on its own stack, as hardly anybody else does.
     let here = 0u8;
     let is_on_a_stack = (&raw const here as usize).abs_diff(word) <= NEAR;
-    // No thread of a world is suspended with a lock of any of these.
-    // But where who looks up symbols could not be told by its functions, and was.
+    // No thread of a world is suspended with a lock of any of these; but for that of symbols where who looks them up could not be
+    // told by its functions, which has been found out then.
     let is_of_symbols =
         || kernel::is_of_symbols(word) && !world.is_own_word(word) && !world.is_own_word_elsewhere(word);
     if !(is_on_a_stack && is_at_a_row() || is_of_symbols() || kernel::is_in_a_lookup(call)) {
@@ -88,6 +89,12 @@ fn for_whoever_has_it(world: &World, call: &Call, word: usize, millis: u32) -> O
     result
 }
 
+/// Whether the thread that the kernel knows by this number is of the world.
+fn is_of(world: &World, number: i32) -> bool {
+    let is_loops = || beacon::lock(&world.beacon.locked.thread).is_some_and(|thread| thread.has_number(number));
+    world.threads.has_number(number) || is_loops()
+}
+
 /// A wait for a lock that threads outside the world may have: it takes real time then, and leaves no trace in the run. Where libc
 /// says who has it, it goes by that; elsewhere a lock in a static is [found out](shared_outside) about. `None` if it is the
 /// world's.
@@ -97,7 +104,7 @@ pub(super) fn held_by_others(world: &World, call: &Call, word: usize, until: Tim
     /// Where nobody knows who reads: as long as anybody does who keeps others from writing.
     const MILLIS_OF_READERS: u32 = 100;
     match kernel::owner_of(call, word).filter(|_| until == Timeout::Never) {
-        Some(Owner::Thread(number)) if world.has_thread(number) => None,
+        Some(Owner::Thread(number)) if is_of(world, number) => None,
         Some(Owner::Thread(number)) if !kernel::is_there(number) => {
             zygote::start_over(word);
             None

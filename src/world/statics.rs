@@ -1,7 +1,6 @@
 //! Locks in statics: the threads of a world have them, or threads outside it, and by whom a lock is held is nowhere to be read.
 
 use super::World;
-use crate::beacon;
 use crate::boundary::fork_lock::inside;
 use crate::boundary::kernel;
 use std::cell::RefCell;
@@ -37,12 +36,6 @@ fn with_all<R>(f: impl FnOnce(&mut Everywhere) -> R) -> R {
 }
 
 impl World {
-    /// Whether the thread that the kernel knows by this number is of this world.
-    pub fn has_thread(&self, number: i32) -> bool {
-        let is_loops = || beacon::lock(&self.beacon.locked.thread).is_some_and(|thread| thread.has_number(number));
-        self.threads.has_number(number) || is_loops()
-    }
-
     /// Whether threads of this world are known to wait for each other with this word.
     pub fn is_own_word(&self, word: usize) -> bool {
         self.statics.own.borrow().contains(&word)

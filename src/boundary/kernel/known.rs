@@ -27,7 +27,7 @@
 //! (`isolation = "process"`) has the table to itself.
 
 use super::super::fork_lock::inside;
-use super::memory::{backtrace, executable_start, library_with_malloc, word_is};
+use super::memory::{backtrace, executable_start, library_with_malloc, static_word};
 use std::ffi::c_void;
 use std::fs::File;
 use std::ops::Range;
@@ -104,7 +104,7 @@ pub fn is_of_symbols(word: usize) -> bool {
 /// Whether the calling thread looks up symbols, and so has the lock of it. Neither allocates nor waits.
 pub fn looks_up_symbols() -> bool {
     // std's `Mutex` begins with the word that says whether it is held, by whomever.
-    known(Of::LockOfSymbols).iter().any(|lock| !word_is(lock.start, 0)) && is_within(Of::Symbols, DEPTH)
+    known(Of::LockOfSymbols).iter().any(|lock| static_word(lock.start) != 0) && is_within(Of::Symbols, DEPTH)
 }
 
 /// Whether an allocator that is not libc's makes this call, which waits for a lock of its own or wakes whoever does. Neither

@@ -5,7 +5,7 @@ use std::ffi::{CStr, c_int, c_void};
 use std::mem;
 use std::ops::Range;
 use std::ptr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 /// Copies memory at an address that may be wrong; how many bytes could be read.
 pub fn peek(address: usize, out: &mut [u8]) -> usize {
@@ -179,6 +179,17 @@ pub(super) fn executable_start() -> usize {
 pub fn word_is(address: usize, value: u32) -> bool {
     let mut bytes = [0; 4];
     peek(address, &mut bytes) != 4 || u32::from_ne_bytes(bytes) == value
+}
+
+/// The word at an address in the binary's own static memory, at a multiple of its size; 0 elsewhere.
+pub(super) fn static_word(address: usize) -> u32 {
+    let word = address as *mut u32;
+    if !word.is_aligned() || !is_static(address) {
+        return 0;
+    }
+    // SAFETY: it is asked for where a symbol of the binary stands: there for as long as the process is, and read as what it is
+    // written to as, an atomic.
+    unsafe { AtomicU32::from_ptr(word) }.load(Ordering::Relaxed)
 }
 
 /// The name of the function that a library exports nearest below an address. Not for the handler.
