@@ -16,7 +16,7 @@ use crate::instant::Instant;
 use crate::prng;
 use crate::sites::Site;
 use crate::trace::{ActorKind, PollEnd, What};
-use crate::world::{Birth, Probe, Running, Worker, World, is_native, number_of, of_worker};
+use crate::world::{Birth, Probe, Running, Waiting, Worker, World, is_native, number_of, of_worker};
 use std::any::Any;
 use std::panic::Location;
 use std::task::Waker;
@@ -347,7 +347,7 @@ pub(crate) fn wait_until(
     });
     context::with("a worker", |world| {
         timer.into_iter().for_each(|timer| world.cancel_timer(timer));
-        world.outside.borrow_mut().retain(|&(waiting, _)| waiting != index);
+        world.outside.borrow_mut().retain(|waiting| waiting.index != index);
     });
     is_done
 }
@@ -361,28 +361,40 @@ pub(crate) fn wait_outside(
     done: &mut dyn FnMut() -> bool,
 ) -> bool {
     wait_until(index, what, deadline, || {
-        let is_done = done() || wait_in_reality(&mut *done);
-        if !is_done {
-            context::with("a worker", |world| world.outside.borrow_mut().push((index, probe)));
+        if done() {
+            return true;
         }
-        is_done
+        let waiting = context::with("a worker", |world| world.waiting(index, probe));
+        if is_over_in_reality(&waiting) && done() {
+            return true;
+        }
+        context::with("a worker", |world| world.outside.borrow_mut().push(waiting));
+        false
     })
 }
 
 /// While there are child processes, what is outside is waited for in real time as long as nobody else can run: before the
 /// clock moves, and without a trace in the schedule, since it is up to the operating system whether there was something to
-/// wait for. Whether it is done.
-fn wait_in_reality(done: &mut dyn FnMut() -> bool) -> bool {
+/// wait for. Whether it is over.
+fn is_over_in_reality(own: &Waiting) -> bool {
     const EVERY: Duration = Duration::from_micros(200);
     const MOST: u32 = 25_000;
-    (0..MOST)
-        .map_while(|_| {
-            let is_alone = context::with("a worker", |world| {
-                world.children.get() > 0 && !world.is_anybody_ready() && !world.look_outside()
-            });
-            is_alone.then(|| std::thread::sleep(EVERY))
-        })
-        .any(|()| done())
+    for _ in 0..MOST {
+        let (is_alone, is_over) = context::with("a worker", |world| {
+            if world.children.get() == 0 || world.is_anybody_ready() {
+                return (false, false);
+            }
+            // (Asked first: what the last of them has done is seen below.)
+            let is_any_alive = kernel::is_any_child_alive();
+            let (others, is_over) = world.look_outside_closely(Some(own));
+            (is_any_alive && !others, is_over)
+        });
+        if is_over || !is_alone {
+            return is_over;
+        }
+        std::thread::sleep(EVERY);
+    }
+    false
 }
 
 /// On a sim thread: lets others run, and goes on at the next turn.

@@ -93,10 +93,14 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
             may_switch(world, call);
             attempts::carry_out(world, call, until, &mut waiter(index, attempts::in_words(sort)))
         }
-        Op::WaitChild { hang: true } => {
-            let probe = Probe::Call(*call);
-            workers::wait_outside(index, "a child process", None, probe, &mut || probe.is_ready(world));
-            world.children.set(world.children.get().saturating_sub(1));
+        Op::WaitChild { hang } => {
+            if hang {
+                let probe = Probe::Call(*call);
+                workers::wait_outside(index, "a child process", None, probe, &mut || probe.is_ready(world));
+            }
+            if kernel::reaps(call) {
+                world.children.set(world.children.get().saturating_sub(1));
+            }
             Answer::Pass
         }
         // Whoever it waits for is none of those that it could give way to.
@@ -130,7 +134,7 @@ pub(super) fn on_worker(world: &World, index: u32, call: &Call) -> Answer {
             world.children.set(world.children.get().saturating_sub(1));
             Answer::Pass
         }
-        Op::Write { fd: 1 | 2, .. } | Op::WaitChild { .. } => Answer::Pass,
+        Op::Write { fd: 1 | 2, .. } => Answer::Pass,
         Op::Read { .. } | Op::Write { .. } if call.op.is_at_position() => at_position(world, call),
         _ => {
             let kind = match call.op {

@@ -40,7 +40,7 @@ pub(crate) use natives::{is_native, number_of, of_worker};
 pub use options::{MOST_CPUS, Options};
 use rare::Rare;
 pub(crate) use recording::Birth;
-pub(crate) use standing::Probe;
+pub(crate) use standing::{Probe, Waiting};
 use turns::Ends;
 
 use crate::beacon::Beacon;
@@ -121,7 +121,7 @@ pub(crate) struct World {
     /// For how long calls wait for sockets.
     socket_timeouts: Rare<Vec<SocketTimeout>>,
     /// Workers that wait for something outside the world.
-    pub outside: Rare<Vec<(u32, standing::Probe)>>,
+    pub outside: Rare<Vec<standing::Waiting>>,
     /// Tasks that do.
     #[cfg(all(unix, feature = "smol"))]
     tasks_outside: Rare<Vec<(i32, bool, Waker)>>,

@@ -4,6 +4,7 @@
 //! nobody can run. And descriptors that stand for sockets of the run's own network, which are no sockets of the system.
 
 use super::World;
+use super::standing::Waiting;
 use crate::boundary::threads::Backend;
 use crate::boundary::zygote;
 use std::net::SocketAddr;
@@ -43,7 +44,7 @@ impl World {
         let alone = self.threads.backend() == Backend::Borrowed && zygote::is_child();
         !self.has_started_children.get()
             && self.children.get() == 0
-            && self.outside.borrow().iter().all(|(_, probe)| probe.is_of_the_world(alone))
+            && self.outside.borrow().iter().all(|waiting| waiting.is_of_the_world(alone))
             && self.are_tasks_quiet(alone)
     }
 
@@ -68,21 +69,57 @@ impl World {
         if self.outside.borrow().is_empty() && !self.is_any_worker_at_a_word() && !self.is_any_task_outside() {
             return false;
         }
-        self.look_outside_closely()
+        self.look_outside_closely(None).0
     }
 
+    /// The same by the thread with the turn, which waits for something outside itself; and whether that is over.
     #[inline(never)]
-    fn look_outside_closely(&self) -> bool {
+    pub fn look_outside_closely(&self, own: Option<&Waiting>) -> (bool, bool) {
         self.settle_children();
+        // What comes right behind this is for the next time.
+        let is_any_over = !self.has_started_children.get() || self.waited_for_ties(own);
+        let is_over = is_any_over && own.is_some_and(|own| own.is_over(self));
         let futexes = self.futexes_changed();
         let waiting = self.outside.take();
-        let (ready, waiting): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(_, probe)| probe.is_ready(self));
+        let (ready, waiting): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|waiting| is_any_over && waiting.is_over(self));
         *self.outside.borrow_mut() = waiting;
-        for &(index, _) in &ready {
-            self.wake_worker(index);
+        if is_over || !ready.is_empty() {
+            // What they find does not depend on how far a child had come.
+            self.settle_children();
+        }
+        for waiting in &ready {
+            self.wake_worker(waiting.index);
         }
         let tasks = self.look_for_tasks_outside();
-        futexes > 0 || !ready.is_empty() || tasks
+        (futexes > 0 || !ready.is_empty() || tasks, is_over)
+    }
+
+    /// Whether somebody's wait is over. If that has taken some real time, the others are given as long again, since children
+    /// that do the same take about as long and have been started meanwhile: whoever is there by then goes on in the order in
+    /// which they began to wait. Those who are not are given that once.
+    #[cold]
+    fn waited_for_ties(&self, own: Option<&Waiting>) -> bool {
+        const EVERY: Duration = Duration::from_millis(1);
+        let lasts = |waiting: &Waiting| !waiting.outlasts && !waiting.is_over(self);
+        let passed = {
+            let outside = self.outside.borrow();
+            outside.iter().chain(own).filter(|waiting| waiting.is_over(self)).map(Waiting::passed).max()
+        };
+        let Some(passed) = passed else { return false };
+        if passed > EVERY {
+            let most = passed.clamp(EVERY * 10, EVERY * 200);
+            let mut waited = Duration::ZERO;
+            while waited < most && self.outside.borrow().iter().chain(own).any(lasts) {
+                std::thread::sleep(EVERY);
+                waited += EVERY;
+                self.settle_children();
+            }
+            for waiting in self.outside.borrow_mut().iter_mut() {
+                waiting.outlasts |= !waiting.is_over(self);
+            }
+        }
+        true
     }
 }
 

@@ -9,6 +9,7 @@ use crate::instant::Instant;
 use crate::sentinel::{Class, Detail, Incident, NAMED};
 use crate::trace::What;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// How it is found out whether something outside the world has happened.
 #[derive(Clone, Copy)]
@@ -25,6 +26,32 @@ pub(crate) enum Probe {
     Attempt(u64),
     /// The server of this world that a connection goes to takes one more.
     Server(kernel::Ends),
+}
+
+/// A thread that waits for what is outside.
+pub(crate) struct Waiting {
+    pub index: u32,
+    probe: Probe,
+    /// In real time. Not asked for before there have been child processes.
+    since: Option<Duration>,
+    /// Its wait was not over when another's was, nor after as long again.
+    pub(super) outlasts: bool,
+}
+
+impl Waiting {
+    pub(super) fn is_over(&self, world: &World) -> bool {
+        self.probe.is_ready(world)
+    }
+
+    /// See [`Probe::is_of_the_world`].
+    pub(super) fn is_of_the_world(&self, alone: bool) -> bool {
+        self.probe.is_of_the_world(alone)
+    }
+
+    /// How long it has waited so far, in real time.
+    pub(super) fn passed(&self) -> Duration {
+        self.since.map_or(Duration::ZERO, |since| kernel::real_time().saturating_sub(since))
+    }
 }
 
 impl Probe {
@@ -73,6 +100,12 @@ impl World {
         if self.has_started_children.get() {
             self.patience.set(kernel::settle_children(self.patience.get()));
         }
+    }
+
+    /// Sim thread `index` waits from now on.
+    pub fn waiting(&self, index: u32, probe: Probe) -> Waiting {
+        let since = self.has_started_children.get().then(kernel::real_time);
+        Waiting { index, probe, since, outlasts: false }
     }
 
     /// Whether anybody could run.

@@ -264,3 +264,104 @@ fn whether_a_child_has_ended_is_told_once_it_is_at_rest() {
     let on_the_loop = raddle::Sim::new().run(move || async move { raddle::allow_blocking("to see", children) });
     assert_eq!(on_the_loop.unwrap(), as_it_should);
 }
+
+/// The clock moves once nothing is left to wait for in reality: a child that has ended is nothing, whether it has been asked
+/// for, waited for in two steps, or let go of.
+#[test]
+fn a_child_that_has_ended_holds_up_nobody() {
+    let _mine = no_other_children();
+    use std::process::{Child, Command};
+    type Way = (&'static str, fn(Child));
+    let ways: [Way; 3] = [
+        ("asked", |mut child| {
+            while child.try_wait().unwrap().is_none() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }),
+        ("waited for in two steps", |mut child| {
+            let flags = libc::WEXITED | libc::WNOWAIT;
+            // SAFETY: zeroed is a valid value of it, and the call writes to it.
+            let mut info = unsafe { std::mem::zeroed() };
+            assert_eq!(c!(libc::waitid(libc::P_PID, child.id(), &mut info, flags)), 0);
+            child.wait().unwrap();
+        }),
+        ("let go of", drop),
+    ];
+    for (way, ends) in ways {
+        // What waits in reality does so for five seconds.
+        let sim = raddle::Sim::new().isolation(raddle::Isolation::Process).watchdog(Duration::from_secs(3));
+        let report = sim.run(move || {
+            raddle::unblock(move || {
+                ends(Command::new("true").spawn().unwrap());
+                let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+                socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+                assert!(socket.recv(&mut [0; 4]).is_err());
+            })
+        });
+        assert!(report.is_ok(), "{way}: {report}");
+        assert!(report.elapsed() >= Duration::from_millis(100), "{way}: {report}");
+    }
+}
+
+/// As long as one child goes on the clock does not move, however another has been waited for.
+#[test]
+fn a_child_that_is_waited_for_in_two_steps_counts_once() {
+    let _mine = no_other_children();
+    use std::process::Command;
+    let report = raddle::Sim::new().run(|| {
+        raddle::unblock(|| {
+            // The other end of the pipe is closed when it ends.
+            let (mut reader, writer) = std::io::pipe().unwrap();
+            let mut patient = Command::new("sleep").arg("0.05").stdout(writer).spawn().unwrap();
+            let mut quick = Command::new("true").spawn().unwrap();
+            let flags = libc::WEXITED | libc::WNOWAIT;
+            // SAFETY: zeroed is a valid value of it, and the call writes to it.
+            let mut info = unsafe { std::mem::zeroed() };
+            assert_eq!(c!(libc::waitid(libc::P_PID, quick.id(), &mut info, flags)), 0);
+            quick.wait().unwrap();
+            let before = std::time::Instant::now();
+            let fd = std::os::fd::AsRawFd::as_raw_fd(&reader);
+            let mut entry = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+            assert_eq!(c!(libc::poll(&mut entry, 1, 1_000)), 1, "the clock has moved");
+            assert_eq!(std::io::Read::read(&mut reader, &mut [0; 4]).unwrap(), 0);
+            patient.wait().unwrap();
+            before.elapsed()
+        })
+    });
+    assert_eq!(report.unwrap(), Duration::ZERO);
+}
+
+/// Of children that end at about the same time it would be a matter of luck which is seen to have ended first.
+#[test]
+fn of_children_that_take_as_long_none_is_first() {
+    let _mine = no_other_children();
+    use std::process::Command;
+    let digest = |seed: u64| {
+        let start = std::time::Instant::now();
+        let (reader, writer) = std::io::pipe().unwrap();
+        let ends_them = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(100));
+            drop(writer);
+        });
+        let report = raddle::Sim::new().seed(seed).run(|| {
+            let jobs = [(); 4].map(|()| {
+                let stdin = reader.try_clone().unwrap();
+                raddle::unblock(|| Command::new("cat").stdin(stdin).output().unwrap().status.success())
+            });
+            async {
+                for job in jobs {
+                    assert!(job.await);
+                }
+            }
+        });
+        assert!(report.is_ok(), "{report}");
+        ends_them.join().unwrap();
+        // On a machine with much else to do they may be about to start when they are to end.
+        (start.elapsed() < Duration::from_millis(150)).then(|| report.digest())
+    };
+    for seed in 0..2 {
+        let undisturbed: Vec<_> = (0..16).filter_map(|_| digest(seed)).take(8).collect();
+        println!("seed {seed}: {} undisturbed runs", undisturbed.len());
+        assert!(undisturbed.windows(2).all(|two| two[0] == two[1]), "seed {seed}: {undisturbed:x?}");
+    }
+}

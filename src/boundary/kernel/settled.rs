@@ -2,7 +2,9 @@
 //! looked at only once it has ended, or waits for something.
 
 use super::arch::raw;
+use std::fmt::Arguments;
 use std::io::{Cursor, Write};
+use std::time::Duration;
 
 /// How often children are looked at, in microseconds.
 const EVERY: u32 = 100;
@@ -15,34 +17,58 @@ const DEEPEST: u32 = 3;
 pub fn settle_children(most: u32) -> u32 {
     let pause = [0, i64::from(EVERY) * 1_000];
     let mut left = most;
-    while left >= EVERY && is_any_running(format_args!("/proc/thread-self/children\0"), DEEPEST) {
+    while left >= EVERY && !(are_at_rest() && are_at_rest()) {
         raw(libc::SYS_nanosleep, [pause.as_ptr() as i64, 0, 0, 0, 0, 0]);
         left -= EVERY;
     }
     left
 }
 
+/// Whether none of them ran when it was looked at. One may have woken another by then that had been looked at before, so it
+/// takes two looks to know.
+fn are_at_rest() -> bool {
+    !is_any_running(format_args!("/proc/thread-self/children\0"), DEEPEST)
+}
+
+/// The time of a clock that no run moves.
+pub fn real_time() -> Duration {
+    let mut time = [0i64; 2];
+    raw(libc::SYS_clock_gettime, [libc::CLOCK_MONOTONIC.into(), time.as_mut_ptr() as i64, 0, 0, 0, 0]);
+    Duration::new(time[0].unsigned_abs(), time[1].unsigned_abs() as u32)
+}
+
+/// Whether one of the children that this thread has started has not ended yet.
+pub fn is_any_child_alive() -> bool {
+    is_any(format_args!("/proc/thread-self/children\0"), |pid| !matches!(state_of(pid), None | Some(b'Z' | b'X')))
+}
+
 /// Whether one of the children that the file lists runs, or a child of theirs, so many generations deep.
-fn is_any_running(list: std::fmt::Arguments<'_>, deep: u32) -> bool {
-    let mut text = [0; 512];
-    let pids = read(&mut text, list).split(|&byte| byte == b' ').filter_map(|pid| std::str::from_utf8(pid).ok());
-    let mut pids = pids.filter_map(|pid| pid.trim().parse::<u32>().ok());
-    pids.any(|pid| {
-        is_running(pid) || deep > 1 && is_any_running(format_args!("/proc/{pid}/task/{pid}/children\0"), deep - 1)
+fn is_any_running(list: Arguments<'_>, deep: u32) -> bool {
+    is_any(list, |pid| {
+        // It may wait for a disk.
+        matches!(state_of(pid), Some(b'R' | b'D'))
+            || deep > 1 && is_any_running(format_args!("/proc/{pid}/task/{pid}/children\0"), deep - 1)
     })
 }
 
-/// Whether a process runs, or waits for a disk; of one with threads, whether its first does.
-fn is_running(pid: u32) -> bool {
+/// Whether it `is` so of one of the processes that the file lists.
+fn is_any(list: Arguments<'_>, is: impl FnMut(u32) -> bool) -> bool {
+    let mut text = [0; 512];
+    let pids = read(&mut text, list).split(|&byte| byte == b' ').filter_map(|pid| std::str::from_utf8(pid).ok());
+    pids.filter_map(|pid| pid.trim().parse::<u32>().ok()).any(is)
+}
+
+/// What a process does, as a letter; of one with threads, what its first does. Nothing if there is no such process.
+fn state_of(pid: u32) -> Option<u8> {
     let mut text = [0; 512];
     let text = read(&mut text, format_args!("/proc/{pid}/stat\0"));
     // Its name may hold anything: the state is behind the last parenthesis.
-    let end = text.iter().rposition(|&byte| byte == b')');
-    end.and_then(|end| text.get(end + 2)).is_some_and(|state| matches!(state, b'R' | b'D'))
+    let end = text.iter().rposition(|&byte| byte == b')')?;
+    text.get(end + 2).copied()
 }
 
 /// The beginning of a file, without an allocation: this may be called in the midst of one. Nothing if it cannot be read.
-fn read<'a>(text: &'a mut [u8; 512], path: std::fmt::Arguments<'_>) -> &'a [u8] {
+fn read<'a>(text: &'a mut [u8; 512], path: Arguments<'_>) -> &'a [u8] {
     let mut name = [0; 64];
     if Cursor::new(&mut name[..]).write_fmt(path).is_err() {
         return &[];

@@ -1,6 +1,7 @@
 //! Where calls cannot be seen.
 
 use super::{Call, Handler, Kind, Owner, Selector};
+use std::time::Duration;
 
 pub(super) fn try_out() -> Option<&'static str> {
     if cfg!(miri) { Some("Miri makes no system calls") } else { Some("only done on x86-64 Linux with glibc so far") }
@@ -130,6 +131,21 @@ pub fn submit_to_ring(_: &Call) -> i64 {
 /// Has a ring's completions come in.
 pub fn enter_ring(_: &Call) -> i64 {
     -1
+}
+
+/// Whether a call that waits for a child would leave nothing of it.
+pub fn reaps(_: &Call) -> bool {
+    false
+}
+
+/// The time of a clock that no run moves: it stands still here.
+pub fn real_time() -> Duration {
+    Duration::ZERO
+}
+
+/// Whether a child process has not ended yet.
+pub fn is_any_child_alive() -> bool {
+    false
 }
 
 /// Waits until child processes are at rest.

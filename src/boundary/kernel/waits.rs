@@ -234,20 +234,34 @@ pub fn is_over(call: &Call) -> bool {
         // It is the caller's then, and asking again gives the same answer.
         libc::SYS_flock | libc::SYS_fcntl => perform_now(call) != -i64::from(libc::EAGAIN),
         libc::SYS_epoll_wait | libc::SYS_epoll_pwait | libc::SYS_epoll_pwait2 => is_ready(call.args[0] as i32, false),
-        libc::SYS_wait4 | libc::SYS_waitid => {
-            let (which, id) = match (call.number, call.args[0]) {
-                (libc::SYS_waitid, which) => (which, call.args[1]),
-                (_, pid) if pid as i32 > 0 => (i64::from(libc::P_PID), pid),
-                _ => (i64::from(libc::P_ALL), 0),
-            };
-            let mut info = [0u64; 16];
-            let flags = i64::from(libc::WEXITED | libc::WNOHANG | libc::WNOWAIT);
-            let result = raw(libc::SYS_waitid, [which, id, info.as_mut_ptr() as i64, flags, 0, 0]);
-            // Nobody there leaves the information as it was: zeros.
-            result != 0 || info[0] != 0
-        }
+        libc::SYS_wait4 | libc::SYS_waitid => has_ended(call).unwrap_or(true),
         _ => true,
     }
+}
+
+/// Whether a child has ended that a call waits for; an error if there is none. Nothing is taken by asking.
+fn has_ended(call: &Call) -> Result<bool, i64> {
+    let (which, id) = match (call.number, call.args[0]) {
+        (libc::SYS_waitid, which) => (which, call.args[1]),
+        (_, pid) if pid as i32 > 0 => (i64::from(libc::P_PID), pid),
+        _ => (i64::from(libc::P_ALL), 0),
+    };
+    let mut info = [0u64; 16];
+    let flags = i64::from(libc::WEXITED | libc::WNOHANG | libc::WNOWAIT);
+    match raw(libc::SYS_waitid, [which, id, info.as_mut_ptr() as i64, flags, 0, 0]) {
+        // If none has, the information is left as it was: zeros.
+        0 => Ok(info[0] != 0),
+        error => Err(error),
+    }
+}
+
+/// Whether a call that waits for a child, performed now, would leave nothing of it.
+pub fn reaps(call: &Call) -> bool {
+    let takes = match (call.number, call.args[3] as i32) {
+        (libc::SYS_waitid, flags) => flags & libc::WEXITED != 0 && flags & libc::WNOWAIT == 0,
+        _ => true,
+    };
+    takes && has_ended(call) == Ok(true)
 }
 
 /// `/dev/random` and `/dev/urandom`.
