@@ -365,7 +365,7 @@ pub(crate) fn wait_outside(
             return true;
         }
         let waiting = context::with("a worker", |world| world.waiting(index, probe));
-        if is_over_in_reality(&waiting) && done() {
+        if is_over_in_reality(&waiting, deadline) && done() {
             return true;
         }
         context::with("a worker", |world| world.outside.borrow_mut().push(waiting));
@@ -375,26 +375,34 @@ pub(crate) fn wait_outside(
 
 /// While there are child processes, what is outside is waited for in real time as long as nobody else can run: before the
 /// clock moves, and without a trace in the schedule, since it is up to the operating system whether there was something to
-/// wait for. Whether it is over.
-fn is_over_in_reality(own: &Waiting) -> bool {
+/// wait for. For five seconds at most, and for twice as long as it is waited for in virtual time. Whether it is over.
+fn is_over_in_reality(own: &Waiting, deadline: Option<Instant>) -> bool {
     const EVERY: Duration = Duration::from_micros(200);
-    const MOST: u32 = 25_000;
-    for _ in 0..MOST {
-        let (is_alone, is_over) = context::with("a worker", |world| {
+    const MOST: Duration = Duration::from_secs(5);
+    const LEAST: Duration = Duration::from_millis(100);
+    let mut end = None;
+    loop {
+        let (goes_on, is_over) = context::with("a worker", |world| {
             if world.children.get() == 0 || world.is_anybody_ready() {
                 return (false, false);
             }
+            let most = || {
+                let left = deadline
+                    .map_or(MOST, |end| Duration::from_nanos(end.as_nanos().saturating_sub(world.now().as_nanos())));
+                if left.is_zero() { left } else { left.saturating_mul(2).clamp(LEAST, MOST) }
+            };
+            let now = kernel::real_time();
             // (Asked first: what the last of them has done is seen below.)
-            let is_any_alive = kernel::is_any_child_alive();
+            let goes_on = now < *end.get_or_insert_with(|| now + most()) && kernel::is_any_child_alive();
             let (others, is_over) = world.look_outside_closely(Some(own));
-            (is_any_alive && !others, is_over)
+            world.beacon.waits_outside();
+            (goes_on && !others, is_over)
         });
-        if is_over || !is_alone {
+        if is_over || !goes_on {
             return is_over;
         }
         std::thread::sleep(EVERY);
     }
-    false
 }
 
 /// On a sim thread: lets others run, and goes on at the next turn.

@@ -14,7 +14,7 @@ mod words;
 pub(crate) use on_loop::{never, stand_until};
 
 use crate::boundary::hooks::{MONOTONIC_ORIGIN, REALTIME_ORIGIN};
-use crate::boundary::kernel::{self, Answer, Call, Op, Timeout};
+use crate::boundary::kernel::{self, Answer, Call, Kind, Op, Timeout};
 use crate::boundary::threads;
 use crate::context;
 use crate::finding::{Finding, FindingKind};
@@ -125,7 +125,11 @@ fn settle(world: &World, op: Op) {
         | Op::Move { .. }
         | Op::Receive { .. }
         | Op::Accept { .. }
-        | Op::WaitChild { .. } => {
+        | Op::WaitChild { .. } => world.settle_children(),
+        // How much there is room for.
+        Op::Write { fd, .. } | Op::Send { fd, .. }
+            if world.has_started_children.get() && matches!(kernel::kind_of(fd), Kind::Pipe | Kind::Socket) =>
+        {
             world.settle_children();
         }
         _ => {}

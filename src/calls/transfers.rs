@@ -182,6 +182,8 @@ impl ByParts<'_> {
                 }
             }
             let part = (self.part)(done);
+            // A child process takes each part as it comes.
+            world.settle_children();
             world.look_outside();
             match part {
                 Ok((more, is_all)) => {
