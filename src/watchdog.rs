@@ -143,6 +143,10 @@ fn give_up(beacon: &Beacon, still_for: Duration) -> ! {
     std::process::exit(EXIT_CODE)
 }
 
+/// What is behind many a step that never ends.
+pub(crate) const ALONE: &str = "nobody else runs meanwhile: a job or a thread that asks again and again whether another has done \
+                                something lets it by `std::thread::yield_now`";
+
 fn report(beacon: &Beacon, still_for: Duration) -> String {
     let story = beacon::lock(&beacon.locked.story).clone();
     let seed = Seed::from(beacon.seed.load(Ordering::Relaxed));
@@ -160,7 +164,8 @@ fn report(beacon: &Beacon, still_for: Duration) -> String {
     let mut text = format!(
         "\n{} failed: a poll that does not come back: {task} has been running for {} s of real time{when}\n  \
          seed {seed}, step {steps}, at {now} virtual\n  \
-         it cannot be stopped in process, so the process ends here; `watchdog` sets how long a step may take\n",
+         it cannot be stopped in process, so the process ends here; `watchdog` sets how long a step may take\n  \
+         {ALONE}\n",
         story.scenario,
         still_for.as_secs_f64()
     );

@@ -9,6 +9,7 @@ use crate::instant::Instant;
 use crate::parcel::{Parcel, Reader};
 use crate::stacks;
 use crate::trace::Trace;
+use crate::watchdog::ALONE;
 use crate::world::Ended;
 use std::io;
 use std::sync::atomic::Ordering;
@@ -60,7 +61,7 @@ pub(super) fn tell(life: &Life<'_>, beacon: &Beacon, still_for: Duration) -> Box
     let mut finding = if life.given_up {
         let who = words.task.as_deref().unwrap_or("a task");
         let message = format!("{who} has been running for {} s of real time in one step", still_for.as_secs_f64());
-        let hint = "its process was ended; `watchdog` sets how long a step may take";
+        let hint = format!("its process was ended; `watchdog` sets how long a step may take. {ALONE}");
         Finding::new(FindingKind::Hang, message).hint(hint)
     } else {
         Finding::new(FindingKind::Crash, how(life.end, &said))

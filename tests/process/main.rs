@@ -173,7 +173,7 @@ fn a_job_that_never_returns() {
         let told = victim(&format!("{name}s_in_a_job"), &[("RADDLE_WATCHDOG", "1"), ("RADDLE_THREADS", threads)]);
         assert_eq!(told.code, Some(101), "{told:?}");
         let failed = format!("{name} failed: a poll that does not come back");
-        in_order(&told.err, &[&failed, "seed 0x2f", "stack:", "replay: "]);
+        in_order(&told.err, &[&failed, "seed 0x2f", "nobody else runs meanwhile", "yield_now", "stack:", "replay: "]);
         if threads == "borrowed" && cfg!(all(target_os = "linux", target_arch = "x86_64")) {
             in_order(&told.err, &["stack:", &format!("process::{function}")]);
         }
