@@ -394,7 +394,7 @@ fn is_over_in_reality(own: &Waiting, deadline: Option<Instant>) -> bool {
             let now = kernel::real_time();
             // (Asked first: what the last of them has done is seen below.)
             let goes_on = now < *end.get_or_insert_with(|| now + most()) && kernel::is_any_child_alive();
-            let (others, is_over) = world.look_outside_closely(Some(own));
+            let (others, is_over) = world.look_outside_for_oneself(own);
             world.beacon.waits_outside();
             (goes_on && !others, is_over)
         });

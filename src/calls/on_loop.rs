@@ -162,7 +162,7 @@ pub(crate) fn stand_until(
         if world.is_out_of_steps() {
             return Stood::Never;
         }
-        if world.step_a_worker() || world.look_outside() {
+        if world.step_a_worker() || world.look_outside_at_rest() {
             continue;
         }
         let next = world.next_deadline();

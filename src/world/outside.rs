@@ -6,13 +6,13 @@
 use super::World;
 use super::standing::Waiting;
 use crate::boundary::threads::Backend;
-use crate::boundary::zygote;
+use crate::boundary::{kernel, zygote};
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 #[cfg(all(unix, feature = "smol"))]
-use crate::boundary::{descriptor, kernel};
+use crate::boundary::descriptor;
 
 /// A descriptor, the address of the socket that it stands for, and whom that is connected to.
 pub(super) type StandIn = (i32, SocketAddr, Option<SocketAddr>);
@@ -56,7 +56,7 @@ impl World {
             let step = (waited / 16).clamp(1, 20).min(millis - waited);
             std::thread::sleep(Duration::from_millis(step.into()));
             waited += step;
-            if self.look_outside() || enough() {
+            if self.look_outside_at_rest() || enough() {
                 return true;
             }
         }
@@ -66,18 +66,30 @@ impl World {
     /// Wakes workers whose outside world has changed. False if nothing did.
     #[inline]
     pub fn look_outside(&self) -> bool {
-        if self.outside.borrow().is_empty() && !self.is_any_worker_at_a_word() && !self.is_any_task_outside() {
-            return false;
-        }
-        self.look_outside_closely(None).0
+        self.is_any_outside() && self.look_outside_closely(None, false).0
+    }
+
+    /// The same where nobody of this world runs, or could: what changes comes from outside.
+    #[inline]
+    pub fn look_outside_at_rest(&self) -> bool {
+        self.is_any_outside() && self.look_outside_closely(None, true).0
+    }
+
+    #[inline(always)]
+    fn is_any_outside(&self) -> bool {
+        !self.outside.borrow().is_empty() || self.is_any_worker_at_a_word() || self.is_any_task_outside()
     }
 
     /// The same by the thread with the turn, which waits for something outside itself; and whether that is over.
+    pub fn look_outside_for_oneself(&self, own: &Waiting) -> (bool, bool) {
+        self.look_outside_closely(Some(own), true)
+    }
+
     #[inline(never)]
-    pub fn look_outside_closely(&self, own: Option<&Waiting>) -> (bool, bool) {
+    fn look_outside_closely(&self, own: Option<&Waiting>, is_at_rest: bool) -> (bool, bool) {
         self.settle_children();
         // What comes right behind this is for the next time.
-        let is_any_over = !self.has_started_children.get() || self.waited_for_ties(own);
+        let is_any_over = !is_at_rest || !self.has_started_children.get() || self.waited_for_ties(own);
         let is_over = is_any_over && own.is_some_and(|own| own.is_over(self));
         let futexes = self.futexes_changed();
         let waiting = self.outside.take();
@@ -95,22 +107,22 @@ impl World {
         (futexes > 0 || !ready.is_empty() || tasks, is_over)
     }
 
-    /// Whether somebody's wait is over. If that has taken some real time, the others are given as long again, since children
-    /// that do the same take about as long and have been started meanwhile: whoever is there by then goes on in the order in
-    /// which they began to wait. Those who are not are given that once.
+    /// Whether somebody's wait is over. If that has taken some real time, the others are given as long again while there are
+    /// children, since those that do the same take about as long and have been started meanwhile: whoever is there by then
+    /// goes on in the order in which they began to wait. Those who are not are given that once.
     #[cold]
     fn waited_for_ties(&self, own: Option<&Waiting>) -> bool {
         const EVERY: Duration = Duration::from_millis(1);
-        let lasts = |waiting: &Waiting| !waiting.outlasts && !waiting.is_over(self);
         let passed = {
             let outside = self.outside.borrow();
             outside.iter().chain(own).filter(|waiting| waiting.is_over(self)).map(Waiting::passed).max()
         };
         let Some(passed) = passed else { return false };
-        if passed > EVERY {
+        if passed > EVERY && kernel::is_any_child_alive() {
+            let lasts = |waiting: &Waiting| !waiting.outlasts && !waiting.is_over(self);
             let most = passed.clamp(EVERY * 10, EVERY * 200);
             let mut waited = Duration::ZERO;
-            while waited < most && self.outside.borrow().iter().chain(own).any(lasts) {
+            while waited < most && self.outside.borrow().iter().chain(own).any(lasts) && kernel::is_any_child_alive() {
                 std::thread::sleep(EVERY);
                 waited += EVERY;
                 self.settle_children();

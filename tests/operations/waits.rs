@@ -277,6 +277,15 @@ fn times_asleep(thread: i32) -> u32 {
     count.map_or(0, |count| count.trim().parse().unwrap())
 }
 
+/// Whether all the children of a thread of this process wait for something.
+fn are_children_asleep(thread: i32) -> bool {
+    let children = std::fs::read_to_string(format!("/proc/self/task/{thread}/children")).unwrap_or_default();
+    children.split_whitespace().all(|pid| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('S'))
+    })
+}
+
 /// The clock moves once nothing is left to wait for in reality: a child that has ended is nothing, whether it has been asked
 /// for, waited for in two steps, or let go of.
 #[test]
@@ -363,12 +372,13 @@ fn of_children_that_take_as_long_none_is_first() {
         let ends_them = thread::spawn({
             let (started, waiting) = (started.clone(), waiting.clone());
             move || {
-                while started.load(SeqCst) < 4 {
+                // Who waits in reality goes to sleep again and again, and so does who waits for children to rest.
+                let waits = || started.load(SeqCst) == 4 && are_children_asleep(waiting.load(SeqCst));
+                while !(waits() && waits()) {
                     thread::sleep(MS);
                 }
-                // Who waits in reality goes to sleep again and again.
                 let before = times_asleep(waiting.load(SeqCst));
-                while times_asleep(waiting.load(SeqCst)) < before + 20 {
+                while times_asleep(waiting.load(SeqCst)) < before + 50 {
                     thread::sleep(MS);
                 }
                 drop(writer);

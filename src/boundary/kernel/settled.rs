@@ -2,6 +2,7 @@
 //! looked at only once it has ended, or waits for something.
 
 use super::arch::raw;
+use std::cell::Cell;
 use std::fmt::Arguments;
 use std::io::{Cursor, Write};
 use std::time::Duration;
@@ -17,17 +18,23 @@ const DEEPEST: u32 = 3;
 pub fn settle_children(most: u32) -> u32 {
     let pause = [0, i64::from(EVERY) * 1_000];
     let mut left = most;
-    while left >= EVERY && !(are_at_rest() && are_at_rest()) {
+    while left >= EVERY && !are_at_rest() {
         raw(libc::SYS_nanosleep, [pause.as_ptr() as i64, 0, 0, 0, 0, 0]);
         left -= EVERY;
     }
     left
 }
 
-/// Whether none of them ran when it was looked at. One may have woken another by then that had been looked at before, so it
-/// takes two looks to know.
+/// Whether none of them runs. One may wake another when that has been looked at already, so it takes two looks to know.
 fn are_at_rest() -> bool {
-    !is_any_running(format_args!("/proc/thread-self/children\0"), DEEPEST)
+    let is_any_there = Cell::new(false);
+    let is_any_running = || {
+        is_any(format_args!("/proc/thread-self/children\0"), |pid| {
+            is_any_there.set(true);
+            runs(pid, DEEPEST)
+        })
+    };
+    !(is_any_running() || is_any_there.get() && is_any_running())
 }
 
 /// The time of a clock that no run moves.
@@ -42,13 +49,11 @@ pub fn is_any_child_alive() -> bool {
     is_any(format_args!("/proc/thread-self/children\0"), |pid| !matches!(state_of(pid), None | Some(b'Z' | b'X')))
 }
 
-/// Whether one of the children that the file lists runs, or a child of theirs, so many generations deep.
-fn is_any_running(list: Arguments<'_>, deep: u32) -> bool {
-    is_any(list, |pid| {
-        // It may wait for a disk.
-        matches!(state_of(pid), Some(b'R' | b'D'))
-            || deep > 1 && is_any_running(format_args!("/proc/{pid}/task/{pid}/children\0"), deep - 1)
-    })
+/// Whether a process runs, or a child of it, in so many generations.
+fn runs(pid: u32, deep: u32) -> bool {
+    // It may wait for a disk.
+    matches!(state_of(pid), Some(b'R' | b'D'))
+        || deep > 1 && is_any(format_args!("/proc/{pid}/task/{pid}/children\0"), |child| runs(child, deep - 1))
 }
 
 /// Whether it `is` so of one of the processes that the file lists.
