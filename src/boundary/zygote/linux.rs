@@ -27,7 +27,7 @@ const MOST_STARTS: u32 = 4;
 
 /// So long, in all, children are forked that have nothing to do but to see that a lock is not free which one before them could not
 /// have. Beside threads that have it nearly all the time that may be some hundred.
-const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 1000 } else { 3000 });
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// So long the next child waits for its turn where it is not known whether there is a lock.
 const DOUBT: Duration = Duration::from_millis(30);

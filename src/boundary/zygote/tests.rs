@@ -226,9 +226,9 @@ fn a_lock_that_is_hardly_ever_free() {
                 holds(|| ());
                 vec![1]
             };
-            // Within three seconds each.
+            // Within the three seconds that a process is waited for with patience.
             let run = |lines: &mut Lines| {
-                let mut ticks = 0..150;
+                let mut ticks = 0..1_000;
                 run_on(lines, (), takes_it, &mut || ticks.next().is_some()).0
             };
             let done = (0..20).map(|_| run(&mut lines)).collect();
