@@ -83,6 +83,9 @@ pub fn try_all(filter: &str, how: &How) -> ExitCode {
         }
     }
     let (things, runs) = (trials.len(), how.runs);
+    if how.first {
+        println!("left out, since a static of it counts on: {}", COUNT_ON.join(", "));
+    }
     match how.first {
         true => println!("{things} things, the first run of a process and {runs} after it: {failed} differ"),
         false => println!("{things} things, {runs} runs of each, beside {} threads: {failed} differ", how.others),

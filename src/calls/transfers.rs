@@ -171,10 +171,6 @@ impl ByParts<'_> {
         let so_far = |done: usize, error: i64| Answer::Return(if done == 0 { error } else { done as i64 });
         loop {
             if !(self.is_ready)() {
-                // A child process may be at the other end.
-                world.settle_children();
-            }
-            if !(self.is_ready)() {
                 match wait(self.probe, *end.get_or_insert_with(self.end), self.is_ready) {
                     Stood::Done => {}
                     Stood::TimedOut => return Some(so_far(done, WOULD_WAIT)),
@@ -182,9 +178,8 @@ impl ByParts<'_> {
                 }
             }
             let part = (self.part)(done);
-            // A child process takes each part as it comes.
-            world.settle_children();
-            world.look_outside();
+            // A child process at the other end takes each part as it comes.
+            world.look_outside_settled();
             match part {
                 Ok((more, is_all)) => {
                     done += more;

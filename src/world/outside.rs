@@ -69,6 +69,14 @@ impl World {
         self.is_any_outside() && self.look_outside_closely(None, false).0
     }
 
+    /// The same once children are at rest, also where nobody waits.
+    pub fn look_outside_settled(&self) {
+        match self.is_any_outside() {
+            true => _ = self.look_outside_closely(None, false),
+            false => self.settle_children(),
+        }
+    }
+
     /// The same where nobody of this world runs, or could: what changes comes from outside.
     #[inline]
     pub fn look_outside_at_rest(&self) -> bool {
@@ -80,7 +88,7 @@ impl World {
         !self.outside.borrow().is_empty() || self.is_any_worker_at_a_word() || self.is_any_task_outside()
     }
 
-    /// The same by the thread with the turn, which waits for something outside itself; and whether that is over.
+    /// As at rest, by the thread with the turn, which waits for something outside itself; and whether that is over.
     pub fn look_outside_for_oneself(&self, own: &Waiting) -> (bool, bool) {
         self.look_outside_closely(Some(own), true)
     }
