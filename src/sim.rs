@@ -414,6 +414,7 @@ pub(crate) fn refused(seed: Seed, finding: Finding) -> RunResult {
         used_allowances: Vec::new(),
         long_polls: Vec::new(),
         draws_nothing: false,
+        started_children: false,
         boundary_off: crate::boundary::kernel::why_off(),
     });
     RunResult { seed, returned: None, ended, left_behind: false }

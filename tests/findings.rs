@@ -526,6 +526,28 @@ fn a_static_that_counts_on_is_a_divergence() {
     assert_eq!(found.runs(), 1, "nothing found later could be replayed");
 }
 
+/// Where child processes have a part in it, they come first.
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+#[test]
+fn a_divergence_beside_child_processes_names_them() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    for isolation in [raddle::Isolation::Thread, raddle::Isolation::Process] {
+        let grows = folder.join(format!("a_child_has_counted_{}_{isolation:?}", std::process::id()));
+        let found = Explore::new().name("canary").isolation(isolation).seeds(0..10).run(|| {
+            let grows = grows.clone();
+            raddle::unblock(move || {
+                let script = "echo x >> \"$1\"; wc -c < \"$1\"";
+                std::process::Command::new("sh").args(["-c", script, "sh"]).arg(grows).output().unwrap().stdout
+            })
+        });
+        std::fs::remove_file(&grows).unwrap();
+        in_order(
+            &found.to_string(),
+            &["the same seed went two ways", "what to do: child processes of the run decide", "try_wait", "an address"],
+        );
+    }
+}
+
 #[test]
 fn a_result_alone_may_diverge() {
     static RUNS: AtomicU32 = AtomicU32::new(0);

@@ -125,6 +125,7 @@ fn nothing(finding: Finding) -> Ended {
         used_allowances: Vec::new(),
         long_polls: Vec::new(),
         draws_nothing: false,
+        started_children: false,
         boundary_off: kernel::why_off(),
     }
 }

@@ -109,6 +109,7 @@ impl Parcel for Ended {
             used_allowances,
             long_polls,
             draws_nothing,
+            started_children,
             boundary_off: _,
         } = self;
         finding.put(sink);
@@ -119,7 +120,7 @@ impl Parcel for Ended {
         leaks.put(sink);
         [unused_allowances, used_allowances].into_iter().for_each(|texts| texts.put(sink));
         long_polls.put(sink);
-        draws_nothing.put(sink);
+        [draws_nothing, started_children].into_iter().for_each(|is_so| is_so.put(sink));
     }
 
     #[inline]
@@ -143,6 +144,7 @@ impl Parcel for Ended {
             used_allowances: Parcel::take(from)?,
             long_polls: Parcel::take(from)?,
             draws_nothing: Parcel::take(from)?,
+            started_children: Parcel::take(from)?,
             boundary_off: kernel::why_off(),
         })
     }

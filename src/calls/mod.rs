@@ -34,7 +34,7 @@ pub(crate) fn on_call(call: &Call) -> Answer {
         // What jobs do most.
         context::try_with(|world| {
             if !world.is_busy() {
-                settle(world, call.op);
+                settle(world, call);
                 on_worker::at_position(world, call);
             }
         });
@@ -91,14 +91,14 @@ pub(crate) fn on_call(call: &Call) -> Answer {
             world.is_duplicated(fd, result as i32);
             Answer::Return(result)
         }
-        (Some(index), op) => {
-            settle(world, op);
+        (Some(index), _) => {
+            settle(world, call);
             on_worker::on_worker(world, index as u32, call)
         }
         // A panic is being told: its hook reads what it likes.
         (None, _) if std::thread::panicking() => Answer::Pass,
-        (None, op) => {
-            settle(world, op);
+        (None, _) => {
+            settle(world, call);
             on_loop::on_loop(world, call)
         }
     });
@@ -117,15 +117,19 @@ fn foreign_thread(world: &World) -> Finding {
 }
 
 /// What a child process may have changed is looked at once it is at rest.
-fn settle(world: &World, op: Op) {
-    match op {
+fn settle(world: &World, call: &Call) {
+    match call.op {
         Op::Process => world.has_started_children.set(true),
-        Op::Poll { .. }
-        | Op::Read { .. }
-        | Op::Move { .. }
-        | Op::Receive { .. }
-        | Op::Accept { .. }
-        | Op::WaitChild { .. } => world.settle_children(),
+        Op::Poll { .. } | Op::Read { .. } | Op::Move { .. } | Op::Receive { .. } | Op::Accept { .. } => {
+            world.settle_children()
+        }
+        Op::WaitChild { hang } => {
+            world.settle_children();
+            match hang {
+                true => world.asks_no_more_for_child(call),
+                false => world.asks_for_child(call),
+            }
+        }
         // How much there is room for.
         Op::Write { fd, .. } | Op::Send { fd, .. }
             if world.has_started_children.get() && matches!(kernel::kind_of(fd), Kind::Pipe | Kind::Socket) =>

@@ -10,9 +10,22 @@ const OUTSIDE_THE_SEED: &str = "something outside the seed decides: an address, 
                                 order, or a static that an earlier run changed (as tokio's `sync::watch` counts in one): \
                                 with isolation = \"process\" each run has statics of its own";
 
+/// Where child processes have a part in it, they are the likeliest reason.
+const CHILDREN: &str = "child processes of the run decide, which are real: for how long one sleeps, and which of several is \
+                        first, is up to the machine. Have the run wait for one (`wait`, `output`) rather than ask for it by \
+                        turns (`try_wait`)";
+
+/// What to do about it.
+fn hint(results: [&RunResult; 2]) -> String {
+    match results.iter().any(|result| result.ended.started_children) {
+        true => format!("{CHILDREN}; if that is not it: {OUTSIDE_THE_SEED}"),
+        false => OUTSIDE_THE_SEED.to_string(),
+    }
+}
+
 /// The first event at which two runs of the same seed differ.
 pub(super) fn tell_divergence(a: &RunResult, b: &RunResult) -> Finding {
-    let mut finding = Finding::new(FindingKind::Divergence, "the same seed went two ways").hint(OUTSIDE_THE_SEED);
+    let mut finding = Finding::new(FindingKind::Divergence, "the same seed went two ways").hint(hint([a, b]));
     let (Some(one), Some(two)) = (&a.ended.trace, &b.ended.trace) else { return finding };
     // A poll's event stands where it began: what came of it shows better in what follows, if anything does.
     let begun = |event: &Event| match event.what {
@@ -60,5 +73,5 @@ pub(super) fn tell_another_end(failed: &RunResult, again: &RunResult) -> Finding
     let mut finding =
         Finding::new(FindingKind::Divergence, "the failure did not come back when its seed was run again");
     finding.details.push(format!("  one run:   {}\n  the other: {}", say(failed), say(again)));
-    finding.hint(OUTSIDE_THE_SEED)
+    finding.hint(hint([failed, again]))
 }

@@ -2,7 +2,7 @@
 
 use super::Options;
 use super::rare::Rare;
-use super::{NO_THREAD, NOBODY, Stall, World, choices, lines, rare, standing};
+use super::{NO_THREAD, NOBODY, Stall, World, children, choices, lines, rare};
 use crate::beacon::Beacon;
 use crate::boundary::tally::Tally;
 use crate::boundary::threads::Threads;
@@ -52,6 +52,8 @@ impl World {
             children: Cell::new(0),
             has_started_children: Cell::new(false),
             patience: Cell::new(0),
+            asked: Rare::new(mark, Vec::new()),
+            patience_with_asked: Cell::new(0),
             timer_fds: Rare::new(mark, Vec::new()),
             openings: Rare::new(mark, Vec::new()),
             next_opening: Cell::new(0),
@@ -130,7 +132,8 @@ impl World {
         self.children.set(0);
         self.has_started_children.set(false);
         self.has_company.set(false);
-        self.patience.set(standing::MOST_PATIENCE);
+        self.patience.set(children::MOST_PATIENCE);
+        self.patience_with_asked.set(children::MOST_FOR_ASKED);
         self.stood.set(false);
         self.stood_for.set(None);
         self.running.set(NOBODY);
@@ -173,6 +176,7 @@ impl World {
         self.sentinel.reset(Sentinel::reset);
         self.futexes.reset(Vec::clear);
         self.outside.reset(Vec::clear);
+        self.asked.reset(Vec::clear);
         self.timer_fds.reset(Vec::clear);
         self.attempts.reset(Vec::clear);
         self.sockets.reset(Vec::clear);

@@ -38,6 +38,8 @@ pub(crate) struct Ended {
     pub long_polls: Vec<LongPoll>,
     /// Neither the seed nor the strategy had any part in it.
     pub draws_nothing: bool,
+    /// Child processes had a part in it.
+    pub started_children: bool,
     /// Why system calls were not seen, if they were not.
     pub boundary_off: Option<&'static str>,
 }
@@ -119,6 +121,7 @@ impl World {
             used_allowances,
             long_polls: self.tell_long_polls(),
             draws_nothing: false,
+            started_children: self.has_started_children.get(),
             boundary_off: kernel::why_off(),
         })
     }

@@ -7,6 +7,7 @@ mod attempts;
 #[cfg(feature = "smol")]
 mod bare;
 mod beginning;
+mod children;
 mod choices;
 mod drawing;
 mod dying;
@@ -44,7 +45,7 @@ pub(crate) use standing::{Probe, Waiting};
 use turns::Ends;
 
 use crate::beacon::Beacon;
-use crate::boundary::kernel::{Selector, SocketTimeout};
+use crate::boundary::kernel::{Call, Selector, SocketTimeout};
 use crate::boundary::shown;
 use crate::boundary::tally::Tally;
 use crate::boundary::threads::Threads;
@@ -108,6 +109,10 @@ pub(crate) struct World {
     pub has_started_children: Cell<bool>,
     /// For how many microseconds of real time they may still be waited for until they are at rest.
     patience: Cell<u32>,
+    /// Calls that have asked for one that had not ended, since the clock moved.
+    asked: Rare<Vec<Call>>,
+    /// For how many milliseconds of real time such may still be waited for.
+    patience_with_asked: Cell<u32>,
     timer_fds: Rare<Vec<timer_fds::TimerFd>>,
     /// Threads that open FIFOs.
     openings: Rare<Vec<fifos::Opening>>,

@@ -89,19 +89,7 @@ impl Probe {
     }
 }
 
-/// For how many microseconds of real time a run waits for its child processes to come to rest, all in all: one that computes
-/// for long would hold up every look at a descriptor.
-pub(super) const MOST_PATIENCE: u32 = 2_000_000;
-
 impl World {
-    /// Waits in real time until child processes of this run have ended or wait for something, so that what they have done is
-    /// not up to luck.
-    pub fn settle_children(&self) {
-        if self.has_started_children.get() {
-            self.patience.set(kernel::settle_children(self.patience.get()));
-        }
-    }
-
     /// Sim thread `index` waits from now on.
     pub fn waiting(&self, index: u32, probe: Probe) -> Waiting {
         let since = self.has_started_children.get().then(kernel::real_time);

@@ -1,6 +1,6 @@
 //! FIFOs, whose opening waits for the other end; and the standard input, which may be anything.
 
-use super::waits::no_other_children;
+use super::children::no_other_children;
 use super::{Things, c, classes, table};
 use raddle::{Class, Explore, FindingKind, Sim, StrategyKind};
 use rustix::fs::{Mode, OFlags};

@@ -1,7 +1,7 @@
 //! Bytes that are moved from one descriptor to another within the kernel: what `std::io::copy` does where it can.
 
+use super::children::no_other_children;
 use super::descriptors::{fill, give, take};
-use super::waits::no_other_children;
 use super::{Things, c, quiet, table};
 use raddle::{Class, Sim};
 use std::fs::File;

@@ -23,8 +23,8 @@ pub use super::ring::{enter_ring, submit_to_ring};
 pub use super::settled::{is_any_child_alive, real_time, settle_children};
 pub use super::socket_timeout::SocketTimeout;
 pub use super::waits::{
-    clear_sets, fire_timer, is_nonblocking, is_over, is_ready, is_wanted_outside, kernel_threads, kind_of, name_of,
-    note_wanted, perform, perform_for, perform_now, reaps, stop_timer, write_part,
+    child_of, clear_sets, fire_timer, is_nonblocking, is_over, is_ready, is_wanted_outside, kernel_threads, kind_of,
+    name_of, note_wanted, perform, perform_for, perform_now, reaps, stop_timer, write_part,
 };
 pub use super::within::{is_ours, waits_for_ours};
 use super::{Handler, Selector, known, libcs_own, owners};

@@ -102,13 +102,13 @@ mod within;
 pub(super) use arch::{direct, direct_sleep, seen};
 pub use call::{Answer, Call, Kind, Op, Owner, Sort, Timeout};
 pub use imp::{
-    Ends, Of, SocketTimeout, attempt, backtrace, clear_sets, close, divert, ends_of, ends_to, enter_ring, exported,
-    fire_timer, forget_all, has_writer, have_wait, is_allocators, is_any_child_alive, is_connected, is_for_libc,
-    is_in_a_lookup, is_nonblocking, is_of_symbols, is_ours, is_over, is_own_option, is_ready, is_static, is_tcp,
-    is_there, is_wanted_outside, is_within, join, kernel_threads, kind_of, learn, looks_up_symbols, move_part, name_of,
-    note_wanted, open_fifo, opens_fifo, out_of_time, own_number, owner_of, peek, perform, perform_at, perform_for,
-    perform_now, place_of, poke, real_time, reaps, receive_part, settle, settle_children, stop_timer, submit_to_ring,
-    takes_another, waits_for_ours, wants_all, word_is, write_part,
+    Ends, Of, SocketTimeout, attempt, backtrace, child_of, clear_sets, close, divert, ends_of, ends_to, enter_ring,
+    exported, fire_timer, forget_all, has_writer, have_wait, is_allocators, is_any_child_alive, is_connected,
+    is_for_libc, is_in_a_lookup, is_nonblocking, is_of_symbols, is_ours, is_over, is_own_option, is_ready, is_static,
+    is_tcp, is_there, is_wanted_outside, is_within, join, kernel_threads, kind_of, learn, looks_up_symbols, move_part,
+    name_of, note_wanted, open_fifo, opens_fifo, out_of_time, own_number, owner_of, peek, perform, perform_at,
+    perform_for, perform_now, place_of, poke, real_time, reaps, receive_part, settle, settle_children, stop_timer,
+    submit_to_ring, takes_another, waits_for_ours, wants_all, word_is, write_part,
 };
 #[cfg(all(unix, feature = "smol"))]
 pub use imp::{opening, owns, owns_end, starting};

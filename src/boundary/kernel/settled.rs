@@ -46,14 +46,54 @@ pub fn real_time() -> Duration {
 
 /// Whether one of the children that this thread has started has not ended yet.
 pub fn is_any_child_alive() -> bool {
-    is_any(format_args!("/proc/thread-self/children\0"), |pid| !matches!(state_of(pid), None | Some(b'Z' | b'X')))
+    is_any(format_args!("/proc/thread-self/children\0"), |pid| match State::of(pid, pid) {
+        Some(state) => state.threads > 1 || !matches!(state.letter, b'Z' | b'X'),
+        None => false,
+    })
 }
 
 /// Whether a process runs, or a child of it, in so many generations.
 fn runs(pid: u32, deep: u32) -> bool {
-    // It may wait for a disk.
-    matches!(state_of(pid), Some(b'R' | b'D'))
-        || deep > 1 && is_any(format_args!("/proc/{pid}/task/{pid}/children\0"), |child| runs(child, deep - 1))
+    let Some(first) = State::of(pid, pid) else { return false };
+    let runs_one = |state: State, thread: u32| {
+        // It may wait for a disk.
+        matches!(state.letter, b'R' | b'D')
+            || deep > 1 && is_any(format_args!("/proc/{pid}/task/{thread}/children\0"), |child| runs(child, deep - 1))
+    };
+    match first.threads {
+        0 | 1 => runs_one(first, pid),
+        _ => is_any_thread(pid, |thread| State::of(pid, thread).is_some_and(|state| runs_one(state, thread))),
+    }
+}
+
+/// Whether it `is` so of one of the threads of a process.
+fn is_any_thread(pid: u32, mut is: impl FnMut(u32) -> bool) -> bool {
+    let mut name = [0; 64];
+    if Cursor::new(&mut name[..]).write_fmt(format_args!("/proc/{pid}/task\0")).is_err() {
+        return false;
+    }
+    let flags = i64::from(libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC);
+    let fd = raw(libc::SYS_openat, [i64::from(libc::AT_FDCWD), name.as_ptr() as i64, flags, 0, 0, 0]);
+    if fd < 0 {
+        return false;
+    }
+    let mut entries = [0; 1024];
+    let mut is_one = false;
+    while !is_one {
+        let length = raw(libc::SYS_getdents64, [fd, entries.as_mut_ptr() as i64, entries.len() as i64, 0, 0, 0]);
+        let mut rest = &entries[..length.max(0) as usize];
+        if rest.is_empty() {
+            break;
+        }
+        // Of each entry: two numbers of eight bytes, its size, its kind, its name.
+        while let (Some(size), Some(name)) = (rest.get(16..18), rest.get(19..)) {
+            let name = name.split(|&byte| byte == 0).next().and_then(|name| std::str::from_utf8(name).ok());
+            is_one |= name.and_then(|name| name.parse().ok()).is_some_and(&mut is);
+            rest = rest.get(usize::from(u16::from_ne_bytes([size[0], size[1]])).max(19)..).unwrap_or_default();
+        }
+    }
+    raw(libc::SYS_close, [fd, 0, 0, 0, 0, 0]);
+    is_one
 }
 
 /// Whether it `is` so of one of the processes that the file lists.
@@ -63,13 +103,25 @@ fn is_any(list: Arguments<'_>, is: impl FnMut(u32) -> bool) -> bool {
     pids.filter_map(|pid| pid.trim().parse::<u32>().ok()).any(is)
 }
 
-/// What a process does, as a letter; of one with threads, what its first does. Nothing if there is no such process.
-fn state_of(pid: u32) -> Option<u8> {
-    let mut text = [0; 512];
-    let text = read(&mut text, format_args!("/proc/{pid}/stat\0"));
-    // Its name may hold anything: the state is behind the last parenthesis.
-    let end = text.iter().rposition(|&byte| byte == b')')?;
-    text.get(end + 2).copied()
+/// What a thread of a process does.
+struct State {
+    letter: u8,
+    /// How many there are of them in the process.
+    threads: u32,
+}
+
+impl State {
+    /// Nothing if there is no such process, or no such thread.
+    fn of(pid: u32, thread: u32) -> Option<State> {
+        let mut text = [0; 512];
+        let text = read(&mut text, format_args!("/proc/{pid}/task/{thread}/stat\0"));
+        // Its name may hold anything: the state is behind the last parenthesis.
+        let end = text.iter().rposition(|&byte| byte == b')')?;
+        let mut fields = text.get(end + 2..)?.split(|&byte| byte == b' ');
+        let letter = *fields.next()?.first()?;
+        let threads = fields.nth(16).and_then(|field| std::str::from_utf8(field).ok()?.parse().ok()).unwrap_or(1);
+        Some(State { letter, threads })
+    }
 }
 
 /// The beginning of a file, without an allocation: this may be called in the midst of one. Nothing if it cannot be read.

@@ -133,6 +133,11 @@ pub fn enter_ring(_: &Call) -> i64 {
     -1
 }
 
+/// Which child a call waits for.
+pub fn child_of(_: &Call) -> (i64, i64) {
+    (0, 0)
+}
+
 /// Whether a call that waits for a child would leave nothing of it.
 pub fn reaps(_: &Call) -> bool {
     false

@@ -239,13 +239,18 @@ pub fn is_over(call: &Call) -> bool {
     }
 }
 
-/// Whether a child has ended that a call waits for; an error if there is none. Nothing is taken by asking.
-fn has_ended(call: &Call) -> Result<bool, i64> {
-    let (which, id) = match (call.number, call.args[0]) {
+/// Which child a call waits for: the first two arguments of `waitid`.
+pub fn child_of(call: &Call) -> (i64, i64) {
+    match (call.number, call.args[0]) {
         (libc::SYS_waitid, which) => (which, call.args[1]),
         (_, pid) if pid as i32 > 0 => (i64::from(libc::P_PID), pid),
         _ => (i64::from(libc::P_ALL), 0),
-    };
+    }
+}
+
+/// Whether a child has ended that a call waits for; an error if there is none. Nothing is taken by asking.
+fn has_ended(call: &Call) -> Result<bool, i64> {
+    let (which, id) = child_of(call);
     let mut info = [0u64; 16];
     let flags = i64::from(libc::WEXITED | libc::WNOHANG | libc::WNOWAIT);
     match raw(libc::SYS_waitid, [which, id, info.as_mut_ptr() as i64, flags, 0, 0]) {
