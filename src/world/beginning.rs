@@ -53,7 +53,6 @@ impl World {
             has_started_children: Cell::new(false),
             patience: Cell::new(0),
             asked: Rare::new(mark, Vec::new()),
-            patience_with_asked: Cell::new(0),
             timer_fds: Rare::new(mark, Vec::new()),
             openings: Rare::new(mark, Vec::new()),
             next_opening: Cell::new(0),
@@ -133,7 +132,6 @@ impl World {
         self.has_started_children.set(false);
         self.has_company.set(false);
         self.patience.set(children::MOST_PATIENCE);
-        self.patience_with_asked.set(children::MOST_FOR_ASKED);
         self.stood.set(false);
         self.stood_for.set(None);
         self.running.set(NOBODY);

@@ -8,10 +8,22 @@ use std::time::Duration;
 /// for long would hold up every look at a descriptor.
 pub(super) const MOST_PATIENCE: u32 = 2_000_000;
 
-/// For how many milliseconds of real time a run waits for child processes that have been asked for, all in all. Who has a
-/// child that outlives a time limit pays that in each run; and a child that sleeps for longer is asked for as often as it
-/// happens to be.
-pub(super) const MOST_FOR_ASKED: u32 = 250;
+/// For how many milliseconds of real time a child is waited for that has been asked for, and so for how long one may sleep that
+/// is waited for. Who sleeps for longer is often there to outlive a time limit, in each run.
+const LONGEST_NAP: u32 = 250;
+
+/// A call that has asked for a child that had not ended.
+pub(crate) struct Asked {
+    call: kernel::Call,
+    /// For how many milliseconds the child may still be waited for.
+    left: u32,
+}
+
+impl Asked {
+    fn is_about_the_child_of(&self, call: &kernel::Call) -> bool {
+        kernel::child_of(&self.call) == kernel::child_of(call)
+    }
+}
 
 impl World {
     /// Waits in real time until child processes of this run have ended or wait for something, so that what they have done is
@@ -22,51 +34,30 @@ impl World {
         }
     }
 
-    /// Somebody asks whether a child has ended, without waiting for it. How often it is asked for would be a matter of luck,
-    /// since the clock runs ahead of one that sleeps: it is waited for before the clock moves, and here if it has not moved
-    /// since it was asked for the last time.
+    /// Somebody asks whether a child has ended, without waiting for it. How often one is asked for that sleeps would be a matter
+    /// of luck, since the clock runs ahead of it: from the second time on it is waited for in real time, if it goes on by
+    /// itself and will soon have slept enough.
     pub fn asks_for_child(&self, call: &kernel::Call) {
-        if kernel::is_over(call) {
-            return self.asks_no_more_for_child(call);
+        const EVERY: Duration = Duration::from_millis(1);
+        let nap = Duration::from_millis(LONGEST_NAP.into());
+        let known = self.asked.borrow().iter().find(|asked| asked.is_about_the_child_of(call)).map(|asked| asked.left);
+        let mut left = known.unwrap_or(0);
+        while left > 0 && !kernel::is_over(call) && kernel::naps(kernel::child_of(call), nap) {
+            std::thread::sleep(EVERY);
+            left -= 1;
+            self.settle_children();
         }
-        let is_known = {
-            let mut asked = self.asked.borrow_mut();
-            let is_known = asked.iter().any(|other| kernel::child_of(other) == kernel::child_of(call));
-            if !is_known {
-                asked.push(*call);
-            }
-            is_known
-        };
-        if is_known {
-            self.wait_for_asked();
+        self.asks_no_more_for_child(call);
+        if !kernel::is_over(call) {
+            let left = if known.is_some() { left } else { LONGEST_NAP };
+            self.asked.borrow_mut().push(Asked { call: *call, left });
         }
     }
 
     /// Who asked for it has it, or waits for it as others do.
     pub fn asks_no_more_for_child(&self, call: &kernel::Call) {
         if self.asked.is_used() {
-            self.asked.borrow_mut().retain(|other| kernel::child_of(other) != kernel::child_of(call));
+            self.asked.borrow_mut().retain(|asked| !asked.is_about_the_child_of(call));
         }
-    }
-
-    /// Whether that is so of any, since the clock moved.
-    #[inline(always)]
-    pub(super) fn is_any_child_asked_for(&self) -> bool {
-        self.asked.is_used() && !self.asked.borrow().is_empty()
-    }
-
-    /// Waits in real time until all children have ended that have been asked for since the clock moved, as long as the run may.
-    /// Whether there were any.
-    pub(super) fn wait_for_asked(&self) -> bool {
-        let asked = self.asked.take();
-        let is_any_alive = || !asked.iter().all(kernel::is_over);
-        let mut left = self.patience_with_asked.get();
-        while left > 0 && is_any_alive() {
-            std::thread::sleep(Duration::from_millis(1));
-            left -= 1;
-        }
-        self.patience_with_asked.set(left);
-        self.settle_children();
-        !asked.is_empty()
     }
 }

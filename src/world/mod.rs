@@ -45,7 +45,7 @@ pub(crate) use standing::{Probe, Waiting};
 use turns::Ends;
 
 use crate::beacon::Beacon;
-use crate::boundary::kernel::{Call, Selector, SocketTimeout};
+use crate::boundary::kernel::{Selector, SocketTimeout};
 use crate::boundary::shown;
 use crate::boundary::tally::Tally;
 use crate::boundary::threads::Threads;
@@ -109,10 +109,8 @@ pub(crate) struct World {
     pub has_started_children: Cell<bool>,
     /// For how many microseconds of real time they may still be waited for until they are at rest.
     patience: Cell<u32>,
-    /// Calls that have asked for one that had not ended, since the clock moved.
-    asked: Rare<Vec<Call>>,
-    /// For how many milliseconds of real time such may still be waited for.
-    patience_with_asked: Cell<u32>,
+    /// Calls that have asked for one that had not ended.
+    asked: Rare<Vec<children::Asked>>,
     timer_fds: Rare<Vec<timer_fds::TimerFd>>,
     /// Threads that open FIFOs.
     openings: Rare<Vec<fifos::Opening>>,

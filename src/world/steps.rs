@@ -171,10 +171,7 @@ impl World {
     /// Lets time pass. False if that makes nobody ready, so that the run is over.
     #[inline(never)]
     fn nobody_is_ready(&self) -> bool {
-        let goes_on = self.look_outside_at_rest()
-            || self.is_any_child_asked_for() && self.wait_for_asked() && self.look_outside_at_rest()
-            || self.advance()
-            || self.wait_outside();
+        let goes_on = self.look_outside_at_rest() || self.advance() || self.wait_outside();
         if !goes_on {
             self.found_deadlock();
         }

@@ -2,6 +2,7 @@
 
 use super::{MS, c};
 use std::io::PipeReader;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -235,52 +236,64 @@ fn of_children_that_take_as_long_none_is_first() {
 
 /// How often a child is asked for that sleeps would be a matter of luck: the clock runs ahead of it.
 #[test]
-fn a_child_is_asked_for_as_often_each_time() {
-    if !are_threads_borrowed() {
-        return;
-    }
+fn a_child_that_sleeps_is_asked_for_twice_at_most() {
     let _mine = no_other_children();
-    let by_turns = |mut child: Child| {
-        let mut count = 1;
-        while child.try_wait().unwrap().is_none() {
-            thread::sleep(5 * MS);
-            count += 1;
+    for between in [|| thread::sleep(5 * MS), thread::yield_now] {
+        let by_turns = move || {
+            let mut child = Command::new("sh").args(["-c", "sleep 0.1; exit 3"]).spawn().unwrap();
+            let mut count = 1;
+            loop {
+                match child.try_wait().unwrap() {
+                    Some(status) => break (count, status.code()),
+                    None => between(),
+                }
+                count += 1;
+            }
+        };
+        let report = raddle::Sim::new().run(move || {
+            let jobs = [raddle::unblock(by_turns), raddle::unblock(by_turns)];
+            async move {
+                let [a, b] = jobs;
+                [a.await, b.await]
+            }
+        });
+        for (count, code) in report.unwrap() {
+            // Once, if the machine had no time for who asks.
+            assert!(count <= 2, "{count}");
+            assert_eq!(code, Some(3));
         }
-        count
-    };
-    goes_one_way(2, 20, by_turns, |count| assert_eq!(count, 2));
-    let at_one_moment = |mut child: Child| {
-        let mut count = 1;
-        while child.try_wait().unwrap().is_none() {
-            thread::yield_now();
-            count += 1;
-        }
-        (count, child.wait().unwrap().success())
-    };
-    goes_one_way(1, 20, at_one_moment, |(count, is_success)| assert!(count <= 2 && is_success));
+        let on_the_loop = raddle::Sim::new().run(move || async move { raddle::allow_blocking("to see", by_turns) });
+        assert!(on_the_loop.unwrap().0 <= 2);
+    }
 }
 
-/// What outlives a time limit is not waited for in reality for long, and not again and again.
+/// What outlives a time limit is not waited for in reality, unless it sleeps for a short time, and then not again and again.
 #[test]
 fn a_child_that_outlives_a_limit_is_ended_by_it() {
     let _mine = no_other_children();
-    let report = raddle::Sim::new().run(|| {
-        raddle::unblock(|| {
-            let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
-            // SAFETY: it has no conditions.
-            let thread = unsafe { libc::gettid() };
-            let (began, before) = (Instant::now(), times_asleep(thread));
-            while child.try_wait().unwrap().is_none() && began.elapsed() < Duration::from_secs(60) {
-                thread::sleep(10 * MS);
-            }
-            child.kill().unwrap();
-            assert!(!child.wait().unwrap().success());
-            times_asleep(thread) - before
-        })
-    });
-    assert_eq!(report.elapsed().as_secs(), 60, "{report}");
-    let slept = report.unwrap();
-    assert!(slept < 500, "{slept}");
+    for (script, most) in [("sleep 1000", 100), ("cat", 100), ("while :; do sleep 0.01; done", 25_000)] {
+        let report = raddle::Sim::new().run(move || {
+            raddle::unblock(move || {
+                let mut shell = Command::new("sh");
+                let mut child = shell.args(["-c", script]).stdin(Stdio::piped()).process_group(0).spawn().unwrap();
+                // SAFETY: it has no conditions.
+                let thread = unsafe { libc::gettid() };
+                // From here on the child sleeps.
+                assert!(child.try_wait().unwrap().is_none());
+                let (began, before) = (Instant::now(), times_asleep(thread));
+                while child.try_wait().unwrap().is_none() && began.elapsed() < Duration::from_secs(60) {
+                    thread::sleep(10 * MS);
+                }
+                let slept = times_asleep(thread) - before;
+                assert_eq!(c!(libc::kill(-(child.id() as i32), libc::SIGKILL)), 0);
+                assert!(!child.wait().unwrap().success());
+                slept
+            })
+        });
+        assert_eq!(report.elapsed().as_secs(), 60, "{script}: {report}");
+        let slept = report.unwrap();
+        assert!(slept < most, "{script}: {slept}");
+    }
 }
 
 /// What a child's first thread does says little about it.

@@ -20,7 +20,7 @@ pub use super::opened::{opening, owns, owns_end, starting};
 pub use super::owners::{is_there, own_number, owner_of};
 pub use super::receive::{receive_part, wants_all};
 pub use super::ring::{enter_ring, submit_to_ring};
-pub use super::settled::{is_any_child_alive, real_time, settle_children};
+pub use super::settled::{is_any_child_alive, naps, real_time, settle_children};
 pub use super::socket_timeout::SocketTimeout;
 pub use super::waits::{
     child_of, clear_sets, fire_timer, is_nonblocking, is_over, is_ready, is_wanted_outside, kernel_threads, kind_of,

@@ -80,6 +80,8 @@ mod memory;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 mod moves;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
+mod naps;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 mod opened;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu", not(miri)))]
 mod owners;
@@ -106,7 +108,7 @@ pub use imp::{
     exported, fire_timer, forget_all, has_writer, have_wait, is_allocators, is_any_child_alive, is_connected,
     is_for_libc, is_in_a_lookup, is_nonblocking, is_of_symbols, is_ours, is_over, is_own_option, is_ready, is_static,
     is_tcp, is_there, is_wanted_outside, is_within, join, kernel_threads, kind_of, learn, looks_up_symbols, move_part,
-    name_of, note_wanted, open_fifo, opens_fifo, out_of_time, own_number, owner_of, peek, perform, perform_at,
+    name_of, naps, note_wanted, open_fifo, opens_fifo, out_of_time, own_number, owner_of, peek, perform, perform_at,
     perform_for, perform_now, place_of, poke, real_time, reaps, receive_part, settle, settle_children, stop_timer,
     submit_to_ring, takes_another, waits_for_ours, wants_all, word_is, write_part,
 };

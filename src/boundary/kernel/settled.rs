@@ -2,6 +2,7 @@
 //! looked at only once it has ended, or waits for something.
 
 use super::arch::raw;
+use super::naps::{self, Sleep};
 use std::cell::Cell;
 use std::fmt::Arguments;
 use std::io::{Cursor, Write};
@@ -31,10 +32,30 @@ fn are_at_rest() -> bool {
     let is_any_running = || {
         is_any(format_args!("/proc/thread-self/children\0"), |pid| {
             is_any_there.set(true);
-            runs(pid, DEEPEST)
+            runs(pid)
         })
     };
     !(is_any_running() || is_any_there.get() && is_any_running())
+}
+
+/// Whether a child goes on by itself: it, or a child of it, runs, or sleeps for `most` at most. Where it cannot be known for how
+/// long, it may be. `None` for any child of this thread.
+pub fn naps(child: Option<u32>, most: Duration) -> bool {
+    let of = |pid| {
+        is_any_of(pid, DEEPEST, &mut |pid, thread, letter| match letter {
+            b'R' | b'D' => true,
+            b'S' => match naps::sleep_of(pid, thread) {
+                Sleep::For(span) => span <= most,
+                Sleep::ForEver => false,
+                Sleep::Unknown => true,
+            },
+            _ => false,
+        })
+    };
+    match child {
+        Some(pid) => of(pid),
+        None => is_any(format_args!("/proc/thread-self/children\0"), of),
+    }
 }
 
 /// The time of a clock that no run moves.
@@ -52,17 +73,23 @@ pub fn is_any_child_alive() -> bool {
     })
 }
 
-/// Whether a process runs, or a child of it, in so many generations.
-fn runs(pid: u32, deep: u32) -> bool {
+/// Whether a process runs, or a child of it.
+fn runs(pid: u32) -> bool {
+    // It may wait for a disk.
+    is_any_of(pid, DEEPEST, &mut |_, _, letter| matches!(letter, b'R' | b'D'))
+}
+
+/// Whether it `is` so of a thread of a process, or of one of its children, in so many generations: of its process, its number
+/// and what it does, as a letter.
+fn is_any_of(pid: u32, deep: u32, is: &mut dyn FnMut(u32, u32, u8) -> bool) -> bool {
     let Some(first) = State::of(pid, pid) else { return false };
-    let runs_one = |state: State, thread: u32| {
-        // It may wait for a disk.
-        matches!(state.letter, b'R' | b'D')
-            || deep > 1 && is_any(format_args!("/proc/{pid}/task/{thread}/children\0"), |child| runs(child, deep - 1))
+    let mut is_one = |state: State, thread: u32| {
+        let children = format_args!("/proc/{pid}/task/{thread}/children\0");
+        is(pid, thread, state.letter) || deep > 1 && is_any(children, |child| is_any_of(child, deep - 1, is))
     };
     match first.threads {
-        0 | 1 => runs_one(first, pid),
-        _ => is_any_thread(pid, |thread| State::of(pid, thread).is_some_and(|state| runs_one(state, thread))),
+        0 | 1 => is_one(first, pid),
+        _ => is_any_thread(pid, |thread| State::of(pid, thread).is_some_and(|state| is_one(state, thread))),
     }
 }
 
@@ -125,7 +152,7 @@ impl State {
 }
 
 /// The beginning of a file, without an allocation: this may be called in the midst of one. Nothing if it cannot be read.
-fn read<'a>(text: &'a mut [u8; 512], path: Arguments<'_>) -> &'a [u8] {
+pub(super) fn read<'a>(text: &'a mut [u8; 512], path: Arguments<'_>) -> &'a [u8] {
     let mut name = [0; 64];
     if Cursor::new(&mut name[..]).write_fmt(path).is_err() {
         return &[];

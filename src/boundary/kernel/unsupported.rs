@@ -134,8 +134,8 @@ pub fn enter_ring(_: &Call) -> i64 {
 }
 
 /// Which child a call waits for.
-pub fn child_of(_: &Call) -> (i64, i64) {
-    (0, 0)
+pub fn child_of(_: &Call) -> Option<u32> {
+    None
 }
 
 /// Whether a call that waits for a child would leave nothing of it.
@@ -150,6 +150,11 @@ pub fn real_time() -> Duration {
 
 /// Whether a child process has not ended yet.
 pub fn is_any_child_alive() -> bool {
+    false
+}
+
+/// Whether a child process goes on by itself.
+pub fn naps(_: Option<u32>, _: Duration) -> bool {
     false
 }
 

@@ -239,8 +239,16 @@ pub fn is_over(call: &Call) -> bool {
     }
 }
 
-/// Which child a call waits for: the first two arguments of `waitid`.
-pub fn child_of(call: &Call) -> (i64, i64) {
+/// Which child a call waits for; nothing if it is any, or told in another way than by its number.
+pub fn child_of(call: &Call) -> Option<u32> {
+    match which_child(call) {
+        (which, id) if which == i64::from(libc::P_PID) => u32::try_from(id).ok(),
+        _ => None,
+    }
+}
+
+/// The same, as the first two arguments of `waitid`.
+fn which_child(call: &Call) -> (i64, i64) {
     match (call.number, call.args[0]) {
         (libc::SYS_waitid, which) => (which, call.args[1]),
         (_, pid) if pid as i32 > 0 => (i64::from(libc::P_PID), pid),
@@ -250,7 +258,7 @@ pub fn child_of(call: &Call) -> (i64, i64) {
 
 /// Whether a child has ended that a call waits for; an error if there is none. Nothing is taken by asking.
 fn has_ended(call: &Call) -> Result<bool, i64> {
-    let (which, id) = child_of(call);
+    let (which, id) = which_child(call);
     let mut info = [0u64; 16];
     let flags = i64::from(libc::WEXITED | libc::WNOHANG | libc::WNOWAIT);
     match raw(libc::SYS_waitid, [which, id, info.as_mut_ptr() as i64, flags, 0, 0]) {
