@@ -71,6 +71,7 @@ fn opening() {
 /// Two jobs open either end of two FIFOs, and each waits for the other twice.
 #[test]
 fn two_jobs_meet() {
+    let _mine = no_other_children();
     for strategy in [StrategyKind::Random, StrategyKind::Pct { depth: 3, length: None }, StrategyKind::Urw] {
         let things = Things::new();
         let (there, back) = (fifo(&things), things.path("back"));

@@ -1,5 +1,6 @@
 //! Sockets, and the names of hosts.
 
+use super::children::no_other_children;
 use super::{MS, c, classes, quiet, table};
 use raddle::{Class, Sim};
 use std::io::{IoSlice, IoSliceMut, Read, Write};
@@ -176,6 +177,7 @@ fn in_pieces(sort: i32) -> OwnedFd {
 /// What waits until all is there for which there is room.
 #[test]
 fn all_at_once() {
+    let _mine = no_other_children();
     fn recv(socket: &OwnedFd, length: usize) -> isize {
         let mut bytes = [0u8; 9];
         c!(libc::recv(socket.as_raw_fd(), bytes.as_mut_ptr().cast(), length, libc::MSG_WAITALL))
@@ -228,6 +230,7 @@ fn all_at_once() {
 /// More messages than there is room for.
 #[test]
 fn many_at_once() {
+    let _mine = no_other_children();
     const SIZE: usize = 40_000;
     let job = || {
         let mut pair = [-1; 2];
