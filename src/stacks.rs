@@ -134,9 +134,31 @@ pub(crate) fn users(symbols: &[(String, Option<String>)]) -> Told {
     Told { frames: told.collect(), place, own }
 }
 
+/// A stack with nothing of the user's in it, in a line.
+pub(crate) fn of_others(symbols: &[(String, Option<String>)]) -> String {
+    const MOST: usize = 4;
+    match symbols {
+        [] => "(where it was is not known: its thread did not answer)".into(),
+        _ => {
+            let names: Vec<_> = symbols.iter().take(MOST).map(|(name, _)| name.as_str()).collect();
+            format!("(it was in no code of yours: {})", names.join(", called by "))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stack_of_others_is_told_in_a_line() {
+        assert_eq!(of_others(&[]), "(where it was is not known: its thread did not answer)");
+        let symbols = ["mmap", "malloc", "b", "c", "d"].map(|name| (name.to_string(), None));
+        assert_eq!(
+            of_others(&symbols),
+            "(it was in no code of yours: mmap, called by malloc, called by b, called by c)"
+        );
+    }
 
     /// Where a thread was interrupted is told as one more, as if it were behind a call: at the first instruction, too.
     #[test]

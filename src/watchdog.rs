@@ -70,7 +70,12 @@ struct Long {
     /// What its thread had used when the step was first seen.
     before: Option<Duration>,
     is_told: bool,
+    /// How often it has been asked in vain where it is.
+    asked: u32,
 }
+
+/// How often a thread is asked where it is, if it does not answer, before it is told of without that.
+const MOST_ASKED: u32 = 3;
 
 /// Tells of a poll that has used more processor time than it should: once, with the stack it has then.
 fn look_at_budget(beacon: &Beacon, now: Seen, long: &mut Long) {
@@ -87,10 +92,15 @@ fn look_at_budget(beacon: &Beacon, now: Seen, long: &mut Long) {
     if used - before < budget || !is_on_the_loop {
         return;
     }
-    long.is_told = true;
     let mut stack = vec![0; 64];
     let count = sample_stack(thread, &mut stack);
     stack.truncate(count);
+    // It may be there to answer the next time.
+    if count == 0 && long.asked < MOST_ASKED {
+        long.asked += 1;
+        return;
+    }
+    long.is_told = true;
     let still = Seen { serial: beacon.serial.load(Ordering::Acquire), steps: beacon.steps.load(Ordering::Relaxed) };
     if still == now {
         beacon::lock(&beacon.locked.long_polls).push(LongPoll { serial: now.serial, step: now.steps, site, stack });

@@ -132,7 +132,10 @@ impl World {
                 Some(site) => format!("{} (spawned at {})", site.name(), At(site.at)),
                 None => "the scenario".into(),
             };
-            let frames = stacks::users(&symbols).frames;
+            let mut frames = stacks::users(&symbols).frames;
+            if frames.is_empty() {
+                frames.push(stacks::of_others(&symbols));
+            }
             Some(LongPoll { task, budget_ms, step: poll.step, frames })
         });
         told.collect()
