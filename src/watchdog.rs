@@ -70,12 +70,15 @@ struct Long {
     /// What its thread had used when the step was first seen.
     before: Option<Duration>,
     is_told: bool,
-    /// How often it has been asked in vain where it is.
+    /// How often it has been asked where it is.
     asked: u32,
 }
 
 /// How often a thread is asked where it is, if it does not answer, before it is told of without that.
-const MOST_ASKED: u32 = 3;
+const MOST_ASKED: u32 = 4;
+
+/// For how long an answer is waited for each time: nobody looks at other runs meanwhile.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Tells of a poll that has used more processor time than it should: once, with the stack it has then.
 fn look_at_budget(beacon: &Beacon, now: Seen, long: &mut Long) {
@@ -93,11 +96,11 @@ fn look_at_budget(beacon: &Beacon, now: Seen, long: &mut Long) {
         return;
     }
     let mut stack = vec![0; 64];
-    let count = sample_stack(thread, &mut stack);
+    let count = sample_stack(thread, PATIENCE, &mut stack);
     stack.truncate(count);
+    long.asked += 1;
     // It may be there to answer the next time.
     if count == 0 && long.asked < MOST_ASKED {
-        long.asked += 1;
         return;
     }
     long.is_told = true;
@@ -181,7 +184,7 @@ fn report(beacon: &Beacon, still_for: Duration) -> String {
     );
     if let Some(thread) = *beacon::lock(&beacon.locked.thread) {
         let mut frames = [0; 64];
-        let count = sample_stack(thread, &mut frames);
+        let count = sample_stack(thread, MOST_ASKED * PATIENCE, &mut frames);
         text += "  stack:\n";
         frames[..count].iter().for_each(|&address| tell_frame(&mut text, address));
         if count == 0 {

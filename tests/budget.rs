@@ -3,6 +3,8 @@
 #![cfg(target_os = "linux")]
 
 use raddle::{Explore, Sim};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 const MS: Duration = Duration::from_millis(1);
@@ -66,4 +68,45 @@ fn an_exploration_tells_it_once() {
 #[raddle::test(seeds = 1, cpu_budget = "20ms", watchdog = "600s", regressions = false)]
 async fn a_test_passes_all_the_same() {
     computes_for_long();
+}
+
+/// Does not take the signal that asks where it is until `answers`, and then computes.
+#[inline(never)]
+fn answers_late(answers: &AtomicBool) {
+    let mask = |how| {
+        // SAFETY: zeroed, and made an empty set of signals; the rest is added to it.
+        unsafe {
+            let mut set = std::mem::zeroed();
+            libc::sigemptyset(&mut set);
+            (libc::SIGRTMIN()..=libc::SIGRTMAX()).for_each(|signal| _ = libc::sigaddset(&mut set, signal));
+            assert_eq!(libc::pthread_sigmask(how, &set, std::ptr::null_mut()), 0);
+        }
+    };
+    mask(libc::SIG_BLOCK);
+    while !answers.load(SeqCst) {
+        std::hint::spin_loop();
+    }
+    mask(libc::SIG_UNBLOCK);
+    computes_for_long();
+}
+
+/// It is asked again.
+#[test]
+fn a_poll_that_answers_late_is_told_with_its_stack() {
+    let compute = || {
+        let answers = Arc::new(AtomicBool::new(false));
+        let tells = answers.clone();
+        // In real time, and for longer than an answer is waited for.
+        std::thread::spawn(move || {
+            std::thread::sleep(400 * MS);
+            tells.store(true, SeqCst);
+        });
+        Sim::new().cpu_budget(20 * MS).watchdog(Duration::ZERO).run(|| {
+            let answers = answers.clone();
+            async move { raddle::task("cruncher").spawn(async move { answers_late(&answers) }).await }
+        })
+    };
+    let report = told_at_last(compute, |report| !report.long_polls().is_empty());
+    let [told] = report.long_polls() else { panic!("one poll: {:?}", report.long_polls()) };
+    assert!(told.contains("answers_late"), "{told}");
 }

@@ -13,6 +13,7 @@ pub use super::loopback::{
 };
 pub use super::memory::{backtrace, exported, is_static, peek, poke, word_is};
 pub use super::moves::move_part;
+pub use super::naps::naps;
 pub(super) use super::opened::new_owner;
 pub use super::opened::{close, forget_all};
 #[cfg(feature = "smol")]
@@ -20,7 +21,7 @@ pub use super::opened::{opening, owns, owns_end, starting};
 pub use super::owners::{is_there, own_number, owner_of};
 pub use super::receive::{receive_part, wants_all};
 pub use super::ring::{enter_ring, submit_to_ring};
-pub use super::settled::{is_any_child_alive, naps, real_time, settle_children};
+pub use super::settled::{is_any_child_alive, real_time, settle_children};
 pub use super::socket_timeout::SocketTimeout;
 pub use super::waits::{
     child_of, clear_sets, fire_timer, is_nonblocking, is_over, is_ready, is_wanted_outside, kernel_threads, kind_of,

@@ -7,8 +7,19 @@ use std::ops::Range;
 use std::ptr;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
+/// A process whose memory is read.
+#[derive(Clone, Copy)]
+pub(super) enum Process {
+    This,
+    Other(u32),
+}
+
 /// Copies memory at an address that may be wrong; how many bytes could be read.
 pub fn peek(address: usize, out: &mut [u8]) -> usize {
+    peek_of(Process::This, address, out)
+}
+
+fn peek_of(process: Process, address: usize, out: &mut [u8]) -> usize {
     let local = libc::iovec { iov_base: out.as_mut_ptr().cast(), iov_len: out.len() };
     // Up to the end of a page, and from there on: a text may end just before memory that is not there.
     let first = (4096 - address % 4096).min(out.len());
@@ -16,7 +27,10 @@ pub fn peek(address: usize, out: &mut [u8]) -> usize {
         libc::iovec { iov_base: address as *mut c_void, iov_len: first },
         libc::iovec { iov_base: address.wrapping_add(first) as *mut c_void, iov_len: out.len() - first },
     ];
-    let process = raw(libc::SYS_getpid, [0; 6]);
+    let process = match process {
+        Process::This => raw(libc::SYS_getpid, [0; 6]),
+        Process::Other(process) => process.into(),
+    };
     let local = ptr::from_ref(&local) as i64;
     // The kernel writes to `out` only, and answers EFAULT for an address that cannot be read.
     let read = raw(libc::SYS_process_vm_readv, [process, local, 1, remote.as_ptr() as i64, 2, 0]);
@@ -25,9 +39,14 @@ pub fn peek(address: usize, out: &mut [u8]) -> usize {
 
 /// The words at an address that may be wrong; `None` if not all of them can be read.
 pub(super) fn peek_words<const N: usize>(address: usize) -> Option<[u64; N]> {
+    peek_words_of(Process::This, address)
+}
+
+/// The same of another process.
+pub(super) fn peek_words_of<const N: usize>(process: Process, address: usize) -> Option<[u64; N]> {
     let mut words = [[0; 8]; N];
     let bytes = words.as_flattened_mut();
-    (peek(address, bytes) == bytes.len()).then(|| words.map(u64::from_ne_bytes))
+    (peek_of(process, address, bytes) == bytes.len()).then(|| words.map(u64::from_ne_bytes))
 }
 
 /// Copies to memory at an address that may be wrong; how many bytes could be written.

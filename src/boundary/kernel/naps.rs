@@ -1,125 +1,86 @@
-//! For how long a thread of a child process sleeps: what the kernel tells of the call that it is in.
+//! For how long a child process sleeps: what the kernel tells of the calls that its threads are in.
 
-use super::arch::raw;
-use super::settled::read;
-use std::mem;
-use std::ptr;
+use super::arch::{decode, raw};
+use super::call::{Op, Timeout};
+use super::memory::Process;
+use super::settled::{is_any_of, is_any_of_own, read};
 use std::time::Duration;
 
-/// Where a call has the time for which it sleeps.
-enum Time {
-    /// At an address, as seconds and nanoseconds; 0 for ever.
-    Nanos(u64),
-    /// As seconds and microseconds.
-    Micros(u64),
-    /// In milliseconds; for ever if that is negative.
-    Millis(u64),
-    /// A moment of this clock, at an address; 0 for ever.
-    Moment(i32, u64),
-    Never,
-}
-
-/// For how long a thread sleeps by itself, all in all.
+/// For how long a thread sleeps by itself.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Sleep {
+enum Sleep {
     For(Duration),
     /// It waits for others.
     ForEver,
     Unknown,
 }
 
-/// For how long a thread of a process sleeps.
-pub(super) fn sleep_of(pid: u32, thread: u32) -> Sleep {
+/// Whether a child goes on by itself: it, or a child of it, runs, or sleeps for `most` at most. Where it cannot be known for how
+/// long, it may be. `None` for any child of this thread.
+pub fn naps(child: Option<u32>, most: Duration) -> bool {
+    let of = |pid| {
+        is_any_of(pid, &mut |pid, thread, letter| match letter {
+            b'R' | b'D' => true,
+            b'S' => match sleep_of(pid, thread) {
+                Sleep::For(span) => span <= most,
+                Sleep::ForEver => false,
+                Sleep::Unknown => true,
+            },
+            _ => false,
+        })
+    };
+    let look = || child.map_or_else(|| is_any_of_own(of), of);
+    // Who waits for a child of its own is looked at first, and may go on before that one is.
+    look() || look()
+}
+
+/// For how long a thread of a process sleeps, all in all; from now on, if it does so until a moment.
+fn sleep_of(pid: u32, thread: u32) -> Sleep {
     let mut text = [0; 512];
     let text = read(&mut text, format_args!("/proc/{pid}/task/{thread}/syscall\0"));
-    match call_of(text).and_then(|(number, args)| time_of(number, args)) {
-        Some(time) => time.of(pid),
-        None => Sleep::Unknown,
+    let until = match call_of(text) {
+        // It has been interrupted in a call that has a time, or is in none.
+        None | Some((libc::SYS_restart_syscall, _)) => return Sleep::Unknown,
+        Some((number, args)) => match decode(Process::Other(pid), number, args) {
+            Op::Sleep(until) | Op::FutexWait { until, .. } | Op::Poll { until, .. } | Op::Attempt { until, .. } => {
+                until
+            }
+            Op::Ring { .. } => return Sleep::Unknown,
+            _ => Timeout::Never,
+        },
+    };
+    match until {
+        Timeout::Never => Sleep::ForEver,
+        Timeout::In(nanos) => Sleep::For(Duration::from_nanos(nanos)),
+        Timeout::Monotonic(nanos) => Sleep::For(left(nanos, libc::CLOCK_MONOTONIC)),
+        Timeout::Realtime(nanos) => Sleep::For(left(nanos, libc::CLOCK_REALTIME)),
     }
 }
 
+/// How long it is until a clock shows so many nanoseconds.
+fn left(nanos: u64, clock: libc::clockid_t) -> Duration {
+    let mut now = [0u64; 2];
+    raw(libc::SYS_clock_gettime, [clock.into(), now.as_mut_ptr() as i64, 0, 0, 0, 0]);
+    Duration::from_nanos(nanos).saturating_sub(Duration::new(now[0], now[1] as u32))
+}
+
 /// The call that a thread is in, and its arguments; nothing if it is in none, or runs.
-fn call_of(text: &[u8]) -> Option<(i64, [u64; 6])> {
+fn call_of(text: &[u8]) -> Option<(i64, [i64; 6])> {
     let mut fields = std::str::from_utf8(text).ok()?.split_ascii_whitespace();
     let number = fields.next()?.parse::<u32>().ok()?;
     let mut args = [0; 6];
     for arg in &mut args {
-        *arg = u64::from_str_radix(fields.next()?.strip_prefix("0x")?, 16).ok()?;
+        *arg = u64::from_str_radix(fields.next()?.strip_prefix("0x")?, 16).ok()?.cast_signed();
     }
     Some((number.into(), args))
-}
-
-/// Where a call has its time; nothing if it cannot be told.
-fn time_of(number: i64, [a, b, c, d, e, _]: [u64; 6]) -> Option<Time> {
-    Some(match number {
-        libc::SYS_nanosleep => Time::Nanos(a),
-        libc::SYS_clock_nanosleep if b as i32 & libc::TIMER_ABSTIME != 0 => Time::Moment(a as i32, c),
-        libc::SYS_clock_nanosleep | libc::SYS_ppoll | libc::SYS_rt_sigtimedwait => Time::Nanos(c),
-        libc::SYS_poll => Time::Millis(c),
-        libc::SYS_epoll_wait | libc::SYS_epoll_pwait => Time::Millis(d),
-        libc::SYS_epoll_pwait2 => Time::Nanos(d),
-        libc::SYS_select => Time::Micros(e),
-        libc::SYS_pselect6 => Time::Nanos(e),
-        libc::SYS_futex => match b as i32 & !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME) {
-            libc::FUTEX_WAIT => Time::Nanos(d),
-            libc::FUTEX_WAIT_BITSET if b as i32 & libc::FUTEX_CLOCK_REALTIME == 0 => {
-                Time::Moment(libc::CLOCK_MONOTONIC, d)
-            }
-            _ => Time::Moment(libc::CLOCK_REALTIME, d),
-        },
-        // It has been interrupted in one of them.
-        libc::SYS_restart_syscall => return None,
-        _ => Time::Never,
-    })
-}
-
-impl Time {
-    fn of(self, pid: u32) -> Sleep {
-        let at = |address, of_a_second| of_process(pid, address).map(|words| span(words, of_a_second));
-        let span = match self {
-            Time::Never | Time::Nanos(0) | Time::Micros(0) | Time::Moment(_, 0) => return Sleep::ForEver,
-            Time::Millis(millis) if (millis as i32) < 0 => return Sleep::ForEver,
-            Time::Millis(millis) => Some(Duration::from_millis(u64::from(millis as u32))),
-            Time::Nanos(address) => at(address, NANOS),
-            Time::Micros(address) => at(address, 1_000_000),
-            Time::Moment(clock, address) => {
-                let mut now = [0; 2];
-                match raw(libc::SYS_clock_gettime, [clock.into(), now.as_mut_ptr() as i64, 0, 0, 0, 0]) {
-                    0 => at(address, NANOS).map(|moment| moment.saturating_sub(span(now, NANOS))),
-                    _ => None,
-                }
-            }
-        };
-        span.map_or(Sleep::Unknown, Sleep::For)
-    }
-}
-
-const NANOS: u64 = 1_000_000_000;
-
-/// Seconds, and parts of one.
-fn span([seconds, parts]: [u64; 2], of_a_second: u64) -> Duration {
-    // Whatever another process has there.
-    let nanos = parts.min(of_a_second) * (NANOS / of_a_second);
-    Duration::from_secs(seconds.min(u32::MAX.into())) + Duration::from_nanos(nanos)
-}
-
-/// Two words of the memory of another process.
-fn of_process(pid: u32, address: u64) -> Option<[u64; 2]> {
-    let mut words = [0u64; 2];
-    let size = mem::size_of_val(&words);
-    let local = libc::iovec { iov_base: words.as_mut_ptr().cast(), iov_len: size };
-    let remote = libc::iovec { iov_base: ptr::without_provenance_mut(address as usize), iov_len: size };
-    let (local, remote) = (ptr::from_ref(&local) as i64, ptr::from_ref(&remote) as i64);
-    // The kernel writes to `words` only.
-    let read = raw(libc::SYS_process_vm_readv, [pid.into(), local, 1, remote, 1, 0]);
-    (read == size as i64).then_some(words)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::boundary::kernel::{naps, settle_children};
+    use crate::boundary::kernel::settle_children;
     use std::process::{Command, Stdio};
+    use std::ptr;
     use std::sync::mpsc;
     use std::thread;
 

@@ -2,7 +2,6 @@
 //! looked at only once it has ended, or waits for something.
 
 use super::arch::raw;
-use super::naps::{self, Sleep};
 use std::cell::Cell;
 use std::fmt::Arguments;
 use std::io::{Cursor, Write};
@@ -30,34 +29,13 @@ pub fn settle_children(most: u32) -> u32 {
 fn are_at_rest() -> bool {
     let is_any_there = Cell::new(false);
     let is_any_running = || {
-        is_any(format_args!("/proc/thread-self/children\0"), |pid| {
+        is_any_of_own(|pid| {
             is_any_there.set(true);
-            runs(pid)
+            // It may wait for a disk.
+            is_any_of(pid, &mut |_, _, letter| matches!(letter, b'R' | b'D'))
         })
     };
     !(is_any_running() || is_any_there.get() && is_any_running())
-}
-
-/// Whether a child goes on by itself: it, or a child of it, runs, or sleeps for `most` at most. Where it cannot be known for how
-/// long, it may be. `None` for any child of this thread.
-pub fn naps(child: Option<u32>, most: Duration) -> bool {
-    let of = |pid| {
-        is_any_of(pid, DEEPEST, &mut |pid, thread, letter| match letter {
-            b'R' | b'D' => true,
-            b'S' => match naps::sleep_of(pid, thread) {
-                Sleep::For(span) => span <= most,
-                Sleep::ForEver => false,
-                Sleep::Unknown => true,
-            },
-            _ => false,
-        })
-    };
-    let look = || match child {
-        Some(pid) => of(pid),
-        None => is_any(format_args!("/proc/thread-self/children\0"), of),
-    };
-    // As above: who waits for one of its own is looked at first, and may go on before that one is.
-    look() || look()
 }
 
 /// The time of a clock that no run moves.
@@ -69,25 +47,29 @@ pub fn real_time() -> Duration {
 
 /// Whether one of the children that this thread has started has not ended yet.
 pub fn is_any_child_alive() -> bool {
-    is_any(format_args!("/proc/thread-self/children\0"), |pid| match State::of(pid, pid) {
+    is_any_of_own(|pid| match State::of(pid, pid) {
         Some(state) => state.threads > 1 || !matches!(state.letter, b'Z' | b'X'),
         None => false,
     })
 }
 
-/// Whether a process runs, or a child of it.
-fn runs(pid: u32) -> bool {
-    // It may wait for a disk.
-    is_any_of(pid, DEEPEST, &mut |_, _, letter| matches!(letter, b'R' | b'D'))
+/// Whether it `is` so of one of the children that this thread has started.
+pub(super) fn is_any_of_own(is: impl FnMut(u32) -> bool) -> bool {
+    is_any(format_args!("/proc/thread-self/children\0"), is)
 }
 
-/// Whether it `is` so of a thread of a process, or of one of its children, in so many generations: of its process, its number
-/// and what it does, as a letter.
-fn is_any_of(pid: u32, deep: u32, is: &mut dyn FnMut(u32, u32, u8) -> bool) -> bool {
+/// Whether it `is` so of a thread of a process, or of one of its children: of its process, its number and what it does, as a
+/// letter.
+pub(super) fn is_any_of(pid: u32, is: &mut dyn FnMut(u32, u32, u8) -> bool) -> bool {
+    is_any_within(pid, DEEPEST, is)
+}
+
+/// The same in so many generations.
+fn is_any_within(pid: u32, deep: u32, is: &mut dyn FnMut(u32, u32, u8) -> bool) -> bool {
     let Some(first) = State::of(pid, pid) else { return false };
     let mut is_one = |state: State, thread: u32| {
         let children = format_args!("/proc/{pid}/task/{thread}/children\0");
-        is(pid, thread, state.letter) || deep > 1 && is_any(children, |child| is_any_of(child, deep - 1, is))
+        is(pid, thread, state.letter) || deep > 1 && is_any(children, |child| is_any_within(child, deep - 1, is))
     };
     match first.threads {
         0 | 1 => is_one(first, pid),

@@ -4,7 +4,7 @@ use super::Selector;
 use super::call::{Answer, Call, Op, Sort, Timeout};
 use super::clone::clone_as;
 use super::imp::{PROBE_MAGIC, answer, not_ours, set_mask};
-use super::memory::{is_in_libc, is_libcs, is_loaders, peek_words, poke};
+use super::memory::{Process, is_in_libc, is_libcs, is_loaders, peek_words, peek_words_of, poke};
 use super::opened;
 use super::ring;
 use std::arch::asm;
@@ -104,7 +104,7 @@ pub(super) extern "C" fn trap(_: c_int, info: *mut libc::siginfo_t, context: *mu
         libc::SYS_getppid if args[0] == PROBE_MAGIC => PROBE_MAGIC,
         _ => {
             let at = register(libc::REG_RIP) as usize;
-            let (op, is_libcs) = (decode(number, args), is_libcs_own(number, args, at));
+            let (op, is_libcs) = (decode(Process::This, number, args), is_libcs_own(number, args, at));
             let call = Call { op, is_libcs, number, args, at, stack: register(libc::REG_RSP) as usize };
             match answer(selector, &call) {
                 Answer::Pass => opened::carry_out(&call),
@@ -124,7 +124,7 @@ pub(super) extern "C" fn trap(_: c_int, info: *mut libc::siginfo_t, context: *mu
 pub(in super::super) unsafe fn direct(number: i64, args: [i64; 6]) -> i64 {
     match super::watched() {
         Some(selector) => {
-            let call = Call::new(decode(number, args), number, args);
+            let call = Call::new(decode(Process::This, number, args), number, args);
             // SAFETY: as the caller says.
             unsafe { seen(selector, &call) }
         }
@@ -215,18 +215,18 @@ impl Cloned {
 }
 
 /// A timespec's nanoseconds; `None` if there is none.
-fn timespec(address: i64) -> Option<u64> {
+fn timespec(process: Process, address: i64) -> Option<u64> {
     if address == 0 {
         return None;
     }
-    let [seconds, nanos] = peek_words(address as usize)?;
+    let [seconds, nanos] = peek_words_of(process, address as usize)?;
     Some(seconds.saturating_mul(1_000_000_000).saturating_add(nanos))
 }
 
 /// A setting of a timer that is a descriptor.
 fn timer(args: [i64; 6]) -> Op {
     let [fd, flags, new, ..] = args;
-    let (every, first) = (timespec(new).unwrap_or(0), timespec(new + 16).unwrap_or(0));
+    let [every, first] = [new, new + 16].map(|at| timespec(Process::This, at).unwrap_or(0));
     let until = match (first, flags as c_int & libc::TFD_TIMER_ABSTIME != 0) {
         (0, _) => Timeout::Never,
         (nanos, false) => Timeout::In(nanos),
@@ -235,10 +235,6 @@ fn timer(args: [i64; 6]) -> Op {
         (nanos, true) => Timeout::Realtime(nanos),
     };
     Op::SetTimer { fd: fd as i32, until, every }
-}
-
-fn in_time(address: i64) -> Timeout {
-    timespec(address).map_or(Timeout::Never, Timeout::In)
 }
 
 fn in_millis(millis: i64) -> Timeout {
@@ -259,10 +255,6 @@ fn sleep(args: [i64; 6], nanos: Option<u64>) -> Op {
     }
 }
 
-fn at_time(address: i64) -> Timeout {
-    timespec(address).map_or(Timeout::Never, Timeout::Realtime)
-}
-
 /// `FICLONE` and `FICLONERANGE` of linux/fs.h.
 const CLONE: u32 = 0x4004_9409;
 const CLONE_RANGE: u32 = 0x4020_940d;
@@ -275,9 +267,14 @@ const FCHMODAT2: i64 = 452;
 /// is short, or because no test calls them: looking at what is open (`fstat`, `lseek`, `fstatfs`, `bind`), making another
 /// program of this one, what only administrators do, keys, modules, terminals' and other devices' ioctls, `futex_waitv` and the
 /// futexes that hand their owner's priority on.
-fn decode(number: i64, args: [i64; 6]) -> Op {
+///
+/// It may be a call of another process, as far as its times go: the rest is told as if it were one of this.
+pub(super) fn decode(process: Process, number: i64, args: [i64; 6]) -> Op {
     let [a, b, c, d, ..] = args;
     let fd = a as i32;
+    let timespec = |address| timespec(process, address);
+    let in_time = |address| timespec(address).map_or(Timeout::Never, Timeout::In);
+    let at_time = |address| timespec(address).map_or(Timeout::Never, Timeout::Realtime);
     let read = |call| Op::Read { call, fd };
     let write = |call| Op::Write { call, fd };
     let disk = |call| Op::Disk { call, fd };
@@ -420,7 +417,7 @@ fn decode(number: i64, args: [i64; 6]) -> Op {
         libc::SYS_ppoll => Op::Poll { call: "ppoll", until: in_time(c) },
         libc::SYS_select => {
             // A timeval: microseconds.
-            let until = match (args[4], peek_words(args[4] as usize)) {
+            let until = match (args[4], peek_words_of(process, args[4] as usize)) {
                 (0, _) | (_, None) => Timeout::Never,
                 (_, Some([seconds, micros])) => {
                     Timeout::In(seconds.saturating_mul(1_000_000_000).saturating_add(micros.saturating_mul(1000)))

@@ -13,8 +13,6 @@ use std::time::{Duration, Instant};
 
 /// The most addresses one sample holds.
 const DEPTH: usize = 256;
-/// Real time until a thread that does not answer is given up.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A kernel thread and the process it belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -78,7 +76,7 @@ pub(super) fn processor_time(thread: Thread) -> Option<Duration> {
     (result == 0).then(|| Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
 }
 
-pub(super) fn sample_stack(thread: Thread, out: &mut [usize]) -> usize {
+pub(super) fn sample_stack(thread: Thread, patience: Duration, out: &mut [usize]) -> usize {
     let _asking = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
     let here = this_thread();
     let Some(signal) = signal() else { return 0 };
@@ -94,7 +92,7 @@ pub(super) fn sample_stack(thread: Thread, out: &mut [usize]) -> usize {
     SAMPLE.state.store(ASKED, Ordering::Release);
     if send(here, thread, signal, question) {
         let start = Instant::now();
-        while SAMPLE.state.load(Ordering::Acquire) != WRITTEN && start.elapsed() < PATIENCE {
+        while SAMPLE.state.load(Ordering::Acquire) != WRITTEN && start.elapsed() < patience {
             std::thread::sleep(Duration::from_micros(100));
         }
     }

@@ -53,13 +53,13 @@ pub fn is_in(process: u32) -> bool {
 /// return addresses of its callers. Returns how many were written.
 ///
 /// 0 if it cannot be done: the thread has ended, is the calling one, does not take the signal
-/// within a second of real time, or the target is not supported. Calls from several threads wait
+/// within so much real time, or the target is not supported. Calls from several threads wait
 /// for one another.
 ///
 /// The sampled thread may be anywhere, in malloc or the loader too: symbolise on the caller's side.
 /// A system call it is blocked in may end with EINTR, so this is for threads that are given up on.
-pub fn sample_stack(thread: ThreadHandle, out: &mut [usize]) -> usize {
-    imp::sample_stack(thread.0, out)
+pub fn sample_stack(thread: ThreadHandle, patience: Duration, out: &mut [usize]) -> usize {
+    imp::sample_stack(thread.0, patience, out)
 }
 
 /// The processor time that `thread` has used in its life; `None` if it has ended or the target is not supported. Under
@@ -73,6 +73,8 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::mpsc;
+
+    const PATIENCE: Duration = Duration::from_secs(1);
 
     #[inline(never)]
     fn spins_for_long(stop: &AtomicBool) {
@@ -104,17 +106,17 @@ mod tests {
         std::thread::yield_now();
         let mut out = [0; 64];
         let found = (0..1000).any(|_| {
-            let count = sample_stack(thread, &mut out);
+            let count = sample_stack(thread, PATIENCE, &mut out);
             assert!(count > 3);
             symbol_is_in(&out[..count], spins_for_long as *const ()) || is_on_its_way()
         });
         assert!(found);
-        assert_eq!(sample_stack(thread, &mut out[..2]), 2);
+        assert_eq!(sample_stack(thread, PATIENCE, &mut out[..2]), 2);
         assert!(processor_time(thread).unwrap() > Duration::ZERO);
         STOP.store(true, Ordering::Relaxed);
         spinner.join().unwrap();
-        assert_eq!(sample_stack(thread, &mut out), 0);
-        assert_eq!(sample_stack(this_thread(), &mut out), 0);
+        assert_eq!(sample_stack(thread, PATIENCE, &mut out), 0);
+        assert_eq!(sample_stack(this_thread(), PATIENCE, &mut out), 0);
     }
 
     /// Is at its own first instruction nearly all the time, which reads `count` bytes; the rest begins it anew.
@@ -153,7 +155,7 @@ mod tests {
         let mut out = [0; 64];
         // All are taken to be return addresses: behind the instruction, which belongs to the function then.
         let found = (0..1000).any(|_| {
-            let count = sample_stack(thread, &mut out);
+            let count = sample_stack(thread, PATIENCE, &mut out);
             assert!(!out[..count].contains(&begin), "that would be the end of another function");
             out[..count].contains(&(begin + 1)) || is_on_its_way()
         });
@@ -175,7 +177,7 @@ mod tests {
         let watch = std::thread::spawn(move || {
             let mut out = [0; 64];
             let found = (0..1000).any(|_| {
-                let count = sample_stack(thread, &mut out);
+                let count = sample_stack(thread, PATIENCE, &mut out);
                 symbol_is_in(&out[..count], spins_for_long as *const ()) || is_on_its_way()
             });
             STOP.store(true, Ordering::Relaxed);
@@ -200,7 +202,7 @@ mod tests {
             tell.send(this_thread()).unwrap();
             let _ = stopped.recv();
         });
-        assert_eq!(sample_stack(told.recv().unwrap(), &mut [0; 8]), 0);
+        assert_eq!(sample_stack(told.recv().unwrap(), PATIENCE, &mut [0; 8]), 0);
         drop(stop);
         masked.join().unwrap();
     }

@@ -15,6 +15,6 @@ pub(super) fn processor_time(_: Thread) -> Option<std::time::Duration> {
     None
 }
 
-pub(super) fn sample_stack(_: Thread, _: &mut [usize]) -> usize {
+pub(super) fn sample_stack(_: Thread, _: std::time::Duration, _: &mut [usize]) -> usize {
     0
 }
