@@ -84,20 +84,20 @@ mod tests {
     use std::sync::mpsc;
     use std::thread;
 
-    /// What is told of a thread of this process once it sleeps in `waits`.
-    fn told(waits: fn()) -> Sleep {
+    /// Has a thread of this process wait, and looks until it `is` told of it what is to be, for ten seconds at most: until it waits it
+    /// may be in other calls. What was told last.
+    fn told(waits: fn(), is: impl Fn(&Sleep) -> bool) -> Sleep {
         let (sender, receiver) = mpsc::channel();
         thread::spawn(move || {
             sender.send(raw(libc::SYS_gettid, [0; 6]) as u32).unwrap();
             waits();
         });
         let thread = receiver.recv().unwrap();
-        loop {
-            match sleep_of(std::process::id(), thread) {
-                Sleep::Unknown => thread::yield_now(),
-                told => return told,
-            }
-        }
+        let mut looks = (0..5_000).map(|_| {
+            thread::sleep(Duration::from_millis(2));
+            sleep_of(std::process::id(), thread)
+        });
+        looks.find(is).unwrap_or_else(|| sleep_of(std::process::id(), thread))
     }
 
     const LONG: Duration = Duration::from_secs(100);
@@ -134,8 +134,9 @@ mod tests {
             }),
         ];
         for (call, waits) in limited {
-            let told = told(waits);
-            assert!(matches!(told, Sleep::For(span) if span <= LONG && span > LONG / 2), "{call}: {told:?}");
+            let is = |told: &Sleep| matches!(told, Sleep::For(span) if *span <= LONG && *span > LONG / 2);
+            let told = told(waits, is);
+            assert!(is(&told), "{call}: {told:?}");
         }
         let endless: [(&str, fn()); 3] = [
             ("futex", || thread::park()),
@@ -146,7 +147,7 @@ mod tests {
             }),
         ];
         for (call, waits) in endless {
-            assert_eq!(told(waits), Sleep::ForEver, "{call}");
+            assert_eq!(told(waits, |told| *told == Sleep::ForEver), Sleep::ForEver, "{call}");
         }
     }
 
