@@ -2,7 +2,7 @@
 
 #[cfg(feature = "insta")]
 use crate::env::TRACE;
-use crate::env::{SCHEDULE, SEED, STRATEGY};
+use crate::env::{CHECK, SCHEDULE, SEED, STRATEGY};
 use crate::schedule::StrategyKind;
 use crate::seed::Seed;
 use std::borrow::Cow;
@@ -53,6 +53,20 @@ impl Replay {
         line
     }
 
+    /// The line to paste that has a seed run twice, to see whether it goes the same way.
+    pub fn line_of_two(&self, seed: Seed) -> String {
+        let line = self.line(seed);
+        match &self.command {
+            Some(command) if !command.contains(PLACE) => format!("{CHECK}=all {line}"),
+            Some(_) => line,
+            None => {
+                let end = Seed::from(seed.get().saturating_add(1));
+                let seeds = format!("Explore::new().seeds({seed}..{end}).check(raddle::Check::All)");
+                line.replace(&format!("Sim::new().seed({seed})"), &seeds)
+            }
+        }
+    }
+
     /// Writes the line to paste, without an allocation of its own.
     pub fn write_line(&self, out: &mut dyn fmt::Write, seed: Seed) -> fmt::Result {
         match &self.command {
@@ -74,5 +88,25 @@ impl Replay {
                 out.write_str(".run(…)")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_that_went_two_ways_is_run_twice() {
+        let line = |command: Option<&str>| {
+            let replay = Replay { command: command.map(String::from), strategy: Some("fifo".into()), is_custom: false };
+            replay.line_of_two(Seed::from(7))
+        };
+        let command = "cargo test -p bank";
+        assert_eq!(line(Some(command)), "RADDLE_CHECK=all RADDLE_SEED=0x7 RADDLE_STRATEGY=fifo cargo test -p bank");
+        assert_eq!(line(Some("sim --seed {seed}")), "sim --seed 0x7");
+        assert_eq!(
+            line(None),
+            "raddle::Explore::new().seeds(0x7..0x8).check(raddle::Check::All).strategy(\"fifo\".parse()?).run(…)"
+        );
     }
 }

@@ -540,7 +540,7 @@ fn a_static_that_counts_on_is_a_divergence() {
             "the other: nothing more",
             "what to do: something outside the seed decides: an address, the wall clock",
             "isolation = \"process\"",
-            "replay: ",
+            "replay: raddle::Explore::new().seeds(0x0..0x1).check(raddle::Check::All).run(…)",
         ],
     );
     assert_eq!(found.runs(), 1, "nothing found later could be replayed");

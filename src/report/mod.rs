@@ -6,7 +6,7 @@ mod text;
 
 use crate::boundary::threads::Backend;
 use crate::deviation::Deviation;
-use crate::finding::Finding;
+use crate::finding::{Finding, FindingKind};
 use crate::leak::Leak;
 use crate::replay::Replay;
 use crate::run::RunResult;
@@ -367,6 +367,9 @@ impl<T> Report<T> {
         match self.strategy {
             StrategyKind::Replay(_) | StrategyKind::Exhaustive => {
                 self.replay.line_of_schedule(&self.schedule().to_string())
+            }
+            _ if self.finding.as_ref().is_some_and(|finding| finding.kind == FindingKind::Divergence) => {
+                self.replay.line_of_two(self.seed)
             }
             _ => self.replay.line(self.seed),
         }
