@@ -129,6 +129,16 @@ fn a_child_that_is_waited_for_in_two_steps_counts_once() {
     assert_eq!(report.unwrap(), Duration::ZERO);
 }
 
+/// Has each of so many seeds run once and so many times more: its digest is to be the same.
+fn each_goes_one_way(seeds: u64, runs: u32, digest: impl Fn(u64) -> raddle::Digest) {
+    for seed in 0..seeds {
+        let first = digest(seed);
+        for run in 0..runs {
+            assert_eq!(digest(seed), first, "seed {seed}, run {run}");
+        }
+    }
+}
+
 /// Of children that end at about the same time it would be a matter of luck which is seen to have ended first.
 #[test]
 fn of_children_that_take_as_long_none_is_first() {
@@ -179,12 +189,7 @@ fn of_children_that_take_as_long_none_is_first() {
         assert!(report.is_ok(), "{report}");
         report.digest()
     };
-    for seed in 0..4 {
-        let first = digest(seed);
-        for run in 0..6 {
-            assert_eq!(digest(seed), first, "seed {seed}, run {run}");
-        }
-    }
+    each_goes_one_way(4, 6, digest);
 }
 
 /// How often a child is asked for that sleeps would be a matter of luck: the clock runs ahead of it.
@@ -301,10 +306,5 @@ fn what_goes_through_a_child_goes_by_the_same_parts() {
         assert!(report.is_ok(), "{report}");
         report.digest()
     };
-    for seed in 0..3 {
-        let first = digest(seed);
-        for run in 0..4 {
-            assert_eq!(digest(seed), first, "seed {seed}, run {run}");
-        }
-    }
+    each_goes_one_way(3, 4, digest);
 }
